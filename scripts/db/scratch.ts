@@ -1,17 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { type Postgres, startPostgres } from '../stack/postgres.ts';
-import {
-  applyMigrations,
-  connectAsPostgres,
-  preparePlatform,
-  runBootstrap,
-  supabaseFolder,
-} from './migrate.ts';
-import { runSql } from './run-sql.ts';
+import { loadSchemas } from './load-schemas.ts';
+import { applyMigrations, preparePlatform, runBootstrap, supabaseFolder } from './migrate.ts';
 
 /** What a database starts with: the platform only, or our schema on top, from either of its forms. */
 export type Source = 'bootstrap' | 'migrations' | 'schemas';
@@ -32,6 +26,8 @@ export interface ScratchOptions {
   /** Writes reach the disk before a commit returns, as in production. Needed by benches only. */
   durable?: boolean;
   settings?: string[];
+  /** The folder that holds `migrations/` and `schemas/`. */
+  folder?: string;
   log?: (line: string) => void;
 }
 
@@ -53,14 +49,14 @@ export async function startScratch(options: ScratchOptions = {}): Promise<Scratc
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ...scratchOn(server), stop, [Symbol.asyncDispose]: stop };
+  return { ...scratchOn(server, options.folder), stop, [Symbol.asyncDispose]: stop };
 }
 
 /** The databases of a scratch server that runs already, in this process or in another. */
-export function scratchOn({
-  port,
-  url,
-}: Pick<Postgres, 'port' | 'url'>): Omit<Scratch, 'stop' | keyof AsyncDisposable> {
+export function scratchOn(
+  { port, url }: Pick<Postgres, 'port' | 'url'>,
+  folder = supabaseFolder,
+): Pick<Scratch, 'port' | 'database'> {
   const handle = (name: string): ScratchDatabase => ({ name, url: (role) => url(role, name) });
   const templates = new Map<Source, Promise<ScratchDatabase>>();
 
@@ -72,7 +68,7 @@ export function scratchOn({
   const build = async (source: Source) => {
     const made = handle(`template_${source}`);
     await create(url('supabase_admin'), made.name, 'template0');
-    await fill[source](made.url('supabase_admin'));
+    await fill[source](made.url('supabase_admin'), folder);
     return made;
   };
 
@@ -88,29 +84,14 @@ export function scratchOn({
   };
 }
 
-const fill: Record<Source, (superuserUrl: string) => Promise<void>> = {
+const fill: Record<Source, (superuserUrl: string, folder: string) => Promise<void>> = {
   bootstrap: preparePlatform,
-  migrations: (superuserUrl) => applyMigrations(superuserUrl),
-  schemas: async (superuserUrl) => {
+  migrations: (superuserUrl, folder) => applyMigrations(superuserUrl, { folder }),
+  schemas: async (superuserUrl, folder) => {
     await preparePlatform(superuserUrl);
-    await loadSchemas(superuserUrl);
+    await loadSchemas(superuserUrl, join(folder, 'schemas'));
   },
 };
-
-async function loadSchemas(superuserUrl: string): Promise<void> {
-  const folder = join(supabaseFolder, 'schemas');
-  const sql = connectAsPostgres(superuserUrl);
-  try {
-    await sql.begin(async (tx) => {
-      for (const file of readdirSync(folder).sort()) {
-        if (!file.endsWith('.sql')) continue;
-        await runSql(tx, `schemas/${file}`, readFileSync(join(folder, file), 'utf8'));
-      }
-    });
-  } finally {
-    await sql.end();
-  }
-}
 
 async function create(superuserUrl: string, name: string, parent: string): Promise<void> {
   const sql = postgres(superuserUrl, { max: 1, onnotice: () => {} });
