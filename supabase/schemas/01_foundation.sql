@@ -96,16 +96,14 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  -- Time first, so that new rows land at the end of an index; 74 random bits, so that nobody can guess one.
+  -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
   select encode(
-    set_byte(
+    set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
         placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
         from 1 for 6
-      ),
-      6, 112 | (get_byte(uuid_send(gen_random_uuid()), 0) & 15)
-    ),
+      ), 52, 1), 53, 1),
     'hex'
   )::uuid
 $$;

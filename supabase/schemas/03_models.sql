@@ -1,0 +1,768 @@
+-- models: the catalogue, what a token of each model costs, and how a model is chosen.
+-- Upstream prices come from OpenRouter, our prices follow from them by rules that are rows.
+--
+-- A price version is never changed: a charge names the version it used. A model without a
+-- price, or with an odd one, is not callable; it is never free and never negative.
+-- One micro is one millionth of a credit and one thousand-millionth of a US dollar.
+
+-- catalogue -------------------------------------------------------------------------------
+
+create table private.models (
+  id text primary key check (id ~ '^[a-z0-9~][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._:-]{0,149})$'),
+  name text not null check (char_length(name) between 1 and 200),
+  provider text not null generated always as (split_part(id, '/', 1)) stored,
+  description text not null default '' check (char_length(description) <= 4000),
+  context_tokens integer not null check (context_tokens > 0),
+  max_output_tokens integer not null check (max_output_tokens > 0),
+  input_modalities text[] not null default '{text}',
+  output_modalities text[] not null default '{text}',
+  parameters text[] not null default '{}',
+  prompt_usd numeric check (prompt_usd >= 0),
+  completion_usd numeric check (completion_usd >= 0),
+  cache_read_usd numeric check (cache_read_usd >= 0),
+  cache_write_usd numeric check (cache_write_usd >= 0),
+  reasoning_usd numeric check (reasoning_usd >= 0),
+  audio_usd numeric check (audio_usd >= 0),
+  image_usd numeric check (image_usd >= 0),
+  search_usd numeric check (search_usd >= 0),
+  request_usd numeric check (request_usd >= 0),
+  price_version_id bigint,
+  enabled boolean not null default true,
+  listed_at timestamptz,
+  retired_at timestamptz,
+  synced_at timestamptz not null default now(),
+  check ((prompt_usd is null) = (completion_usd is null))
+);
+
+comment on table private.models is 'Every model OpenRouter has listed. Retired ones stay, because charges name them.';
+comment on column private.models.prompt_usd is 'Upstream price of one prompt token in US dollars; empty means the model has no price and cannot be called.';
+comment on column private.models.enabled is 'Set to false by an admin to take a model off the site without waiting for upstream.';
+
+alter table private.models enable row level security;
+
+create table private.model_health (
+  model_id text primary key references private.models (id) on delete cascade,
+  failures integer not null default 0 check (failures >= 0),
+  cooling_until timestamptz,
+  last_error text
+);
+
+comment on table private.model_health is 'Models that failed lately. A row exists only while there is something to remember.';
+
+alter table private.model_health enable row level security;
+
+-- prices ------------------------------------------------------------------------------------
+
+create table private.pricing_rules (
+  id bigint generated always as identity primary key,
+  pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  priority integer not null,
+  markup_percent numeric check (markup_percent between 0 and 10000),
+  input_credits_per_1k numeric check (input_credits_per_1k between 0 and 1000000),
+  output_credits_per_1k numeric check (output_credits_per_1k between 0 and 1000000),
+  minimum_micros bigint not null default 0 check (minimum_micros between 0 and 1000000000),
+  active boolean not null default true,
+  note text not null default '',
+  created_at timestamptz not null default now(),
+  constraint markup_or_fixed check (
+    (markup_percent is not null and input_credits_per_1k is null and output_credits_per_1k is null)
+    or (markup_percent is null and input_credits_per_1k is not null and output_credits_per_1k is not null)
+  )
+);
+
+comment on table private.pricing_rules is
+  'How our price follows from the upstream price: a markup, or fixed credits per 1,000 tokens. The active rule with the lowest priority whose pattern fits wins; * stands for anything.';
+
+alter table private.pricing_rules enable row level security;
+
+create table private.price_versions (
+  id bigint generated always as identity primary key,
+  model_id text not null references private.models (id),
+  rule_id bigint,
+  prompt_micros numeric not null check (prompt_micros >= 0),
+  completion_micros numeric not null check (completion_micros >= 0),
+  cache_read_micros numeric not null check (cache_read_micros >= 0),
+  cache_write_micros numeric not null check (cache_write_micros >= 0),
+  reasoning_micros numeric not null check (reasoning_micros >= 0),
+  audio_micros numeric not null check (audio_micros >= 0),
+  image_micros numeric not null check (image_micros >= 0),
+  search_micros numeric not null check (search_micros >= 0),
+  request_micros numeric not null check (request_micros >= 0),
+  minimum_micros bigint not null check (minimum_micros >= 0),
+  upstream_prompt_usd numeric not null check (upstream_prompt_usd >= 0),
+  upstream_completion_usd numeric not null check (upstream_completion_usd >= 0),
+  created_at timestamptz not null default now()
+);
+
+comment on table private.price_versions is
+  'What one token, image, search or request of a model cost from a moment on. Only ever added to.';
+
+alter table private.price_versions enable row level security;
+create index price_versions_model_id_idx on private.price_versions (model_id);
+alter table private.models
+  add constraint models_price_version_id_fkey foreign key (price_version_id) references private.price_versions (id);
+create index models_price_version_id_idx on private.models (price_version_id);
+
+create function private.refuse_change()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.fail(
+    409, 'append_only', format('%s is only ever added to.', tg_table_name), 'Correct a mistake with a new row.'
+  );
+  return null;
+end
+$$;
+
+comment on function private.refuse_change is 'Stands behind every table whose rows are history.';
+
+create trigger on_price_versions_change
+  before update or delete or truncate on private.price_versions
+  for each statement execute function private.refuse_change();
+
+create function private.like_pattern(pattern text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select replace(replace(replace(replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+$$;
+
+comment on function private.like_pattern is 'A pattern of ours, where * stands for anything, as LIKE reads it.';
+
+grant execute on function private.like_pattern to authenticated, service_role;
+
+create function private.reprice()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  changed integer;
+begin
+  with wanted as (
+    select
+      models.id as model_id,
+      rule.id as rule_id,
+      fixed.input is not null as is_fixed,
+      coalesce(fixed.input, models.prompt_usd * markup.micros) as prompt_micros,
+      coalesce(fixed.output, models.completion_usd * markup.micros) as completion_micros,
+      coalesce(fixed.input, coalesce(models.cache_read_usd, models.prompt_usd) * markup.micros) as cache_read_micros,
+      coalesce(fixed.input, coalesce(models.cache_write_usd, models.prompt_usd) * markup.micros) as cache_write_micros,
+      coalesce(fixed.output, coalesce(nullif(models.reasoning_usd, 0), models.completion_usd) * markup.micros) as reasoning_micros,
+      coalesce(fixed.input, coalesce(models.audio_usd, models.prompt_usd) * markup.micros) as audio_micros,
+      coalesce(models.image_usd, 0) * coalesce(markup.micros, 1e9) as image_micros,
+      coalesce(models.search_usd, 0) * coalesce(markup.micros, 1e9) as search_micros,
+      coalesce(models.request_usd, 0) * coalesce(markup.micros, 1e9) as request_micros,
+      rule.minimum_micros,
+      models.prompt_usd,
+      models.completion_usd
+    from private.models
+    cross join lateral (
+      select pricing_rules.*
+      from private.pricing_rules
+      where pricing_rules.active and models.id like private.like_pattern(pricing_rules.pattern)
+      order by pricing_rules.priority, pricing_rules.id
+      limit 1
+    ) as rule
+    cross join lateral (select 1e9 * (1 + rule.markup_percent / 100) as micros) as markup
+    cross join lateral (
+      select rule.input_credits_per_1k * 1000 as input, rule.output_credits_per_1k * 1000 as output
+    ) as fixed
+    where models.prompt_usd is not null and models.retired_at is null
+  ),
+  added as (
+    insert into private.price_versions (
+      model_id, rule_id, prompt_micros, completion_micros, cache_read_micros, cache_write_micros, reasoning_micros,
+      audio_micros, image_micros, search_micros, request_micros, minimum_micros,
+      upstream_prompt_usd, upstream_completion_usd
+    )
+    select
+      wanted.model_id, wanted.rule_id, wanted.prompt_micros, wanted.completion_micros, wanted.cache_read_micros,
+      wanted.cache_write_micros, wanted.reasoning_micros, wanted.audio_micros, wanted.image_micros,
+      wanted.search_micros, wanted.request_micros, wanted.minimum_micros, wanted.prompt_usd, wanted.completion_usd
+    from wanted
+    join private.models on models.id = wanted.model_id
+    left join private.price_versions as now on now.id = models.price_version_id
+    where now.id is null
+      or (
+        now.prompt_micros, now.completion_micros, now.cache_read_micros, now.cache_write_micros, now.reasoning_micros,
+        now.audio_micros, now.image_micros, now.search_micros, now.request_micros, now.minimum_micros,
+        now.upstream_prompt_usd, now.upstream_completion_usd
+      ) is distinct from (
+        wanted.prompt_micros, wanted.completion_micros, wanted.cache_read_micros, wanted.cache_write_micros,
+        wanted.reasoning_micros, wanted.audio_micros, wanted.image_micros, wanted.search_micros,
+        wanted.request_micros, wanted.minimum_micros, wanted.prompt_usd, wanted.completion_usd
+      )
+    returning price_versions.model_id, price_versions.id
+  )
+  update private.models set price_version_id = added.id
+  from added
+  where models.id = added.model_id;
+  get diagnostics changed = row_count;
+
+  -- No price upstream any more, or no rule: not callable.
+  update private.models set price_version_id = null
+  where models.price_version_id is not null
+    and (
+      models.prompt_usd is null
+      or models.retired_at is not null
+      or not exists (
+        select from private.pricing_rules
+        where pricing_rules.active and models.id like private.like_pattern(pricing_rules.pattern)
+      )
+    );
+  return changed;
+end
+$$;
+
+comment on function private.reprice is
+  'Gives every model whose price is no longer what the rules say a new price version. The only writer of price versions.';
+
+create function private.on_pricing_rules_change()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.reprice();
+  return null;
+end
+$$;
+
+create trigger on_pricing_rules_change
+  after insert or update or delete on private.pricing_rules
+  for each statement execute function private.on_pricing_rules_change();
+
+-- arithmetic --------------------------------------------------------------------------------
+
+create type private.token_counts as (
+  prompt_tokens bigint,
+  completion_tokens bigint,
+  cache_read_tokens bigint,
+  cache_write_tokens bigint,
+  reasoning_tokens bigint,
+  audio_tokens bigint,
+  images bigint,
+  searches bigint
+);
+
+comment on type private.token_counts is
+  'What a call used, as the upstream reports it: prompt tokens include cached and audio ones, completion tokens include reasoning.';
+
+create function private.price_micros(price private.price_versions, used private.token_counts)
+returns bigint
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select greatest(
+    price.minimum_micros,
+    least(9007199254740991, ceil(
+      price.request_micros
+      + price.prompt_micros * greatest(
+        coalesce(used.prompt_tokens, 0) - coalesce(used.cache_read_tokens, 0)
+        - coalesce(used.cache_write_tokens, 0) - coalesce(used.audio_tokens, 0), 0)
+      + price.cache_read_micros * coalesce(used.cache_read_tokens, 0)
+      + price.cache_write_micros * coalesce(used.cache_write_tokens, 0)
+      + price.audio_micros * coalesce(used.audio_tokens, 0)
+      + price.completion_micros * greatest(coalesce(used.completion_tokens, 0) - coalesce(used.reasoning_tokens, 0), 0)
+      + price.reasoning_micros * coalesce(used.reasoning_tokens, 0)
+      + price.image_micros * coalesce(used.images, 0)
+      + price.search_micros * coalesce(used.searches, 0)
+    ))::bigint
+  )
+$$;
+
+comment on function private.price_micros is
+  'What a use costs at a price version: exact, rounded up once at the end, at least the minimum charge. The only price arithmetic there is.';
+
+create type private.request_shape as (
+  prompt_bytes bigint,
+  messages integer,
+  images integer,
+  max_tokens integer,
+  choices integer,
+  searches integer
+);
+
+comment on type private.request_shape is 'What is known of a call before it is made, as far as its price goes.';
+
+create function private.prompt_tokens_bound(shape private.request_shape)
+returns bigint
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
+  -- and no provider counts an image as more than 40,000.
+  select coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0)
+$$;
+
+comment on function private.prompt_tokens_bound is 'No prompt of this shape has more tokens than this.';
+
+grant execute on function private.prompt_tokens_bound to authenticated, service_role;
+
+create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select ceil(
+    price.request_micros
+    + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
+      * private.prompt_tokens_bound(shape)
+    + price.image_micros * coalesce(shape.images, 0)
+    + price.search_micros * coalesce(shape.searches, 0)
+  )
+$$;
+
+comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
+
+create function private.output_token_micros(price private.price_versions)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select greatest(price.completion_micros, price.reasoning_micros)
+$$;
+
+comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
+
+-- choosing a model ----------------------------------------------------------------------------
+
+create table private.presets (
+  id text primary key check (id ~ '^oneai/[a-z][a-z-]{1,30}$'),
+  name text not null check (char_length(name) between 1 and 80),
+  description text not null,
+  active boolean not null default true
+);
+
+comment on table private.presets is 'Names that can be called like a model and stand for a choice among models.';
+
+alter table private.presets enable row level security;
+
+create table private.router_rules (
+  id bigint generated always as identity primary key,
+  preset_id text not null references private.presets (id) on delete cascade,
+  priority integer not null,
+  needs_code boolean,
+  needs_math boolean,
+  needs_images boolean,
+  needs_tools boolean,
+  language text check (language ~ '^[a-z]{2,3}$'),
+  min_prompt_tokens integer check (min_prompt_tokens >= 0),
+  max_prompt_tokens integer check (max_prompt_tokens >= 0),
+  models text[] not null check (cardinality(models) between 1 and 10),
+  reason text not null check (char_length(reason) between 1 and 200),
+  active boolean not null default true
+);
+
+comment on table private.router_rules is
+  'Which models a preset tries for which kind of request. An empty condition does not matter; the lowest priority that fits wins.';
+
+alter table private.router_rules enable row level security;
+create index router_rules_preset_id_idx on private.router_rules (preset_id);
+
+create type private.request_features as (
+  has_code boolean,
+  has_math boolean,
+  has_images boolean,
+  has_tools boolean,
+  language text,
+  prompt_tokens integer,
+  context_tokens integer,
+  excluded_models text[]
+);
+
+comment on type private.request_features is 'What the router may know of a request.';
+
+create function private.is_usable(model private.models, features private.request_features)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select model.enabled
+    and model.retired_at is null
+    and model.price_version_id is not null
+    and (not coalesce(features.has_images, false) or 'image' = any (model.input_modalities))
+    and (not coalesce(features.has_tools, false) or 'tools' = any (model.parameters))
+    and model.context_tokens >= greatest(coalesce(features.prompt_tokens, 0), coalesce(features.context_tokens, 0))
+    and not exists (
+      select from unnest(features.excluded_models) as excluded (pattern)
+      where model.id like private.like_pattern(excluded.pattern)
+    )
+    and not exists (
+      select from private.model_health
+      where model_health.model_id = model.id and model_health.cooling_until > private.clock()
+    )
+$$;
+
+comment on function private.is_usable is 'Whether a model can take such a request now.';
+
+create function private.route(preset_id text, features private.request_features)
+returns table (model_ids text[], reason text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select usable.model_ids, router_rules.reason
+  from private.router_rules
+  join private.presets on presets.id = router_rules.preset_id and presets.active
+  cross join lateral (
+    select array_agg(models.id order by listed.position) as model_ids
+    from unnest(router_rules.models) with ordinality as listed (model_id, position)
+    join private.models on models.id = listed.model_id
+    where private.is_usable(models.*, route.features)
+  ) as usable
+  where router_rules.preset_id = route.preset_id
+    and router_rules.active
+    and usable.model_ids is not null
+    and (router_rules.needs_code is null or router_rules.needs_code = coalesce((route.features).has_code, false))
+    and (router_rules.needs_math is null or router_rules.needs_math = coalesce((route.features).has_math, false))
+    and (router_rules.needs_images is null or router_rules.needs_images = coalesce((route.features).has_images, false))
+    and (router_rules.needs_tools is null or router_rules.needs_tools = coalesce((route.features).has_tools, false))
+    and (router_rules.language is null or router_rules.language = (route.features).language)
+    and coalesce((route.features).prompt_tokens, 0) between coalesce(router_rules.min_prompt_tokens, 0)
+      and coalesce(router_rules.max_prompt_tokens, 2147483647)
+  order by router_rules.priority, router_rules.id
+  limit 1
+$$;
+
+comment on function private.route is 'The models a preset stands for in this request, best first, and the one line that says why.';
+
+create function private.note_attempt(model_id text, error text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  -- Three failures in a row cool a model down for 30 seconds, then twice as long each time, an hour at most.
+  with cleared as (
+    delete from private.model_health where model_health.model_id = note_attempt.model_id and note_attempt.error is null
+  )
+  insert into private.model_health as health (model_id, failures, last_error)
+  select models.id, 1, left(note_attempt.error, 200)
+  from private.models
+  where models.id = note_attempt.model_id and note_attempt.error is not null
+  on conflict on constraint model_health_pkey do update set
+    failures = health.failures + 1,
+    last_error = excluded.last_error,
+    cooling_until = case
+      when health.failures >= 2
+      then private.clock() + least(interval '30 seconds' * power(2, least(health.failures - 2, 10)), interval '1 hour')
+    end
+$$;
+
+comment on function private.note_attempt is 'Remembers that a model failed, or forgets it all once the model answers.';
+
+-- sync ------------------------------------------------------------------------------------
+
+create function private.read_usd(value text)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- Plain decimals only, and never more than ten dollars for one unit: anything else is not a price.
+  select case when value ~ '^[0-9]{1,3}(\.[0-9]{1,20})?$' and value::numeric <= 10 then value::numeric end
+$$;
+
+comment on function private.read_usd is 'A price as OpenRouter writes it, or nothing.';
+
+create function private.read_tokens(value text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case when value ~ '^[1-9][0-9]{0,8}$' then value::integer end
+$$;
+
+comment on function private.read_tokens is 'A number of tokens as OpenRouter writes it, or nothing.';
+
+create function private.read_words(value jsonb)
+returns text[]
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(array_agg(word), '{}')
+  from jsonb_array_elements_text(case when jsonb_typeof(value) = 'array' then value else '[]' end) as word
+  where word ~ '^[a-z0-9_-]{1,40}$'
+$$;
+
+comment on function private.read_words is 'A list of plain words as OpenRouter writes it.';
+
+create view private.callable_models
+with (security_invoker = true)
+as
+select models.*
+from private.models
+where models.enabled and models.retired_at is null and models.price_version_id is not null;
+
+comment on view private.callable_models is 'Models that can be called today.';
+
+create function private.read_models(payload jsonb)
+returns setof private.models
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select distinct on (read.id)
+    read.id,
+    read.name,
+    split_part(read.id, '/', 1),
+    read.description,
+    read.context_tokens,
+    least(read.max_output_tokens, read.context_tokens),
+    read.input_modalities,
+    read.output_modalities,
+    read.parameters,
+    price.prompt,
+    price.completion,
+    price.cache_read,
+    price.cache_write,
+    price.reasoning,
+    price.audio,
+    price.image,
+    price.search,
+    price.request,
+    null::bigint,
+    true,
+    read.listed_at,
+    null::timestamptz,
+    private.clock()
+  from (
+    select
+      item ->> 'id' as id,
+      left(coalesce(nullif(btrim(item ->> 'name'), ''), item ->> 'id'), 200) as name,
+      left(coalesce(item ->> 'description', ''), 4000) as description,
+      private.read_tokens(item ->> 'context_length') as context_tokens,
+      coalesce(
+        private.read_tokens(item #>> '{top_provider,max_completion_tokens}'),
+        private.read_tokens(item ->> 'context_length')
+      ) as max_output_tokens,
+      private.read_words(item #> '{architecture,input_modalities}') as input_modalities,
+      private.read_words(item #> '{architecture,output_modalities}') as output_modalities,
+      private.read_words(item -> 'supported_parameters') as parameters,
+      case when item ->> 'created' ~ '^[0-9]{1,10}$' then to_timestamp((item ->> 'created')::bigint) end as listed_at,
+      case when jsonb_typeof(item -> 'pricing') = 'object' then item -> 'pricing' else '{}' end as pricing,
+      position
+    from jsonb_array_elements(payload -> 'data') with ordinality as list (item, position)
+    where jsonb_typeof(item) = 'object'
+  ) as read
+  cross join lateral (
+    -- One odd price makes all of them suspect: the model then has none.
+    select
+      case
+        when read.pricing ?& array['prompt', 'completion'] and bool_and(private.read_usd(priced.value) is not null)
+        then read.pricing
+        else '{}'
+      end as pricing
+    from jsonb_each_text(read.pricing) as priced
+  ) as sound
+  cross join lateral (
+    select
+      private.read_usd(sound.pricing ->> 'prompt') as prompt,
+      private.read_usd(sound.pricing ->> 'completion') as completion,
+      private.read_usd(sound.pricing ->> 'input_cache_read') as cache_read,
+      private.read_usd(sound.pricing ->> 'input_cache_write') as cache_write,
+      private.read_usd(sound.pricing ->> 'internal_reasoning') as reasoning,
+      private.read_usd(sound.pricing ->> 'audio') as audio,
+      private.read_usd(sound.pricing ->> 'image') as image,
+      private.read_usd(sound.pricing ->> 'web_search') as search,
+      private.read_usd(sound.pricing ->> 'request') as request
+  ) as price
+  where read.id ~ '^[a-z0-9~][a-z0-9._-]{0,99}(/[a-z0-9][a-z0-9._:-]{0,149})$'
+    and read.id not like 'oneai/%'
+    and read.context_tokens is not null
+  order by read.id, read.position
+$$;
+
+comment on function private.read_models is 'The models of an answer of /models that can be read, each once.';
+
+create function private.sync_models(payload jsonb)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because nobody else may write the catalogue or a price.
+security definer
+set search_path = ''
+as $$
+declare
+  incoming private.models[];
+  known integer;
+  added integer;
+  retired integer := 0;
+  repriced integer;
+  refused jsonb;
+begin
+  if jsonb_typeof(sync_models.payload -> 'data') is distinct from 'array' then
+    perform private.fail(
+      422, 'invalid_input', 'The list of models has no array called data.', 'Send the answer of /models as it came.'
+    );
+  end if;
+
+  select array_agg(one) into incoming from private.read_models(sync_models.payload) as one;
+  if incoming is null then
+    perform private.fail(422, 'invalid_input', 'Not one model of the list can be read.', 'Nothing was changed.');
+  end if;
+
+  select count(*) into known from private.models where models.retired_at is null;
+  select count(*) into added
+  from unnest(incoming) as one
+  where not exists (select from private.models where models.id = one.id);
+  select coalesce(jsonb_agg(left(coalesce(item ->> 'id', item::text), 200)), '[]') into refused
+  from (
+    select item
+    from jsonb_array_elements(sync_models.payload -> 'data') as list (item)
+    where not exists (select from unnest(incoming) as one where one.id = item ->> 'id')
+    limit 20
+  ) as left_out;
+
+  insert into private.models as model (
+    id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
+    prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
+    request_usd, listed_at, synced_at
+  )
+  select
+    id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
+    prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
+    request_usd, listed_at, synced_at
+  from unnest(incoming)
+  order by id
+  on conflict (id) do update set
+    name = excluded.name,
+    description = coalesce(nullif(excluded.description, ''), model.description),
+    context_tokens = excluded.context_tokens,
+    max_output_tokens = excluded.max_output_tokens,
+    input_modalities = excluded.input_modalities,
+    output_modalities = excluded.output_modalities,
+    parameters = excluded.parameters,
+    prompt_usd = excluded.prompt_usd,
+    completion_usd = excluded.completion_usd,
+    cache_read_usd = excluded.cache_read_usd,
+    cache_write_usd = excluded.cache_write_usd,
+    reasoning_usd = excluded.reasoning_usd,
+    audio_usd = excluded.audio_usd,
+    image_usd = excluded.image_usd,
+    search_usd = excluded.search_usd,
+    request_usd = excluded.request_usd,
+    listed_at = excluded.listed_at,
+    synced_at = excluded.synced_at,
+    retired_at = null;
+
+  -- A list of less than half of what we know is an accident upstream, not a wave of retirements.
+  if cardinality(incoming) * 2 >= known then
+    update private.models set retired_at = private.clock()
+    where models.retired_at is null
+      and not exists (select from unnest(incoming) as one where one.id = models.id);
+    get diagnostics retired = row_count;
+  end if;
+
+  repriced := private.reprice();
+
+  return jsonb_build_object(
+    'received', cardinality(incoming),
+    'added', added,
+    'retired', retired,
+    'repriced', repriced,
+    'without_price', (select count(*) from unnest(incoming) as one where one.prompt_usd is null),
+    'refused', refused
+  );
+end
+$$;
+
+comment on function private.sync_models is 'Brings the catalogue to what OpenRouter lists now.';
+
+grant execute on function private.sync_models to service_role;
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
+create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
+create policy "anybody sees the presets" on private.presets for select to anon, authenticated using (active);
+
+grant usage on schema private to anon;
+grant select on private.models, private.price_versions, private.presets to anon, authenticated, service_role;
+grant select on private.model_health, private.pricing_rules, private.router_rules to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.models
+with (security_invoker = true)
+as
+select
+  models.id,
+  models.name,
+  models.provider,
+  models.description,
+  models.context_tokens,
+  models.max_output_tokens,
+  models.input_modalities,
+  models.output_modalities,
+  models.parameters,
+  models.listed_at,
+  price_versions.id as price_version_id,
+  price_versions.prompt_micros,
+  price_versions.completion_micros,
+  price_versions.cache_read_micros,
+  price_versions.image_micros,
+  price_versions.request_micros,
+  price_versions.minimum_micros
+from private.models
+join private.price_versions on price_versions.id = models.price_version_id
+where models.enabled and models.retired_at is null;
+
+comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
+
+create view api.presets
+with (security_invoker = true)
+as
+select presets.id, presets.name, presets.description
+from private.presets
+where presets.active;
+
+comment on view api.presets is 'Names that are called like a model and choose one for each request.';
+
+grant select on api.models, api.presets to anon, authenticated, service_role;
+
+create function api.sync_models(payload jsonb)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.sync_models(payload)
+$$;
+
+comment on function api.sync_models is
+  'Takes OpenRouter''s list of models as it came: adds, updates, retires and reprices. Odd entries are left out and named.';
+
+grant execute on function api.sync_models to service_role;
