@@ -486,7 +486,7 @@ security invoker
 set search_path = ''
 as $$
   -- Plain decimals only, and never more than ten dollars for one unit: anything else is not a price.
-  select case when value ~ '^[0-9]{1,3}(\.[0-9]{1,20})?$' and value::numeric <= 10 then value::numeric end
+  select case when value ~ '^[0-9]{1,3}(\.[0-9]{1,40})?$' and value::numeric <= 10 then trim_scale(round(value::numeric, 18)) end
 $$;
 
 comment on function private.read_usd is 'A price as OpenRouter writes it, or nothing.';

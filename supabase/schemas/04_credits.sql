@@ -1,0 +1,1054 @@
+-- credits: the ledger. Transactions with entries that sum to zero, wallets, the lots that
+-- credits live in, holds and how each of them ended.
+--
+-- private.post is the only function that moves a credit. A wallet's row is its account's lock:
+-- whoever changes money of an account holds it first, so nothing of one account can race.
+-- Entries, transactions, holds, resolutions and allocations are only ever added. A balance goes
+-- below zero only by the reversal of a payment, and never below what the debt column allows.
+
+create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
+create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
+create type private.lot_source as enum ('subscription', 'top_up', 'welcome', 'bonus', 'refund', 'adjustment');
+create type private.hold_outcome as enum ('settled', 'released', 'expired');
+
+-- tables ------------------------------------------------------------------------------------
+
+create table private.wallets (
+  account_id uuid primary key references private.accounts (id) on delete restrict,
+  balance_micros bigint not null default 0 check (abs(balance_micros) < 9007199254740992),
+  held_micros bigint not null default 0 check (held_micros >= 0),
+  debt_micros bigint not null default 0 check (debt_micros >= 0),
+  entry_count bigint not null default 0,
+  last_hash bytea not null default '\x',
+  next_expiry_at timestamptz,
+  constraint never_overspent check (balance_micros + debt_micros >= held_micros)
+)
+with (fillfactor = 50);
+
+comment on table private.wallets is
+  'What an account has. The balance repeats the sum of its entries, beside the hash that proves them. Its row is the lock of everything below.';
+comment on column private.wallets.debt_micros is 'Reversed payments whose credits were already spent; the next grant pays them first.';
+
+alter table private.wallets enable row level security;
+create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) where next_expiry_at is not null;
+
+create table private.transactions (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  kind private.transaction_kind not null,
+  fact text not null check (char_length(fact) between 1 and 200),
+  request_hash bytea not null,
+  refers_to bigint references private.transactions (id),
+  reason text not null check (char_length(reason) between 1 and 500),
+  author text not null check (char_length(author) between 1 and 200),
+  created_at timestamptz not null default now(),
+  unique (account_id, fact)
+);
+
+comment on table private.transactions is
+  'Why credits moved. The fact is the business event, and happens once per account: payment:pay_29QQoUBi66xm2f, run:0190….';
+
+alter table private.transactions enable row level security;
+create index transactions_refers_to_idx on private.transactions (refers_to) where refers_to is not null;
+
+create table private.entries (
+  transaction_id bigint not null references private.transactions (id),
+  book private.book not null,
+  account_id uuid not null,
+  amount_micros bigint not null check (amount_micros <> 0 and abs(amount_micros) < 9007199254740992),
+  sequence bigint,
+  balance_micros bigint,
+  previous_hash bytea,
+  hash bytea,
+  primary key (transaction_id, book),
+  constraint wallet_entries_are_chained check (
+    (book = 'wallet') = (sequence is not null and balance_micros is not null and previous_hash is not null and hash is not null)
+  )
+);
+
+comment on table private.entries is
+  'Both sides of every transaction. The wallet''s side is numbered, carries the balance after it and the hash of the one before.';
+
+alter table private.entries enable row level security;
+create unique index entries_account_id_sequence_key on private.entries (account_id, sequence) where book = 'wallet';
+
+create table private.book_balances (
+  book private.book primary key check (book <> 'wallet'),
+  balance_micros numeric not null default 0,
+  through_transaction_id bigint not null default 0
+);
+
+comment on table private.book_balances is
+  'Our own side of the ledger, summed up now and then up to a transaction, so that no call ever waits for it.';
+
+alter table private.book_balances enable row level security;
+
+create table private.lots (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  transaction_id bigint not null references private.transactions (id),
+  source private.lot_source not null,
+  is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
+  priority smallint not null default 100 check (priority between 0 and 1000),
+  amount_micros bigint not null check (amount_micros > 0),
+  remaining_micros bigint not null,
+  is_used_up boolean not null generated always as (remaining_micros = 0) stored,
+  expires_at timestamptz,
+  created_at timestamptz not null default now(),
+  check (remaining_micros between 0 and amount_micros)
+)
+with (fillfactor = 50);
+
+comment on table private.lots is
+  'Where credits came from and when they lapse. Burnt by priority, then earliest expiry, then promotional before paid, then oldest.';
+
+alter table private.lots enable row level security;
+create index lots_account_id_idx on private.lots (account_id) where not is_used_up;
+create index lots_transaction_id_idx on private.lots (transaction_id);
+
+create table private.allocations (
+  transaction_id bigint not null references private.transactions (id),
+  lot_id bigint not null references private.lots (id),
+  amount_micros bigint not null check (amount_micros > 0),
+  primary key (transaction_id, lot_id)
+);
+
+comment on table private.allocations is 'Which lots paid for a transaction.';
+
+alter table private.allocations enable row level security;
+create index allocations_lot_id_idx on private.allocations (lot_id);
+
+create table private.holds (
+  id uuid primary key,
+  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  amount_micros bigint not null check (amount_micros between 0 and 9007199254740991),
+  expires_at timestamptz not null,
+  created_at timestamptz not null default now()
+);
+
+comment on table private.holds is 'Credits set aside for a call before it is made: the most it can cost. Never changed.';
+
+alter table private.holds enable row level security;
+
+create table private.resolutions (
+  hold_id uuid primary key references private.holds (id),
+  outcome private.hold_outcome not null,
+  charged_micros bigint not null check (charged_micros >= 0),
+  transaction_id bigint references private.transactions (id),
+  created_at timestamptz not null default now(),
+  check (outcome = 'settled' or charged_micros = 0),
+  check ((charged_micros > 0) = (transaction_id is not null))
+);
+
+comment on table private.resolutions is 'How a hold ended. One per hold, by its key.';
+
+alter table private.resolutions enable row level security;
+
+-- what no role may do -----------------------------------------------------------------------
+
+create trigger on_transactions_change before update or delete or truncate on private.transactions
+  for each statement execute function private.refuse_change();
+create trigger on_entries_change before update or delete or truncate on private.entries
+  for each statement execute function private.refuse_change();
+create trigger on_allocations_change before update or delete or truncate on private.allocations
+  for each statement execute function private.refuse_change();
+create trigger on_holds_change before update or delete or truncate on private.holds
+  for each statement execute function private.refuse_change();
+create trigger on_resolutions_change before update or delete or truncate on private.resolutions
+  for each statement execute function private.refuse_change();
+
+create function private.require_zero_sum()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if exists (select from added group by added.transaction_id having sum(added.amount_micros) <> 0) then
+    perform private.fail(500, 'unbalanced', 'The entries of a transaction do not sum to zero.', 'Nothing was written.');
+  end if;
+  return null;
+end
+$$;
+
+comment on function private.require_zero_sum is 'Entries arrive with all of their transaction at once, and sum to zero.';
+
+create trigger on_entries_insert
+  after insert on private.entries
+  referencing new table as added
+  for each statement execute function private.require_zero_sum();
+
+-- moving money --------------------------------------------------------------------------------
+
+create function private.entry_hash(
+  previous_hash bytea, account_id uuid, sequence bigint, transaction_id bigint, kind private.transaction_kind,
+  fact text, amount_micros bigint, balance_micros bigint
+)
+returns bytea
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select sha256(convert_to(
+    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || transaction_id || '|' || kind || '|'
+    || amount_micros || '|' || balance_micros || '|' || fact,
+    'UTF8'
+  ))
+$$;
+
+comment on function private.entry_hash is
+  'The link of the chain: SHA-256 over the previous link and what the entry says, joined by bars, the fact last.';
+
+create function private.post(
+  account_id uuid,
+  kind private.transaction_kind,
+  book private.book,
+  amount_micros bigint,
+  fact text,
+  reason text,
+  author text,
+  refers_to bigint default null,
+  release_micros bigint default 0
+)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet private.wallets;
+  request_hash constant bytea := sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8'));
+  new_id bigint;
+  new_hash bytea;
+begin
+  select * into wallet from private.wallets where wallets.account_id = post.account_id for update;
+
+  insert into private.transactions (account_id, kind, fact, request_hash, refers_to, reason, author)
+  values (post.account_id, post.kind, post.fact, request_hash, post.refers_to, post.reason, post.author)
+  on conflict on constraint transactions_account_id_fact_key do nothing
+  returning transactions.id into new_id;
+  if new_id is null then
+    return null;
+  end if;
+
+  new_hash := private.entry_hash(
+    wallet.last_hash, post.account_id, wallet.entry_count + 1, new_id, post.kind, post.fact, post.amount_micros,
+    wallet.balance_micros + post.amount_micros
+  );
+  insert into private.entries (
+    transaction_id, book, account_id, amount_micros, sequence, balance_micros, previous_hash, hash
+  )
+  values
+    (
+      new_id, 'wallet', post.account_id, post.amount_micros, wallet.entry_count + 1,
+      wallet.balance_micros + post.amount_micros, wallet.last_hash, new_hash
+    ),
+    (new_id, post.book, post.account_id, -post.amount_micros, null, null, null, null);
+
+  update private.wallets set
+    balance_micros = wallet.balance_micros + post.amount_micros,
+    held_micros = wallet.held_micros - post.release_micros,
+    entry_count = wallet.entry_count + 1,
+    last_hash = new_hash
+  where wallets.account_id = post.account_id;
+  return new_id;
+end
+$$;
+
+comment on function private.post is
+  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Returns the transaction, or nothing when the fact was posted before.';
+
+create function private.replay(
+  account_id uuid, fact text, kind private.transaction_kind, book private.book, amount_micros bigint, refers_to bigint default null
+)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  earlier private.transactions;
+begin
+  select * into earlier
+  from private.transactions
+  where transactions.account_id = replay.account_id and transactions.fact = replay.fact;
+  if earlier.request_hash is distinct from sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8')) then
+    perform private.fail(
+      409, 'conflict', format('%s was already booked with other figures.', replay.fact),
+      'Use a new fact for a new event.'
+    );
+  end if;
+  return earlier.id;
+end
+$$;
+
+comment on function private.replay is 'The transaction that booked a fact before; refused when it booked something else.';
+
+create function private.burn_lots(
+  account_id uuid, transaction_id bigint, amount_micros bigint, first_lot_id bigint default null
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  burnt bigint;
+begin
+  with queue as (
+    select
+      lots.id,
+      least(
+        lots.remaining_micros,
+        burn_lots.amount_micros - coalesce(
+          sum(lots.remaining_micros) over (
+            order by
+              lots.id is distinct from burn_lots.first_lot_id,
+              lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+            rows between unbounded preceding and 1 preceding
+          ), 0
+        )
+      ) as taken
+    from private.lots
+    where lots.account_id = burn_lots.account_id and not lots.is_used_up
+  ),
+  burnt_lots as (
+    update private.lots set remaining_micros = lots.remaining_micros - queue.taken
+    from queue
+    where lots.id = queue.id and queue.taken > 0
+    returning lots.id, queue.taken
+  ),
+  recorded as (
+    insert into private.allocations (transaction_id, lot_id, amount_micros)
+    select burn_lots.transaction_id, burnt_lots.id, burnt_lots.taken
+    from burnt_lots
+    returning allocations.amount_micros
+  )
+  select sum(recorded.amount_micros) into burnt from recorded;
+
+  if burnt is distinct from burn_lots.amount_micros then
+    perform private.fail(500, 'unbalanced', 'The lots of the account do not cover the amount.', 'Nothing was written.');
+  end if;
+end
+$$;
+
+comment on function private.burn_lots is 'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
+
+create function private.note_next_expiry(account_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.wallets set next_expiry_at = soonest.expires_at
+  from (
+    select min(lots.expires_at) as expires_at
+    from private.lots
+    where lots.account_id = note_next_expiry.account_id and not lots.is_used_up
+  ) as soonest
+  where wallets.account_id = note_next_expiry.account_id
+    and wallets.next_expiry_at is distinct from soonest.expires_at
+$$;
+
+create function private.pay_debt(account_id uuid, transaction_id bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  payable bigint;
+begin
+  -- Lots that a hold may still need stay as they are.
+  select least(wallets.debt_micros, wallets.balance_micros + wallets.debt_micros - wallets.held_micros) into payable
+  from private.wallets
+  where wallets.account_id = pay_debt.account_id;
+  if payable > 0 then
+    perform private.burn_lots(pay_debt.account_id, pay_debt.transaction_id, payable);
+    update private.wallets set debt_micros = wallets.debt_micros - payable
+    where wallets.account_id = pay_debt.account_id;
+  end if;
+end
+$$;
+
+comment on function private.pay_debt is 'Lets free lots pay what a reversed payment left owing.';
+
+-- grants --------------------------------------------------------------------------------------
+
+create function private.require_amount(amount_micros bigint)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if amount_micros is null or amount_micros <= 0 or amount_micros > 9007199254740991 then
+    perform private.fail(
+      422, 'invalid_input', 'An amount must be above zero and at most 9,007,199,254 credits.', 'Check the figure.'
+    );
+  end if;
+  return amount_micros;
+end
+$$;
+
+create function private.require_wallet(account_id uuid)
+returns private.wallets
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet private.wallets;
+begin
+  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for update;
+  if wallet.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
+  end if;
+  return wallet;
+end
+$$;
+
+comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
+
+create function private.grant_credits(
+  account_id uuid,
+  amount_micros bigint,
+  source private.lot_source,
+  fact text,
+  reason text,
+  author text,
+  expires_at timestamptz default null,
+  priority smallint default 100,
+  kind private.transaction_kind default 'grant',
+  book private.book default 'issuance',
+  refers_to bigint default null
+)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  new_id bigint;
+begin
+  perform private.require_amount(grant_credits.amount_micros);
+  perform private.require_wallet(grant_credits.account_id);
+  new_id := private.post(
+    grant_credits.account_id, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
+    grant_credits.reason, grant_credits.author, grant_credits.refers_to
+  );
+  if new_id is null then
+    return private.replay(
+      grant_credits.account_id, grant_credits.fact, grant_credits.kind, grant_credits.book,
+      grant_credits.amount_micros, grant_credits.refers_to
+    );
+  end if;
+
+  insert into private.lots (account_id, transaction_id, source, priority, amount_micros, remaining_micros, expires_at)
+  values (
+    grant_credits.account_id, new_id, grant_credits.source, grant_credits.priority, grant_credits.amount_micros,
+    grant_credits.amount_micros, grant_credits.expires_at
+  );
+  perform private.pay_debt(grant_credits.account_id, new_id);
+  perform private.note_next_expiry(grant_credits.account_id);
+  return new_id;
+end
+$$;
+
+comment on function private.grant_credits is
+  'Gives credits to an account as a new lot, once per fact. Returns the transaction, the first one when the fact is repeated.';
+
+-- holds ---------------------------------------------------------------------------------------
+
+create function private.place_hold(hold_id uuid, account_id uuid, amount_micros bigint)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.wallets set held_micros = wallets.held_micros + place_hold.amount_micros
+  where wallets.account_id = place_hold.account_id;
+  -- Longer than any function may run, so that a hold never lapses under a living call.
+  insert into private.holds (id, account_id, amount_micros, expires_at)
+  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes')
+$$;
+
+comment on function private.place_hold is
+  'Sets credits aside for a call. The caller has locked the wallet and found them free; the table refuses if they are not.';
+
+create function private.resolve_hold(hold_id uuid, outcome private.hold_outcome, charge_micros bigint, reason text)
+returns private.resolutions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  hold private.holds;
+  charged bigint;
+  new_id bigint;
+  resolution private.resolutions;
+begin
+  select * into hold from private.holds where holds.id = resolve_hold.hold_id;
+  if hold.id is null then
+    perform private.fail(404, 'not_found', 'There is no such hold.', null);
+  end if;
+  perform from private.wallets where wallets.account_id = hold.account_id for update;
+
+  -- What the upstream bills beyond the hold is our loss, never the customer's.
+  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
+
+  select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
+  if resolution.hold_id is not null then
+    return resolution;
+  end if;
+
+  if charged > 0 then
+    new_id := private.post(
+      hold.account_id, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
+      release_micros => hold.amount_micros
+    );
+    perform private.burn_lots(hold.account_id, new_id, charged);
+  else
+    update private.wallets set held_micros = wallets.held_micros - hold.amount_micros
+    where wallets.account_id = hold.account_id;
+  end if;
+
+  insert into private.resolutions (hold_id, outcome, charged_micros, transaction_id)
+  values (hold.id, resolve_hold.outcome, charged, new_id)
+  returning * into resolution;
+  return resolution;
+end
+$$;
+
+comment on function private.resolve_hold is
+  'Ends a hold: settled with a charge that never exceeds it, released or expired with none. The first answer stands for ever.';
+
+-- expiry, refunds, reversals, adjustments -----------------------------------------------------
+
+create function private.expire_lots(account_id uuid)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  free bigint := wallet.balance_micros + wallet.debt_micros - wallet.held_micros;
+  expired bigint := 0;
+  lot private.lots;
+  taken bigint;
+  new_id bigint;
+begin
+  for lot in
+    select * from private.lots
+    where lots.account_id = expire_lots.account_id and not lots.is_used_up and lots.expires_at <= private.clock()
+    order by lots.expires_at, lots.id
+  loop
+    -- What an open hold may still need does not lapse under it.
+    taken := least(lot.remaining_micros, free);
+    exit when taken <= 0;
+    new_id := private.post(
+      expire_lots.account_id, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
+      'These credits were not used in time', 'system', refers_to => lot.transaction_id
+    );
+    insert into private.allocations (transaction_id, lot_id, amount_micros) values (new_id, lot.id, taken);
+    update private.lots set remaining_micros = lots.remaining_micros - taken where lots.id = lot.id;
+    free := free - taken;
+    expired := expired + taken;
+  end loop;
+  perform private.note_next_expiry(expire_lots.account_id);
+  return expired;
+end
+$$;
+
+comment on function private.expire_lots is 'Takes back what lapsed in one account, but nothing that an open hold may need.';
+
+create function private.refund_charge(charge_id bigint, amount_micros bigint, fact text, reason text, author text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  charge private.transactions;
+  charged bigint;
+  refunded bigint;
+begin
+  perform private.require_amount(refund_charge.amount_micros);
+  select * into charge from private.transactions
+  where transactions.id = refund_charge.charge_id and transactions.kind = 'charge';
+  if charge.id is null then
+    perform private.fail(404, 'not_found', 'There is no such charge.', 'Look it up in the account''s transactions.');
+  end if;
+  perform private.require_wallet(charge.account_id);
+
+  if exists (
+    select from private.transactions
+    where transactions.account_id = charge.account_id and transactions.fact = refund_charge.fact
+  ) then
+    return private.replay(
+      charge.account_id, refund_charge.fact, 'refund', 'refunds', refund_charge.amount_micros, charge.id
+    );
+  end if;
+
+  select -entries.amount_micros into charged
+  from private.entries where entries.transaction_id = charge.id and entries.book = 'wallet';
+  select coalesce(sum(entries.amount_micros), 0) into refunded
+  from private.transactions
+  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
+  where transactions.refers_to = charge.id and transactions.kind = 'refund';
+  if refund_charge.amount_micros > charged - refunded then
+    perform private.fail(
+      409, 'conflict', format('Only %s micro-credits of this charge are left to refund.', charged - refunded),
+      'Refund that much or less.'
+    );
+  end if;
+
+  return private.grant_credits(
+    charge.account_id, refund_charge.amount_micros, 'refund', refund_charge.fact, refund_charge.reason,
+    refund_charge.author,
+    -- As long as the credits that paid, and long enough to be used.
+    (
+      select case when bool_or(lots.expires_at is null) then null
+        else greatest(max(lots.expires_at), private.clock() + interval '30 days') end
+      from private.allocations
+      join private.lots on lots.id = allocations.lot_id
+      where allocations.transaction_id = charge.id
+    ),
+    kind => 'refund', book => 'refunds', refers_to => charge.id
+  );
+end
+$$;
+
+comment on function private.refund_charge is 'Gives back all or part of a charge, never more than it was.';
+
+create function private.reverse_grant(grant_id bigint, amount_micros bigint, fact text, reason text, author text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  granted private.transactions;
+  wallet private.wallets;
+  lot private.lots;
+  reversed bigint;
+  new_id bigint;
+  owed bigint;
+begin
+  perform private.require_amount(reverse_grant.amount_micros);
+  select * into granted from private.transactions
+  where transactions.id = reverse_grant.grant_id and transactions.kind = 'grant';
+  if granted.id is null then
+    perform private.fail(404, 'not_found', 'There is no such grant.', 'Look it up in the account''s transactions.');
+  end if;
+  wallet := private.require_wallet(granted.account_id);
+
+  if exists (
+    select from private.transactions
+    where transactions.account_id = granted.account_id and transactions.fact = reverse_grant.fact
+  ) then
+    return private.replay(
+      granted.account_id, reverse_grant.fact, 'reversal', 'issuance', -reverse_grant.amount_micros, granted.id
+    );
+  end if;
+
+  select * into lot from private.lots where lots.transaction_id = granted.id;
+  select coalesce(sum(-entries.amount_micros), 0) into reversed
+  from private.transactions
+  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
+  where transactions.refers_to = granted.id and transactions.kind = 'reversal';
+  if reverse_grant.amount_micros > lot.amount_micros - reversed then
+    perform private.fail(
+      409, 'conflict', format('Only %s micro-credits of this grant are left to reverse.', lot.amount_micros - reversed),
+      'Reverse that much or less.'
+    );
+  end if;
+
+  -- The lot itself pays first, then any other that is free; what is spent already is owed.
+  owed := reverse_grant.amount_micros - least(
+    reverse_grant.amount_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros
+  );
+  update private.wallets set debt_micros = wallets.debt_micros + owed where wallets.account_id = granted.account_id;
+  new_id := private.post(
+    granted.account_id, 'reversal', 'issuance', -reverse_grant.amount_micros, reverse_grant.fact, reverse_grant.reason,
+    reverse_grant.author, granted.id
+  );
+  if reverse_grant.amount_micros > owed then
+    perform private.burn_lots(granted.account_id, new_id, reverse_grant.amount_micros - owed, lot.id);
+  end if;
+  perform private.note_next_expiry(granted.account_id);
+  return new_id;
+end
+$$;
+
+comment on function private.reverse_grant is
+  'Takes back a grant whose payment was refunded or disputed. Credits already spent become a debt, at most the grant; open holds stay covered.';
+
+create function private.adjust_credits(account_id uuid, amount_micros bigint, fact text, reason text, author text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  free constant bigint := wallet.balance_micros - wallet.held_micros;
+  new_id bigint;
+begin
+  if adjust_credits.amount_micros > 0 then
+    return private.grant_credits(
+      adjust_credits.account_id, adjust_credits.amount_micros, 'adjustment', adjust_credits.fact, adjust_credits.reason,
+      adjust_credits.author, kind => 'adjustment'
+    );
+  end if;
+  perform private.require_amount(-adjust_credits.amount_micros);
+  if exists (
+    select from private.transactions
+    where transactions.account_id = adjust_credits.account_id and transactions.fact = adjust_credits.fact
+  ) then
+    return private.replay(
+      adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
+    );
+  end if;
+  if -adjust_credits.amount_micros > free then
+    perform private.fail(
+      402, 'insufficient_credits', format('Only %s micro-credits are free to take.', greatest(free, 0)),
+      'Take that much or less.'
+    );
+  end if;
+  new_id := private.post(
+    adjust_credits.account_id, 'adjustment', 'issuance', adjust_credits.amount_micros, adjust_credits.fact,
+    adjust_credits.reason, adjust_credits.author
+  );
+  perform private.burn_lots(adjust_credits.account_id, new_id, -adjust_credits.amount_micros);
+  perform private.note_next_expiry(adjust_credits.account_id);
+  return new_id;
+end
+$$;
+
+comment on function private.adjust_credits is 'Adds or takes credits by hand, with a reason and an author. Never takes what is held or not there.';
+
+create function private.expire_due_lots(max_accounts integer default 500)
+returns bigint
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select coalesce(sum(private.expire_lots(due.account_id)), 0)
+  from (
+    select wallets.account_id
+    from private.wallets
+    where wallets.next_expiry_at <= private.clock()
+      -- Credits that an open hold keeps alive come up again when it has ended.
+      and wallets.balance_micros + wallets.debt_micros > wallets.held_micros
+    order by wallets.next_expiry_at
+    limit expire_due_lots.max_accounts
+    for update skip locked
+  ) as due
+$$;
+
+comment on function private.expire_due_lots is 'Takes back what lapsed, a batch of accounts at a time, without waiting for anybody.';
+
+create function private.roll_up_books()
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  -- No transaction lives for ten minutes, so every number below this one is final.
+  with horizon as (
+    select coalesce(max(transactions.id), 0) as transaction_id
+    from private.transactions
+    where transactions.created_at < now() - interval '10 minutes'
+  )
+  insert into private.book_balances as rolled (book, balance_micros, through_transaction_id)
+  select books.book, coalesce(sum(entries.amount_micros), 0), horizon.transaction_id
+  from unnest(enum_range(null::private.book)) as books (book)
+  cross join horizon
+  left join private.book_balances as before on before.book = books.book
+  left join private.entries
+    on entries.book = books.book
+    and entries.transaction_id > coalesce(before.through_transaction_id, 0)
+    and entries.transaction_id <= horizon.transaction_id
+  where books.book <> 'wallet'
+  group by books.book, horizon.transaction_id
+  on conflict on constraint book_balances_pkey do update set
+    balance_micros = rolled.balance_micros + excluded.balance_micros,
+    through_transaction_id = greatest(rolled.through_transaction_id, excluded.through_transaction_id)
+$$;
+
+comment on function private.roll_up_books is 'Adds what happened since the last time to the balances of our own books.';
+
+-- codes -----------------------------------------------------------------------------------------
+
+create table private.coupons (
+  id bigint generated always as identity primary key,
+  code text not null unique check (code ~ '^[A-Z0-9][A-Z0-9-]{3,39}$'),
+  credits_micros bigint check (credits_micros between 1 and 9007199254740991),
+  bonus_percent numeric check (bonus_percent > 0 and bonus_percent <= 1000),
+  lasts interval check (lasts > interval '0'),
+  max_redemptions integer check (max_redemptions > 0),
+  redemption_count integer not null default 0,
+  starts_at timestamptz not null default now(),
+  ends_at timestamptz,
+  active boolean not null default true,
+  note text not null default '',
+  created_at timestamptz not null default now(),
+  constraint credits_or_bonus check ((credits_micros is null) <> (bonus_percent is null)),
+  constraint never_over_redeemed check (redemption_count between 0 and coalesce(max_redemptions, redemption_count))
+);
+
+comment on table private.coupons is 'Codes that give credits at once, or a bonus on the next top-up. Each account redeems a code once.';
+
+alter table private.coupons enable row level security;
+
+create table private.redemptions (
+  coupon_id bigint not null references private.coupons (id) on delete restrict,
+  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  user_id uuid not null,
+  transaction_id bigint references private.transactions (id),
+  created_at timestamptz not null default now(),
+  primary key (coupon_id, account_id)
+);
+
+comment on table private.redemptions is 'Who redeemed which code. A bonus waits here, without a transaction, for the next top-up.';
+
+alter table private.redemptions enable row level security;
+create index redemptions_account_id_idx on private.redemptions (account_id) where transaction_id is null;
+create index redemptions_transaction_id_idx on private.redemptions (transaction_id);
+
+create function private.redeem_code(account_id uuid, code text)
+returns private.redemptions
+language plpgsql
+volatile
+-- As its owner, because a member may not write money. It decides from the caller's own id, and no amount is the caller's.
+security definer
+set search_path = ''
+as $$
+declare
+  coupon private.coupons;
+  redemption private.redemptions;
+begin
+  if not private.has_role(redeem_code.account_id, 'owner', 'admin', 'billing') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  perform private.require_wallet(redeem_code.account_id);
+
+  select * into coupon from private.coupons
+  where coupons.code = upper(btrim(redeem_code.code))
+    and coupons.active
+    and private.clock() >= coupons.starts_at
+    and private.clock() < coalesce(coupons.ends_at, 'infinity')
+  for update;
+  if coupon.id is null then
+    perform private.fail(404, 'not_found', 'This code does not exist or is no longer valid.', 'Check the code for typing errors.');
+  end if;
+  if exists (
+    select from private.redemptions
+    where redemptions.coupon_id = coupon.id and redemptions.account_id = redeem_code.account_id
+  ) then
+    perform private.fail(409, 'conflict', 'This account has already used the code.', 'Each account can use a code once.');
+  end if;
+  if coupon.redemption_count >= coupon.max_redemptions then
+    perform private.fail(409, 'conflict', 'This code has been used up.', 'Try another code.');
+  end if;
+
+  update private.coupons set redemption_count = coupons.redemption_count + 1 where coupons.id = coupon.id;
+  insert into private.redemptions (coupon_id, account_id, user_id, transaction_id)
+  values (
+    coupon.id, redeem_code.account_id, auth.uid(),
+    case when coupon.credits_micros is not null then
+      private.grant_credits(
+        redeem_code.account_id, coupon.credits_micros, 'bonus', 'coupon:' || coupon.id, 'Code ' || coupon.code,
+        'user:' || auth.uid(), private.clock() + coupon.lasts
+      )
+    end
+  )
+  returning * into redemption;
+  return redemption;
+end
+$$;
+
+comment on function private.redeem_code is 'Redeems a code for an account that the caller may manage.';
+
+create function private.grant_top_up(account_id uuid, amount_micros bigint, fact text, reason text, author text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  new_id constant bigint := private.grant_credits(account_id, amount_micros, 'top_up', fact, reason, author);
+  coupon private.coupons;
+  bonus_id bigint;
+begin
+  select coupons.* into coupon
+  from private.redemptions
+  join private.coupons on coupons.id = redemptions.coupon_id
+  where redemptions.account_id = grant_top_up.account_id and redemptions.transaction_id is null
+  order by redemptions.created_at
+  limit 1;
+  if coupon.id is null or exists (
+    select from private.transactions where transactions.refers_to = new_id and transactions.kind = 'grant'
+  ) then
+    return new_id;
+  end if;
+  bonus_id := private.grant_credits(
+    grant_top_up.account_id, ceil(grant_top_up.amount_micros * coupon.bonus_percent / 100)::bigint, 'bonus',
+    'bonus:' || grant_top_up.fact, 'Code ' || coupon.code, grant_top_up.author, private.clock() + coupon.lasts,
+    refers_to => new_id
+  );
+  update private.redemptions set transaction_id = bonus_id
+  where redemptions.coupon_id = coupon.id and redemptions.account_id = grant_top_up.account_id;
+  return new_id;
+end
+$$;
+
+comment on function private.grant_top_up is 'Grants what was bought, and with it the bonus that a redeemed code has waiting.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create function private.my_ledger_account_ids()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select members.account_id
+  from private.members
+  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
+$$;
+
+comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
+
+grant execute on function private.my_ledger_account_ids, private.redeem_code to authenticated;
+
+create policy "members see what their accounts have" on private.wallets
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "those who manage an account see its transactions" on private.transactions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its entries" on private.entries
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its lots" on private.lots
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its holds" on private.holds
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see how its holds ended" on private.resolutions
+  for select to authenticated using (
+    exists (select from private.holds where holds.id = resolutions.hold_id)
+  );
+create policy "those who manage an account see which lots paid" on private.allocations
+  for select to authenticated using (
+    exists (select from private.lots where lots.id = allocations.lot_id)
+  );
+create policy "those who manage an account see its codes" on private.redemptions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on
+  private.wallets, private.transactions, private.entries, private.lots, private.allocations, private.holds,
+  private.resolutions, private.redemptions
+to authenticated, service_role;
+grant select on private.book_balances, private.coupons to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.wallets
+with (security_invoker = true)
+as
+select
+  wallets.account_id,
+  wallets.balance_micros,
+  wallets.held_micros,
+  greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
+  wallets.debt_micros,
+  wallets.next_expiry_at,
+  wallets.entry_count,
+  encode(wallets.last_hash, 'hex') as last_hash
+from private.wallets;
+
+comment on view api.wallets is 'What each of the caller''s accounts has, what of it is set aside for running calls, and what is free.';
+
+create view api.transactions
+with (security_invoker = true)
+as
+select
+  transactions.id,
+  transactions.account_id,
+  entries.sequence,
+  transactions.kind,
+  transactions.fact,
+  entries.amount_micros,
+  entries.balance_micros,
+  transactions.reason,
+  transactions.author,
+  transactions.refers_to,
+  transactions.created_at,
+  encode(entries.hash, 'hex') as hash
+from private.transactions
+join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet';
+
+comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
+
+create view api.lots
+with (security_invoker = true)
+as
+select
+  lots.id, lots.account_id, lots.transaction_id, lots.source, lots.priority, lots.amount_micros, lots.remaining_micros,
+  lots.expires_at, lots.created_at
+from private.lots;
+
+comment on view api.lots is 'Where an account''s credits came from, what is left of each and when it lapses.';
+
+create view api.allocations
+with (security_invoker = true)
+as
+select allocations.transaction_id, allocations.lot_id, allocations.amount_micros
+from private.allocations;
+
+comment on view api.allocations is 'Which lots paid for a transaction.';
+
+create view api.redemptions
+with (security_invoker = true)
+as
+select redemptions.coupon_id, redemptions.account_id, redemptions.transaction_id, redemptions.created_at
+from private.redemptions;
+
+comment on view api.redemptions is 'The codes an account has redeemed; one without a transaction is a bonus that waits for the next top-up.';
+
+grant select on api.wallets, api.transactions, api.lots, api.allocations, api.redemptions to authenticated;
+
+create function api.redeem_code(account_id uuid, code text)
+returns api.redemptions
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select redeemed.coupon_id, redeemed.account_id, redeemed.transaction_id, redeemed.created_at
+  from private.redeem_code(account_id, code) as redeemed
+$$;
+
+comment on function api.redeem_code is 'Redeems a code: credits at once, or a bonus on the next top-up.';
+
+grant execute on function api.redeem_code to authenticated;
