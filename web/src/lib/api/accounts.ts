@@ -1,0 +1,34 @@
+import type { Client } from '#lib/supabase.ts';
+import type { Database } from './database.gen.ts';
+
+type Api = Database['api'];
+
+/** Postgres cannot promise that a view's column is filled, so the generator says it may be null. */
+type Filled<Row, Nullable extends keyof Row = never> = {
+  [Column in keyof Row]: Column extends Nullable ? Row[Column] : NonNullable<Row[Column]>;
+};
+
+export type Profile = Filled<Api['Views']['profile']['Row'], 'avatar_url'>;
+export type Account = Filled<Api['Views']['accounts']['Row'], 'suspended_at'>;
+export type ProfileChange = Api['Functions']['update_profile']['Args'];
+
+export async function getProfile(client: Client): Promise<Profile> {
+  const { data } = await client.from('profile').select().single().throwOnError();
+  return data as Profile;
+}
+
+/** The personal account first, then teams by name. */
+export async function listAccounts(client: Client): Promise<Account[]> {
+  const { data } = await client
+    .from('accounts')
+    .select()
+    .order('kind')
+    .order('name')
+    .throwOnError();
+  return data as Account[];
+}
+
+export async function updateProfile(client: Client, change: ProfileChange): Promise<Profile> {
+  const { data } = await client.rpc('update_profile', change).throwOnError();
+  return data as Profile;
+}

@@ -1,0 +1,32 @@
+import { createContext } from 'svelte';
+
+export type ThemeChoice = 'system' | 'light' | 'dark';
+
+const key = 'theme';
+
+/** The stored choice; app.html applies it before the first paint, this keeps it afterwards. */
+export class Theme {
+  choice = $state<ThemeChoice>('system');
+
+  constructor() {
+    const stored = globalThis.document?.documentElement.dataset['theme'];
+    if (stored === 'light' || stored === 'dark') this.choice = stored;
+  }
+
+  set(choice: ThemeChoice): void {
+    this.choice = choice;
+    if (choice === 'system') {
+      delete document.documentElement.dataset['theme'];
+    } else {
+      document.documentElement.dataset['theme'] = choice;
+    }
+    try {
+      if (choice === 'system') localStorage.removeItem(key);
+      else localStorage.setItem(key, choice);
+    } catch {
+      // Storage may be switched off; the choice then lasts as long as the page.
+    }
+  }
+}
+
+export const [getTheme, setTheme] = createContext<Theme>();

@@ -1,0 +1,55 @@
+import { createContext } from 'svelte';
+import {
+  type Account,
+  type Profile,
+  type ProfileChange,
+  getProfile,
+  listAccounts,
+  updateProfile,
+} from './api/accounts.ts';
+import { type Explained, explain } from './errors.ts';
+import type { Client } from './supabase.ts';
+
+const key = 'account';
+
+/** What every page of the app needs: the person, their accounts, and which one they act for. */
+export class Workspace {
+  profile = $state.raw<Profile | null>(null);
+  accounts = $state.raw<readonly Account[]>([]);
+  problem = $state.raw<Explained | null>(null);
+  #chosenId = $state(localStorage.getItem(key));
+  #client: Client;
+
+  readonly account = $derived(
+    this.accounts.find((account) => account.id === this.#chosenId) ?? this.accounts[0] ?? null,
+  );
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async load(): Promise<void> {
+    this.problem = null;
+    try {
+      const [profile, accounts] = await Promise.all([
+        getProfile(this.#client),
+        listAccounts(this.#client),
+      ]);
+      this.accounts = accounts;
+      this.profile = profile;
+    } catch (error) {
+      this.problem = explain(error);
+    }
+  }
+
+  choose(account: Account): void {
+    this.#chosenId = account.id;
+    localStorage.setItem(key, account.id);
+  }
+
+  async update(change: ProfileChange): Promise<void> {
+    this.profile = await updateProfile(this.#client, change);
+  }
+}
+
+export const [getWorkspace, setWorkspace] = createContext<Workspace>();

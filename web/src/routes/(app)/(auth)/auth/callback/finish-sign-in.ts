@@ -1,0 +1,20 @@
+import { AuthApiError } from '@supabase/supabase-js';
+import type { Client } from '#lib/supabase.ts';
+
+/**
+ * Only a code this browser asked for is exchanged (PKCE). Tokens in the address are not accepted:
+ * with those, anybody's link could sign a person in to somebody else's account unnoticed.
+ */
+export async function finishSignIn(client: Client, url: URL): Promise<void> {
+  const fragment = new URLSearchParams(url.hash.slice(1));
+  const read = (name: string) => url.searchParams.get(name) ?? fragment.get(name);
+
+  const failure = read('error_code') ?? read('error');
+  if (failure) throw new AuthApiError(read('error_description') ?? failure, 400, failure);
+
+  const code = url.searchParams.get('code');
+  if (!code) throw new AuthApiError('Nothing to sign in with', 400, 'otp_expired');
+
+  const { error } = await client.auth.exchangeCodeForSession(code);
+  if (error) throw error;
+}
