@@ -7,11 +7,18 @@ import { StackError } from './stack-error.ts';
 export interface Postgres {
   port: number;
   /** The connection string of a role; every role of the bootstrap has the same local password. */
-  url(role: 'supabase_admin' | 'postgres' | 'authenticator', database?: string): string;
+  url(role: LoginRole, database?: string): string;
   /** Resolves when the server process has ended, for whatever reason. */
   exited: Promise<number | null>;
   stop(): Promise<void>;
 }
+
+export type LoginRole =
+  | 'supabase_admin'
+  | 'postgres'
+  | 'authenticator'
+  | 'supabase_auth_admin'
+  | 'supabase_storage_admin';
 
 export interface PostgresOptions {
   dataDir: string;
@@ -75,7 +82,9 @@ async function binaries(): Promise<{ postgres: string; initdb: string }> {
     for (const file of [found.postgres, found.initdb]) chmodSync(file, 0o755);
     return found;
   } catch {
-    throw new StackError(`No Postgres for this machine: ${name} is not installed. Run npm install.`);
+    throw new StackError(
+      `No Postgres for this machine: ${name} is not installed. Run npm install.`,
+    );
   }
 }
 
@@ -94,7 +103,8 @@ function unprivilegedUser(): { uid: number; gid: number } {
   const users = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'));
-  const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
+  const user =
+    users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody');
   if (!user) throw new StackError('Postgres cannot run as root here: there is no user `nobody`.');
   return { uid: Number(user[2]), gid: Number(user[3]) };
 }
@@ -146,14 +156,25 @@ function ready(server: ChildProcess, log: (line: string) => void, port: number):
       if (seen.length < 20_000) seen += text;
       if (seen.includes('ready to accept connections')) resolve();
     });
-    server.once('error', (error) => reject(new StackError(`Postgres did not start: ${error.message}`)));
-    server.once('exit', () => {
+    server.once('error', (error) =>
+      reject(new StackError(`Postgres did not start: ${error.message}`)),
+    );
+    // Not `exit`: what it said last may still be on its way.
+    server.once('close', () => {
       if (seen.includes('Address already in use')) {
-        reject(new StackError(`Port ${port} is in use. Stop what uses it, or choose others with --port.`));
+        reject(
+          new StackError(
+            `Port ${port} is in use. Stop what uses it, or choose others with --port.`,
+          ),
+        );
       }
       const full = seen.includes('No space left on device');
       const last = seen.trim().split('\n').at(-1) ?? 'no output';
-      reject(new StackError(full ? 'The disk is full; Postgres cannot start.' : `Postgres ended: ${last}`));
+      reject(
+        new StackError(
+          full ? 'The disk is full; Postgres cannot start.' : `Postgres ended: ${last}`,
+        ),
+      );
     });
   });
 }
@@ -175,6 +196,10 @@ async function endOrphan(dataDir: string, log: (line: string) => void): Promise<
 function commandOf(pid: number): string {
   if (!Number.isInteger(pid) || pid <= 0) return '';
   try {
+    // A slim Linux has no `ps`.
+    if (process.platform === 'linux') {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    }
     return execFileSync('ps', ['-p', String(pid), '-o', 'args='], { encoding: 'utf8' });
   } catch {
     return '';

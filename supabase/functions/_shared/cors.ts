@@ -1,0 +1,22 @@
+/** Sent with every answer to a browser: the caller is known by its token, never by a cookie. */
+export const corsHeaders: Record<string, string> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers':
+    'x-request-id, retry-after, ratelimit, ratelimit-policy, x-generation-id',
+};
+
+/** The answer to a preflight, which the platform leaves to the function. */
+export function preflight(request: Request): Response | undefined {
+  if (request.method !== 'OPTIONS') return undefined;
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...corsHeaders,
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
+      'access-control-allow-headers':
+        request.headers.get('access-control-request-headers') ??
+        'authorization, apikey, content-type, x-client-info, x-request-id, idempotency-key',
+      'access-control-max-age': '86400',
+    },
+  });
+}

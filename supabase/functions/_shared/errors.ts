@@ -1,0 +1,83 @@
+import { corsHeaders } from './cors.ts';
+
+/** A failure with a stable code; `detail` is a sentence for people, `hint` the next step. */
+export interface Failure {
+  status: number;
+  code: string;
+  detail: string;
+  hint: string;
+}
+
+export class RequestError extends Error implements Failure {
+  override name = 'RequestError';
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly hint: string;
+
+  constructor(failure: Failure) {
+    super(`${failure.code}: ${failure.detail}`);
+    this.status = failure.status;
+    this.code = failure.code;
+    this.detail = failure.detail;
+    this.hint = failure.hint;
+  }
+}
+
+/** Every code a function may answer with. The database raises the same words as `PTnnn`. */
+const failures = {
+  unauthorized: [401, 'The caller is not known.', 'Sign in, or send a valid key.'],
+  insufficient_credits: [402, 'There are not enough credits for this.', 'Top up, or ask for less.'],
+  forbidden: [403, 'The caller may not do this.', 'Ask an owner of the account.'],
+  not_found: [404, 'There is no such thing here.', 'Check the address.'],
+  method_not_allowed: [405, 'This address does not take that method.', 'Use the documented one.'],
+  conflict: [409, 'It does not fit what is there now.', 'Load it again and retry.'],
+  too_large: [413, 'The request is too large.', 'Send less.'],
+  invalid_input: [422, 'The request is not valid.', 'Correct it and send it again.'],
+  rate_limited: [429, 'Too many requests.', 'Wait as long as Retry-After says.'],
+  quota_exceeded: [429, 'The quota of this period is used up.', 'Wait for the next, or upgrade.'],
+  internal_error: [500, 'Something failed on our side.', 'Try again; tell us the request id.'],
+  upstream_unavailable: [503, 'The service behind this is not available.', 'Try again shortly.'],
+} as const satisfies Record<string, readonly [status: number, detail: string, hint: string]>;
+
+export type ErrorCode = keyof typeof failures;
+
+export function failure(code: ErrorCode, detail?: string, hint?: string): RequestError {
+  const [status, usual, next] = failures[code];
+  return new RequestError({ status, code, detail: detail ?? usual, hint: hint ?? next });
+}
+
+/** What PostgREST answers when the database raises or refuses. */
+export interface DatabaseError {
+  code?: string;
+  message?: string;
+  details?: string | null;
+  hint?: string | null;
+}
+
+/** `PTnnn` is ours and speaks for itself; of anything else the caller learns only what kind it is. */
+export function fromDatabase(status: number, error: DatabaseError): RequestError {
+  if (/^PT\d{3}$/.test(error.code ?? '') && /^[a-z][a-z_]*$/.test(error.message ?? '')) {
+    const known = failures[error.message as ErrorCode] ?? failures.internal_error;
+    return new RequestError({
+      status: Number(error.code?.slice(2)),
+      code: error.message as string,
+      detail: error.details || known[1],
+      hint: error.hint || known[2],
+    });
+  }
+  if (status === 401) return failure('unauthorized');
+  if (status === 403 || error.code === '42501') return failure('forbidden');
+  if (error.code === '57014' || status >= 502) return failure('upstream_unavailable');
+  return failure('internal_error');
+}
+
+/** The site's shape of an error. */
+export function errorResponse(error: unknown, requestId: string): Response {
+  const known = error instanceof RequestError ? error : failure('internal_error');
+  const { code, detail, hint } = known;
+  return Response.json(
+    { error: { code, message: detail, hint, request_id: requestId } },
+    { status: known.status, headers: { ...corsHeaders, 'x-request-id': requestId } },
+  );
+}
