@@ -1,14 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+// Real servers start and stop below: a limit that only a hung test reaches.
+const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+
 export default defineConfig({
   test: {
     projects: [
+      { test: { name: 'scripts', include: ['scripts/**/*.test.ts'], ...patience } },
       {
         test: {
-          name: 'scripts',
-          include: ['scripts/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          name: 'db',
+          include: ['supabase/tests/**/*.test.ts'],
+          globalSetup: 'supabase/tests/global-setup.ts',
+          ...patience,
         },
       },
     ],

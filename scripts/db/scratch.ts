@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import { type Postgres, startPostgres } from '../stack/postgres.ts';
+import { startPostgres } from '../stack/postgres.ts';
 import { loadSchemas } from './load-schemas.ts';
 import { applyMigrations, preparePlatform, runBootstrap, supabaseFolder } from './migrate.ts';
 
@@ -16,7 +16,8 @@ export interface ScratchDatabase {
 }
 
 export interface Scratch extends AsyncDisposable {
-  port: number;
+  /** The superuser's, for what is done to the server as a whole. */
+  url: string;
   /** A new database cloned from a source, or from another scratch database nobody is connected to. */
   database(name: string, from: Source | ScratchDatabase): Promise<ScratchDatabase>;
   stop(): Promise<void>;
@@ -49,15 +50,23 @@ export async function startScratch(options: ScratchOptions = {}): Promise<Scratc
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { ...scratchOn(server, options.folder), stop, [Symbol.asyncDispose]: stop };
+  return {
+    ...scratchAt(server.url('supabase_admin'), options.folder),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 /** The databases of a scratch server that runs already, in this process or in another. */
-export function scratchOn(
-  { port, url }: Pick<Postgres, 'port' | 'url'>,
+export function scratchAt(
+  superuserUrl: string,
   folder = supabaseFolder,
-): Pick<Scratch, 'port' | 'database'> {
-  const handle = (name: string): ScratchDatabase => ({ name, url: (role) => url(role, name) });
+): Pick<Scratch, 'url' | 'database'> {
+  const handle = (name: string): ScratchDatabase => ({
+    name,
+    // Every role of the bootstrap has the same local password.
+    url: (role) => Object.assign(new URL(superuserUrl), { username: role, pathname: name }).href,
+  });
   const templates = new Map<Source, Promise<ScratchDatabase>>();
 
   const template = (source: Source) => {
@@ -67,19 +76,20 @@ export function scratchOn(
   };
   const build = async (source: Source) => {
     const made = handle(`template_${source}`);
-    await create(url('supabase_admin'), made.name, 'template0');
+    await create(superuserUrl, made.name, 'template0');
     await fill[source](made.url('supabase_admin'), folder);
     return made;
   };
 
   return {
-    port,
+    url: superuserUrl,
     async database(name, from) {
       const parent = typeof from === 'string' ? await template(from) : from;
-      await create(url('supabase_admin'), name, parent.name);
+      const clone = handle(name);
+      await create(superuserUrl, name, parent.name);
       // A clone inherits the tables, but not the settings and grants of the database itself.
-      await runBootstrap(url('supabase_admin', name));
-      return handle(name);
+      await runBootstrap(clone.url('supabase_admin'));
+      return clone;
     },
   };
 }
