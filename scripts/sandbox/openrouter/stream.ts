@@ -68,11 +68,12 @@ export function sendSteps(
   };
 
   const send = (): void => {
+    if (isOver) return;
     clearInterval(idle);
     idle = undefined;
     for (let count = 0; count < BURST; count += 1) {
       const { value: step, done } = steps.next();
-      if (done || isOver || !perform(step)) return;
+      if (done || !perform(step)) return;
       due += frameMs;
       if (response.writableNeedDrain) {
         response.once('drain', () => {
@@ -87,6 +88,7 @@ export function sendSteps(
   };
 
   response.once('close', () => finish(false));
-  schedule();
+  if (delayMs === 0) send();
+  else schedule();
   return promise;
 }

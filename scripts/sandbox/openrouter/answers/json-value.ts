@@ -86,8 +86,8 @@ function buildArray(schema: Schema, context: Context, key: string): unknown[] {
   const singular = key.replace(/s$/, '');
   return Array.from({ length: wanted }, (_, at) => {
     const value = build(schema.items ?? true, context, singular);
-    const repeated = schema.uniqueItems === true && at > 0 && typeof value === 'string';
-    return repeated ? `${value} ${at + 1}` : value;
+    const isMadeUp = typeof value === 'string' && value.startsWith('sample ');
+    return isMadeUp && at > 0 ? `${value} ${at + 1}` : value;
   });
 }
 

@@ -129,7 +129,7 @@ You asked: “${quote(prompt)}”
 
 ### In short
 
-The answer depends on **what you want to do with it**. For most people the simple way is right, and it can be changed later without much trouble.
+A sandbox knows nothing about the world, so this is advice that fits almost every question: it depends on **what you want to do with it**, and for most people the simple way is right.
 
 ### In more detail
 
