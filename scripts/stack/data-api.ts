@@ -1,10 +1,12 @@
 import { App } from '@supabase/lite';
+import { identifyCaller } from './caller.ts';
 import type { Config } from './config.ts';
-import { verifyJwt } from './jwt.ts';
+import type { JwtFailure } from './jwt.ts';
 import type { Keys } from './keys.ts';
 import { quietly } from './library-console.ts';
 import type { Log } from './log.ts';
 import { currentRequest, RoleConnection } from './role-connection.ts';
+import { openRpcCalls } from './rpc-calls.ts';
 
 export interface DataApi {
   handle(request: Request): Promise<Response>;
@@ -31,12 +33,9 @@ export async function startDataApi({
 }: Options): Promise<DataApi> {
   const { schemas, extra_search_path: extra, max_rows } = config.api;
   const [defaultSchema = 'public'] = schemas;
-  const connection = new RoleConnection({
-    url,
-    catalogUrl,
-    searchPath: [...schemas, ...extra].map((name) => `"${name}"`).join(', '),
-    maxConnections: 30,
-  });
+  const searchPath = [...schemas, ...extra].map((name) => `"${name}"`).join(', ');
+  const calls = openRpcCalls({ url, catalogUrl, schemas, searchPath });
+  const connection = new RoleConnection({ url, catalogUrl, searchPath, maxConnections: 20 });
   const app = new App({
     connection,
     api: { enabled: true, schemas, max_rows, aggregates_enabled: true },
@@ -69,48 +68,65 @@ export async function startDataApi({
 
   return {
     async handle(request) {
-      const refused = refuseToken(request, keys.jwtSecret);
-      if (refused) return refused;
+      const caller = identifyCaller(request.headers, keys);
+      if (caller && 'failure' in caller) return refuse(caller.failure);
       const headers = new Headers(request.headers);
-      nameSchema(headers, request.method, defaultSchema);
+      const schema = nameSchema(headers, request.method, defaultSchema);
+      const { pathname, search } = new URL(request.url);
       const facts = {
         method: request.method,
-        path: new URL(request.url).pathname.replace('/rest/v1', ''),
+        path: pathname.replace('/rest/v1', ''),
         headers: JSON.stringify(Object.fromEntries(headers)),
       };
-      const call = () => app.fetch(new Request(request, { headers }));
-      return currentRequest.run(facts, () => quietly(log, call));
+      let body = request.body as ReadableStream | string | null;
+      if (caller && schemas.includes(schema) && isPlainCall(request, pathname, search)) {
+        const called = await calls.call(request, schema, caller.claims, facts);
+        if ('response' in called) return called.response;
+        body = called.body;
+      }
+      const passed = new Request(request.url, {
+        method: request.method,
+        headers,
+        ...(body === null ? {} : { body, duplex: 'half' }),
+      });
+      return currentRequest.run(facts, () => quietly(log, () => app.fetch(passed)));
     },
-    reload: () => connection.forgetCatalog(),
-    stop: () => connection.close(),
+    reload() {
+      connection.forgetCatalog();
+      calls.reload();
+    },
+    async stop() {
+      await Promise.all([calls.stop(), connection.close()]);
+    },
   };
 }
 
+/** Filters, columns and counts on the result of a call are the library's work. */
+function isPlainCall(request: Request, pathname: string, search: string): boolean {
+  return (
+    request.method === 'POST' &&
+    /^\/rest\/v1\/rpc\/\w+$/.test(pathname) &&
+    search === '' &&
+    /^application\/json\b/.test(request.headers.get('content-type') ?? '') &&
+    !/count=|params=|tx=/.test(request.headers.get('prefer') ?? '')
+  );
+}
+
 /** The library lets a malformed or unsigned token pass as an anonymous caller; the platform refuses it. */
-function refuseToken(request: Request, secret: string): Response | undefined {
-  if (request.method === 'OPTIONS') return undefined;
-  const authorization = request.headers.get('authorization');
-  const token = /^Bearer\s+(.*)$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined || token.startsWith('sb_')) return undefined;
-  const result = verifyJwt(token, secret);
-  if ('claims' in result) return undefined;
+function refuse({ code, message }: JwtFailure): Response {
+  const challenge = `Bearer error="invalid_token", error_description="${message}"`;
   return Response.json(
-    { ...result.failure, details: null, hint: null },
-    {
-      status: 401,
-      headers: {
-        'www-authenticate': `Bearer error="invalid_token", error_description="${result.failure.message}"`,
-        'access-control-allow-origin': '*',
-      },
-    },
+    { code, message, details: null, hint: null },
+    { status: 401, headers: { 'www-authenticate': challenge } },
   );
 }
 
 /** Without a profile header the first exposed schema is meant; the library would take `public`. */
-function nameSchema(headers: Headers, method: string, defaultSchema: string): void {
+function nameSchema(headers: Headers, method: string, defaultSchema: string): string {
   const writes = !['GET', 'HEAD'].includes(method);
-  const asked = headers.get(writes ? 'content-profile' : 'accept-profile');
+  const asked = headers.get(writes ? 'content-profile' : 'accept-profile') ?? defaultSchema;
   // Both, because the library reads one to check the schema and the other to use it.
-  headers.set('accept-profile', asked ?? defaultSchema);
-  headers.set('content-profile', asked ?? defaultSchema);
+  headers.set('accept-profile', asked);
+  headers.set('content-profile', asked);
+  return asked;
 }

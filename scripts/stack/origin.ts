@@ -39,7 +39,9 @@ export async function startOrigin(options: Options): Promise<Origin> {
       response.setHeader('x-request-id', requestId);
       allowBrowsers(request, response);
       if (request.method === 'OPTIONS') return void response.writeHead(204).end();
-      return serveWeb(part[1], request, response, { apiUrl, requestId });
+      const [prefix, handler] = part;
+      const streams = prefix === '/storage/v1';
+      return serveWeb(handler, request, response, { apiUrl, requestId, streams });
     }
     if (url.startsWith('/realtime/v1')) return answerError(response, noRealtime, requestId);
     answerError(response, noRoute, requestId);

@@ -3,17 +3,9 @@ import type { ConnectionContextOptions, IntrospectResult, VarsContext } from '@s
 import { PostgresConnection } from '@supabase/lite/postgres';
 import { type Kysely, sql } from 'kysely';
 import { jsonTypes } from './json-types.ts';
-
-/** What SQL may read of the request that it serves, as `current_setting('request.…')`. */
-export interface RequestFacts {
-  method: string;
-  path: string;
-  headers: string;
-}
+import { type RequestFacts, requestSettings } from './request-settings.ts';
 
 export const currentRequest = new AsyncLocalStorage<RequestFacts>();
-
-const apiRoles = new Set(['anon', 'authenticated', 'service_role']);
 
 interface Options {
   url: string;
@@ -79,21 +71,13 @@ export class RoleConnection extends PostgresConnection {
       storage?: { operation?: string };
     };
     const request = currentRequest.getStore();
-    const readOnly = request?.method === 'GET' || request?.method === 'HEAD';
-    const role = auth?.role ?? 'anon';
-    const settings: [name: string, value: string][] = [
-      ['search_path', this.#options.searchPath],
-      ['request.jwt.claims', JSON.stringify(auth?.jwt ?? { role })],
-      ['request.method', request?.method ?? ''],
-      ['request.path', request?.path ?? ''],
-      ['request.headers', request?.headers ?? '{}'],
-      ['response.status', ''],
-      ['response.headers', ''],
-      ['storage.operation', storage?.operation ?? ''],
-      ['transaction_read_only', readOnly ? 'on' : 'off'],
-      // Last: from here on the caller's own rights count. An unknown role fails as on the platform.
-      ['role', apiRoles.has(role) ? role : JSON.stringify(role).slice(1, -1)],
-    ];
+    const settings = requestSettings({
+      claims: auth?.jwt ?? { role: auth?.role ?? 'anon' },
+      searchPath: this.#options.searchPath,
+      readOnly: request?.method === 'GET' || request?.method === 'HEAD',
+      request,
+      storageOperation: storage?.operation ?? '',
+    });
     return settings.map(([name, value]) => sql`set_config(${name}, ${value}, true)`);
   }
 }

@@ -1,0 +1,172 @@
+// Calls of database functions, made as PostgREST makes them: the arguments go to Postgres as the
+// JSON that came, and the answer is the JSON that Postgres writes. The library in front of the
+// tables would turn a jsonb argument into a string and round large numbers on the way.
+import postgres from 'postgres';
+import { type ApiFunction, readApiFunctions } from './api-functions.ts';
+import { answerDatabaseError } from './database-error.ts';
+import type { Claims } from './jwt.ts';
+import { type RequestFacts, requestSettings } from './request-settings.ts';
+
+export interface RpcCalls {
+  /** The answer, or nothing when the request asks for more than a plain call. */
+  call(request: Request, schema: string, claims: Claims, facts: RequestFacts): Promise<Rpc>;
+  reload(): void;
+  stop(): Promise<void>;
+}
+
+/** The body was read either way; a request handed on needs it again. */
+type Rpc = { response: Response } | { body: string };
+
+interface Options {
+  url: string;
+  catalogUrl: string;
+  schemas: string[];
+  searchPath: string;
+}
+
+const oneObject = 'application/vnd.pgrst.object+json';
+
+export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options): RpcCalls {
+  const sql = postgres(url, { max: 30, onnotice: () => {}, connection: { TimeZone: 'UTC' } });
+  let catalog: Promise<ApiFunction[]> | undefined;
+
+  return {
+    async call(request, schema, claims, facts) {
+      const body = await request.text();
+      catalog ??= readApiFunctions(catalogUrl, schemas);
+      const name = facts.path.slice('/rpc/'.length);
+      const given = argumentNames(body);
+      const named = (await catalog).filter((one) => one.schema === schema && one.name === name);
+      const [match, ...others] = named.filter((one) => given && accepts(one, given));
+      if (!match || !given || others.length > 0) return { body };
+
+      const settings = requestSettings({
+        claims,
+        searchPath,
+        readOnly: match.readOnly,
+        request: facts,
+      });
+      try {
+        const wantsOne = (request.headers.get('accept') ?? '').startsWith(oneObject);
+        const response = await sql.begin(async (tx) => {
+          const names = settings.map(([setting]) => setting);
+          const values = settings.map(([, value]) => value);
+          // Sent together: the second does not wait for the answer to the first.
+          const [, rows] = await Promise.all([
+            tx`select set_config(s.name, s.value, true) from unnest(${names}::text[], ${values}::text[]) as s (name, value)`,
+            tx.unsafe<Called[]>(callText(match, given), [body || '{}'], { prepare: true }),
+          ]);
+          const answer = answerCall(match, rows[0] as Called, wantsOne);
+          if (answer.status === 406) throw new Refused(answer);
+          return answer;
+        });
+        return { response };
+      } catch (error) {
+        if (error instanceof Refused) return { response: error.response };
+        return { response: answerDatabaseError(error, claims['role'] === 'anon') };
+      }
+    },
+    reload() {
+      catalog = undefined;
+    },
+    stop: () => sql.end({ timeout: 5 }),
+  };
+}
+
+interface Called {
+  body: string | null;
+  rows: string;
+  status: string | null;
+  headers: string | null;
+}
+
+class Refused extends Error {
+  readonly response: Response;
+  constructor(response: Response) {
+    super('refused');
+    this.response = response;
+  }
+}
+
+/** Nothing when the body is not an object of arguments. */
+function argumentNames(body: string): string[] | undefined {
+  if (body.trim() === '') return [];
+  try {
+    const value: unknown = JSON.parse(body);
+    return value && typeof value === 'object' && !Array.isArray(value)
+      ? Object.keys(value)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function accepts(one: ApiFunction, given: string[]): boolean {
+  const known = one.arguments.map(({ name }) => name);
+  const required = known.slice(0, known.length - one.optional);
+  return (
+    given.every((name) => known.includes(name)) && required.every((name) => given.includes(name))
+  );
+}
+
+const quote = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+// As text, because the driver would write a JSON parameter as a JSON string.
+function callText(one: ApiFunction, given: string[]): string {
+  const used = one.arguments.filter(({ name }) => given.includes(name));
+  const columns = used.map(({ name, type }) => `${quote(name)} ${type}`).join(', ');
+  const passed = used.map(({ name }) => `${quote(name)} => a.${quote(name)}`).join(', ');
+  const call = `${quote(one.schema)}.${quote(one.name)}(${passed})`;
+  // The unused parameter of a call without arguments still needs a type.
+  const from =
+    used.length > 0 ? `json_to_record($1::text::json) as a (${columns})` : `(select $1::text) as a`;
+  return `
+    with called as materialized (${resultText(one, call, from)})
+    select body, rows::text as rows,
+      nullif(current_setting('response.status', true), '') as status,
+      nullif(current_setting('response.headers', true), '') as headers
+    from called`;
+}
+
+function resultText({ returns, returnsSet }: ApiFunction, call: string, from: string): string {
+  const result =
+    returns === 'row'
+      ? `select r.* from ${from} cross join lateral ${call} as r`
+      : `select ${call} as r from ${from}`;
+  const value = returns === 'row' ? 'to_json(t)' : 'to_json(t.r)';
+  if (returns === 'void')
+    return `select null::text as body, count(t.r) as rows from (${result}) as t`;
+  if (!returnsSet) return `select ${value}::text as body, 1 as rows from (${result}) as t`;
+  return `select coalesce(json_agg(${value}), '[]')::text as body, count(*) as rows from (${result}) as t`;
+}
+
+function answerCall(one: ApiFunction, called: Called, wantsOne: boolean): Response {
+  const status = called.status ? Number(called.status) : undefined;
+  const headers = new Headers(givenHeaders(called.headers));
+  if (one.returns === 'void') return new Response(null, { status: status ?? 204, headers });
+  const rows = Number(called.rows);
+  if (wantsOne && one.returnsSet && rows !== 1) return notOne(rows);
+  headers.set(
+    'content-type',
+    wantsOne ? `${oneObject}; charset=utf-8` : 'application/json; charset=utf-8',
+  );
+  headers.set('content-range', rows === 0 ? '*/*' : `0-${rows - 1}/*`);
+  const text = called.body ?? 'null';
+  // json_agg of one value puts exactly a bracket on either side.
+  return new Response(wantsOne && one.returnsSet ? text.slice(1, -1) : text, {
+    status: status ?? 200,
+    headers,
+  });
+}
+
+/** `[{"Retry-After": "5"}, …]`, as PostgREST takes it. */
+function givenHeaders(text: string | null): [string, string][] {
+  const list = text ? (JSON.parse(text) as Record<string, string>[]) : [];
+  return list.flatMap((one) => Object.entries(one));
+}
+
+function notOne(rows: number): Response {
+  const message = 'Cannot coerce the result to a single JSON object';
+  const details = `The result contains ${rows} rows`;
+  return Response.json({ code: 'PGRST116', message, details, hint: null }, { status: 406 });
+}
