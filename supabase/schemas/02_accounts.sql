@@ -1,4 +1,4 @@
--- accounts: who a person is, and the accounts they act for. A personal account and a team
+-- accounts: who a person is, the accounts they act for, and the keys that act for an account. A personal account and a team
 -- are the same kind of row; wallet, plan, keys, conversations and invoices hang on it.
 --
 -- A person never reads or changes a row of an account they are not a member of, and an
@@ -62,6 +62,28 @@ comment on table private.members is 'Who may act for an account, and as what.';
 
 alter table private.members enable row level security;
 create index members_user_id_idx on private.members (user_id);
+
+-- keys --------------------------------------------------------------------------------------
+
+create table private.api_keys (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  created_by uuid not null references private.profiles (user_id) on delete cascade,
+  name text not null check (char_length(name) between 1 and 80),
+  prefix text not null check (char_length(prefix) between 8 and 24),
+  hash bytea not null unique check (octet_length(hash) = 32),
+  allowed_models text[] not null default '{*}' check (cardinality(allowed_models) between 1 and 50),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+comment on table private.api_keys is 'What a program shows to act for an account. Only the SHA-256 of a key is kept.';
+
+alter table private.api_keys enable row level security;
+create index api_keys_account_id_idx on private.api_keys (account_id);
+create index api_keys_created_by_idx on private.api_keys (created_by);
 
 -- predicates ------------------------------------------------------------------------------
 
@@ -143,7 +165,13 @@ create policy "members see who else is a member" on private.members
   for select to authenticated
   using (account_id in (select private.my_account_ids()));
 
+create policy "members see the keys of their accounts" on private.api_keys
+  for select to authenticated
+  using (account_id in (select private.my_account_ids()));
+
 grant select on private.profiles, private.preferences, private.accounts, private.members to authenticated, service_role;
+grant select (id, account_id, created_by, name, prefix, allowed_models, expires_at, revoked_at, last_used_at, created_at)
+  on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
 grant update (locale, theme, default_model, smart_routing, custom_instructions) on private.preferences to authenticated;
 

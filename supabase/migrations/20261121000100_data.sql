@@ -1,0 +1,77 @@
+-- The rows OneAI starts with: plans, prices, presets and scheduled work. An admin changes them
+-- as rows from then on; later migrations add rows, and never rewrite what an admin may have changed.
+
+insert into private.plans (
+  id, name, position, requests_per_minute, requests_per_month, max_cost_micros, monthly_credits_micros, grants_monthly
+)
+values
+  ('free', 'Free', 10, 20, 100, 10000000, 500000000, true),
+  ('pro', 'Pro', 20, 100, 10000, 100000000, 20000000000, false),
+  ('team', 'Team', 30, 500, 100000, 1000000000, 100000000000, false),
+  ('enterprise', 'Enterprise', 40, 10000, null, null, 0, false);
+
+insert into private.plan_models (plan_id, priority, pattern, allowed)
+values
+  ('free', 10, '*opus*', false),
+  ('free', 10, 'openai/gpt-4', false),
+  ('free', 10, 'openai/gpt-4-0*', false),
+  ('free', 10, 'openai/*-pro*', false),
+  ('free', 100, '*', true),
+  ('pro', 100, '*', true),
+  ('team', 100, '*', true),
+  ('enterprise', 100, '*', true);
+
+-- Credits per 1,000 tokens in and out; everything else is the upstream price and a fifth.
+insert into private.pricing_rules (priority, pattern, input_credits_per_1k, output_credits_per_1k, note)
+values
+  (100, 'openai/gpt-4-turbo*', 10, 10, 'Reference rate'),
+  (100, 'openai/gpt-4', 20, 60, 'Reference rate'),
+  (100, 'openai/gpt-4-0*', 20, 60, 'Reference rate'),
+  (100, 'openai/gpt-3.5-turbo*', 1, 2, 'Reference rate'),
+  (100, 'anthropic/claude*opus*', 15, 75, 'Reference rate'),
+  (100, 'anthropic/claude*sonnet*', 3, 15, 'Reference rate'),
+  (100, 'anthropic/claude*haiku*', 1, 5, 'Reference rate'),
+  (100, 'minimax/*', 0.5, 0.5, 'Reference rate');
+insert into private.pricing_rules (priority, pattern, markup_percent, note)
+values
+  (10, '*:free', 0, 'Free upstream, free here'),
+  (1000, '*', 20, 'Default markup');
+
+insert into private.presets (id, name, description)
+values
+  ('oneai/auto', 'Auto', 'Chooses a good model for each request and says why.'),
+  ('oneai/auto-fast', 'Auto, fast', 'The quickest answer that is still good.'),
+  ('oneai/auto-best', 'Auto, best', 'The strongest model, whatever it costs within your limits.'),
+  ('oneai/auto-code', 'Auto, code', 'Models that are strong at programming.');
+
+insert into private.router_rules (
+  preset_id, priority, needs_images, needs_code, needs_math, needs_tools, min_prompt_tokens, models, reason
+)
+values
+  ('oneai/auto', 10, null, null, null, null, 150000, '{google/gemini-2.5-flash,openai/gpt-4.1-mini,google/gemini-2.5-pro}', 'Your prompt is very long: a model with a very large context.'),
+  ('oneai/auto', 20, true, null, null, null, null, '{google/gemini-2.5-flash,openai/gpt-4o-mini,anthropic/claude-haiku-4.5}', 'You sent an image: a model that sees.'),
+  ('oneai/auto', 30, null, true, null, null, null, '{anthropic/claude-sonnet-4.5,openai/gpt-4.1,qwen/qwen3-coder}', 'You asked about code: a model strong at programming.'),
+  ('oneai/auto', 40, null, null, true, null, null, '{openai/o4-mini,deepseek/deepseek-r1,google/gemini-2.5-pro}', 'You asked about mathematics: a model that reasons step by step.'),
+  ('oneai/auto', 50, null, null, null, true, null, '{openai/gpt-4.1-mini,anthropic/claude-haiku-4.5,google/gemini-2.5-flash}', 'Tools are in play: a model that is reliable with them.'),
+  ('oneai/auto', 100, null, null, null, null, null, '{openai/gpt-4o-mini,google/gemini-2.5-flash,anthropic/claude-haiku-4.5}', 'An everyday question: a quick and inexpensive model.'),
+  ('oneai/auto-fast', 100, null, null, null, null, null, '{google/gemini-2.5-flash-lite,openai/gpt-4.1-nano,openai/gpt-4o-mini}', 'You asked for speed: the quickest good model.'),
+  ('oneai/auto-best', 100, null, null, null, null, null, '{anthropic/claude-opus-4.5,anthropic/claude-sonnet-4.5,openai/gpt-4.1,google/gemini-2.5-pro}', 'You asked for the best: the strongest model your plan includes.'),
+  ('oneai/auto-code', 100, null, null, null, null, null, '{anthropic/claude-sonnet-4.5,openai/gpt-4.1,qwen/qwen3-coder}', 'You asked for code: a model strong at programming.');
+
+insert into private.upstream_guard (max_requests_per_minute, max_held_micros, max_spend_per_hour_micros)
+values (20000, 10000000000000, 2000000000000);
+
+insert into private.schedules (name, schedule, command, purpose)
+values
+  ('sweep-runs', '5 seconds', 'select private.sweep_runs()', 'Ends runs whose worker is gone and frees what they held.'),
+  ('reconcile-runs', '5 seconds', $$select private.call_job('reconcile-runs') where exists (select from private.runs where finished_at is null and status = 'reconciling' and lease_until < now())$$, 'Asks OpenRouter for the cost of calls that ended without one.'),
+  ('measure-guard', '5 seconds', 'select private.measure_guard()', 'Compares all accounts together with the limits of our account upstream.'),
+  ('expire-lots', '* * * * *', 'select private.expire_due_lots()', 'Takes back credits that lapsed.'),
+  ('monthly-credits', '* * * * *', 'select private.grant_monthly_credits()', 'Gives the credits of a new month.'),
+  ('sync-models', '*/30 * * * *', $$select private.call_job('sync-models')$$, 'Brings the catalogue and its prices up to date.'),
+  ('roll-up-books', '7 * * * *', 'select private.roll_up_books()', 'Sums up our own side of the ledger.'),
+  ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
+  ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
+
+select private.ensure_usage_partitions();
+select private.install_schedules();

@@ -1,0 +1,659 @@
+-- limits: plans, what they allow, and the counters that say how much of it is used: sliding
+-- windows, monthly quotas, budgets of keys and members, and the guard of our upstream account.
+--
+-- Every check and every count happens under the lock of the account's wallet, so a limit can
+-- never be passed by two calls at once. A crash may forget a minute of a window, never a budget.
+
+create type private.budget_subject as enum ('key', 'member');
+create type private.budget_period as enum ('day', 'month', 'total');
+
+-- plans -------------------------------------------------------------------------------------
+
+create table private.plans (
+  id text primary key check (id ~ '^[a-z][a-z0-9-]{1,40}$'),
+  name text not null check (char_length(name) between 1 and 80),
+  position integer not null default 0,
+  requests_per_minute integer check (requests_per_minute > 0),
+  requests_per_hour integer check (requests_per_hour > 0),
+  requests_per_day integer check (requests_per_day > 0),
+  requests_per_month bigint check (requests_per_month > 0),
+  max_cost_micros bigint check (max_cost_micros > 0),
+  monthly_credits_micros bigint not null default 0 check (monthly_credits_micros between 0 and 9007199254740991),
+  grants_monthly boolean not null default false,
+  is_public boolean not null default true
+);
+
+comment on table private.plans is 'What an account may do. An empty limit is no limit.';
+comment on column private.plans.grants_monthly is 'Whether the monthly credits come by themselves; those of paid plans come with each payment.';
+
+alter table private.plans enable row level security;
+
+create table private.plan_models (
+  id bigint generated always as identity primary key,
+  plan_id text not null references private.plans (id) on delete cascade,
+  priority integer not null,
+  pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  allowed boolean not null
+);
+
+comment on table private.plan_models is 'Which models a plan may call: the lowest priority whose pattern fits decides, no fit means no.';
+
+alter table private.plan_models enable row level security;
+create index plan_models_plan_id_idx on private.plan_models (plan_id);
+
+create table private.model_quotas (
+  id bigint generated always as identity primary key,
+  plan_id text not null references private.plans (id) on delete cascade,
+  pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  tokens_per_month bigint not null check (tokens_per_month > 0),
+  unique (plan_id, pattern)
+);
+
+comment on table private.model_quotas is 'How many tokens of some models a plan includes each month.';
+
+alter table private.model_quotas enable row level security;
+
+create table private.account_plans (
+  account_id uuid primary key references private.accounts (id) on delete cascade,
+  plan_id text not null references private.plans (id),
+  cycle_anchor timestamptz,
+  granted_until timestamptz not null default '-infinity'
+);
+
+comment on table private.account_plans is 'The plan of each account. Months are counted from the cycle''s anchor, or by the calendar where there is none.';
+comment on column private.account_plans.granted_until is 'The end of the month whose credits have been given.';
+
+alter table private.account_plans enable row level security;
+create index account_plans_plan_id_idx on private.account_plans (plan_id, granted_until);
+
+create table private.limit_overrides (
+  subject_id uuid primary key,
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  requests_per_minute integer check (requests_per_minute > 0),
+  requests_per_hour integer check (requests_per_hour > 0),
+  requests_per_day integer check (requests_per_day > 0),
+  requests_per_month bigint check (requests_per_month > 0),
+  max_cost_micros bigint check (max_cost_micros > 0),
+  expires_at timestamptz,
+  reason text not null check (reason <> ''),
+  created_at timestamptz not null default now()
+);
+
+comment on table private.limit_overrides is
+  'Other limits than the plan''s for one account, or limits of its own for one key. An empty column changes nothing; a very large number is how to say unlimited.';
+comment on column private.limit_overrides.subject_id is 'The id of the account itself, or of one of its keys.';
+
+alter table private.limit_overrides enable row level security;
+create index limit_overrides_account_id_idx on private.limit_overrides (account_id);
+
+-- counters --------------------------------------------------------------------------------
+
+create unlogged table private.rate_counters (
+  subject_id uuid primary key,
+  minute_bucket bigint not null,
+  minute_counts integer[] not null,
+  hour_bucket bigint not null,
+  hour_counts integer[] not null,
+  day_bucket bigint not null,
+  day_counts integer[] not null
+)
+with (fillfactor = 60);
+
+comment on table private.rate_counters is
+  'How often an account or a key called lately: thirteen slices of each window (5 seconds, 5 minutes, 2 hours), the running one last.';
+
+alter table private.rate_counters enable row level security;
+
+create table private.quotas (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  period_start timestamptz not null,
+  requests bigint not null default 0 check (requests >= 0),
+  primary key (account_id, period_start)
+)
+with (fillfactor = 60);
+
+comment on table private.quotas is 'How many requests an account made in a month of its plan.';
+
+alter table private.quotas enable row level security;
+
+create table private.token_quotas (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  model_quota_id bigint not null references private.model_quotas (id) on delete cascade,
+  period_start timestamptz not null,
+  used_tokens bigint not null default 0 check (used_tokens >= 0),
+  held_tokens bigint not null default 0 check (held_tokens >= 0),
+  primary key (account_id, model_quota_id, period_start)
+)
+with (fillfactor = 60);
+
+comment on table private.token_quotas is 'How many tokens of some models an account used in a month, and how many its open calls may still use.';
+
+alter table private.token_quotas enable row level security;
+create index token_quotas_model_quota_id_idx on private.token_quotas (model_quota_id);
+
+create table private.budgets (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  subject private.budget_subject not null,
+  subject_id uuid not null,
+  period private.budget_period not null,
+  limit_micros bigint not null check (limit_micros between 0 and 9007199254740991),
+  window_start timestamptz not null default '-infinity',
+  spent_micros bigint not null default 0 check (spent_micros >= 0),
+  held_micros bigint not null default 0 check (held_micros >= 0),
+  primary key (account_id, subject_id, period)
+)
+with (fillfactor = 60);
+
+comment on table private.budgets is 'What a key or a member may spend by day, by month or ever, what it spent, and what its open calls may still spend.';
+
+alter table private.budgets enable row level security;
+
+create table private.upstream_guard (
+  id boolean primary key default true check (id),
+  max_requests_per_minute integer check (max_requests_per_minute > 0),
+  max_held_micros bigint check (max_held_micros > 0),
+  max_spend_per_hour_micros bigint check (max_spend_per_hour_micros > 0),
+  is_paused boolean not null default false,
+  closed_until timestamptz,
+  closed_because text
+);
+
+comment on table private.upstream_guard is
+  'One row that protects our account upstream: limits over all accounts, measured every few seconds, and a switch for an admin.';
+
+alter table private.upstream_guard enable row level security;
+
+-- months and windows --------------------------------------------------------------------------
+
+create function private.month_start(anchor timestamptz, at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- Months of an anchor on the 31st start on the last day where there is no 31st.
+  select case
+    when anchor is null then date_trunc('month', at, 'UTC')
+    else (
+      select (local.anchor + make_interval(months => months.whole
+        - (local.anchor + make_interval(months => months.whole) > local.at)::integer)) at time zone 'UTC'
+      from (select anchor at time zone 'UTC' as anchor, at at time zone 'UTC' as at) as local
+      cross join lateral (
+        select (
+          12 * (extract(year from local.at) - extract(year from local.anchor))
+          + extract(month from local.at) - extract(month from local.anchor)
+        )::integer as whole
+      ) as months
+    )
+  end
+$$;
+
+comment on function private.month_start is 'When the month of a plan began that a moment lies in.';
+
+create function private.month_end(anchor timestamptz, at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- 32 days after its start every month has ended, and no month after it has.
+  select private.month_start(anchor, private.month_start(anchor, at) + interval '32 days')
+$$;
+
+comment on function private.month_end is 'When the month of a plan ends that a moment lies in.';
+
+create function private.budget_start(period private.budget_period, at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case period
+    when 'day' then date_trunc('day', at, 'UTC')
+    when 'month' then date_trunc('month', at, 'UTC')
+    else '-infinity'::timestamptz
+  end
+$$;
+
+comment on function private.budget_start is 'When the window of a budget began that a moment lies in.';
+
+create function private.budget_end(period private.budget_period, at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case period
+    when 'day' then date_trunc('day', at, 'UTC') + interval '24 hours'
+    when 'month' then private.month_end(null, at)
+  end
+$$;
+
+comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
+
+create function private.slide(counts integer[], last_bucket bigint, bucket bigint)
+returns integer[]
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when counts is null or bucket - last_bucket >= 13 then array_fill(0, array[13])
+    when bucket <= last_bucket then counts
+    else counts[(bucket - last_bucket + 1)::integer:13] || array_fill(0, array[(bucket - last_bucket)::integer])
+  end
+$$;
+
+comment on function private.slide is 'The slices of a window as they stand at a later moment.';
+
+create type private.window_state as (
+  counts integer[],
+  bucket bigint,
+  used integer,
+  resets_at timestamptz
+);
+
+create function private.read_window(
+  counts integer[], last_bucket bigint, slice_seconds integer, at timestamptz, max_count integer
+)
+returns private.window_state
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  state private.window_state;
+  freed integer := 0;
+begin
+  state.bucket := greatest(floor(extract(epoch from at) / slice_seconds)::bigint, coalesce(last_bucket, 0));
+  state.counts := private.slide(counts, last_bucket, state.bucket);
+  state.used := 0;
+  for nth in 1..13 loop
+    state.used := state.used + state.counts[nth];
+  end loop;
+  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
+  if state.used >= max_count then
+    for nth in 1..13 loop
+      freed := freed + state.counts[nth];
+      if state.used - freed < max_count then
+        state.resets_at := to_timestamp((state.bucket + nth) * slice_seconds);
+        exit;
+      end if;
+    end loop;
+  end if;
+  return state;
+end
+$$;
+
+comment on function private.read_window is 'How much of a sliding window is used, and when there is room again if it is full.';
+
+create type private.rate_state as (
+  subject_id uuid,
+  minute private.window_state,
+  hour private.window_state,
+  day private.window_state,
+  rule text,
+  max_count integer,
+  used integer,
+  resets_at timestamptz
+);
+
+create function private.read_rate(
+  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
+)
+returns private.rate_state
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  counter private.rate_counters;
+  state private.rate_state;
+begin
+  select * into counter from private.rate_counters where rate_counters.subject_id = read_rate.subject_id;
+  state.subject_id := read_rate.subject_id;
+  if per_minute is not null then
+    state.minute := private.read_window(counter.minute_counts, counter.minute_bucket, 5, at, per_minute);
+    state.max_count := per_minute;
+    state.used := (state.minute).used;
+    if (state.minute).resets_at is not null then
+      state.rule := 'requests_per_minute';
+      state.resets_at := (state.minute).resets_at;
+    end if;
+  end if;
+  if per_hour is not null then
+    state.hour := private.read_window(counter.hour_counts, counter.hour_bucket, 300, at, per_hour);
+    if (state.hour).resets_at is not null then
+      state.rule := 'requests_per_hour';
+      state.resets_at := (state.hour).resets_at;
+    end if;
+  end if;
+  if per_day is not null then
+    state.day := private.read_window(counter.day_counts, counter.day_bucket, 7200, at, per_day);
+    if (state.day).resets_at is not null then
+      state.rule := 'requests_per_day';
+      state.resets_at := (state.day).resets_at;
+    end if;
+  end if;
+  return state;
+end
+$$;
+
+comment on function private.read_rate is 'How often a subject called lately, and the longest window that is full, if one is.';
+
+create function private.count_request(state private.rate_state)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  minutes integer[] := (state.minute).counts;
+  hours integer[] := (state.hour).counts;
+  days integer[] := (state.day).counts;
+begin
+  minutes[13] := minutes[13] + 1;
+  hours[13] := hours[13] + 1;
+  days[13] := days[13] + 1;
+  update private.rate_counters set
+    minute_bucket = coalesce((state.minute).bucket, rate_counters.minute_bucket),
+    minute_counts = coalesce(minutes, rate_counters.minute_counts),
+    hour_bucket = coalesce((state.hour).bucket, rate_counters.hour_bucket),
+    hour_counts = coalesce(hours, rate_counters.hour_counts),
+    day_bucket = coalesce((state.day).bucket, rate_counters.day_bucket),
+    day_counts = coalesce(days, rate_counters.day_counts)
+  where rate_counters.subject_id = state.subject_id;
+  if not found then
+    insert into private.rate_counters (
+      subject_id, minute_bucket, minute_counts, hour_bucket, hour_counts, day_bucket, day_counts
+    )
+    values (
+      state.subject_id,
+      coalesce((state.minute).bucket, 0), coalesce(minutes, array_fill(0, array[13])),
+      coalesce((state.hour).bucket, 0), coalesce(hours, array_fill(0, array[13])),
+      coalesce((state.day).bucket, 0), coalesce(days, array_fill(0, array[13]))
+    );
+  end if;
+end
+$$;
+
+comment on function private.count_request is 'Counts one more request in every window that has a limit.';
+
+-- opening an account ------------------------------------------------------------------------
+
+create function private.grant_monthly_credits(max_accounts integer default 500)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  due record;
+  granted integer := 0;
+begin
+  for due in
+    select
+      account_plans.account_id, plans.id as plan_id, plans.name, plans.monthly_credits_micros,
+      private.month_start(account_plans.cycle_anchor, private.clock()) as starts_at,
+      private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
+    from private.account_plans
+    join private.plans on plans.id = account_plans.plan_id
+    where plans.grants_monthly and plans.monthly_credits_micros > 0 and account_plans.granted_until <= private.clock()
+    limit grant_monthly_credits.max_accounts
+    for update of account_plans skip locked
+  loop
+    perform private.grant_credits(
+      due.account_id, due.monthly_credits_micros, 'subscription',
+      format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
+      format('Monthly credits of the %s plan', due.name), 'system', due.ends_at
+    );
+    update private.account_plans set granted_until = due.ends_at where account_plans.account_id = due.account_id;
+    granted := granted + 1;
+  end loop;
+  return granted;
+end
+$$;
+
+comment on function private.grant_monthly_credits is
+  'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
+
+create function private.open_account()
+returns trigger
+language plpgsql
+volatile
+-- As its owner, because it is part of sign-up.
+security definer
+set search_path = ''
+as $$
+declare
+  plan private.plans;
+  month_end constant timestamptz := private.month_end(null, private.clock());
+begin
+  select * into plan from private.plans where plans.id = 'free';
+  insert into private.wallets (account_id) values (new.id);
+  insert into private.account_plans (account_id, plan_id, granted_until) values (new.id, plan.id, month_end);
+  if new.kind = 'personal' and plan.monthly_credits_micros > 0 then
+    perform private.grant_credits(
+      new.id, plan.monthly_credits_micros, 'welcome', 'welcome', 'Welcome to OneAI', 'system', month_end
+    );
+  end if;
+  return null;
+end
+$$;
+
+comment on function private.open_account is
+  'Gives every new account its wallet and the Free plan, and a person the credits of their first month.';
+
+create trigger on_accounts_insert
+  after insert on private.accounts
+  for each row execute function private.open_account();
+
+-- budgets -----------------------------------------------------------------------------------
+
+create function private.set_budget(
+  account_id uuid, subject private.budget_subject, subject_id uuid, period private.budget_period, limit_micros bigint
+)
+returns private.budgets
+language plpgsql
+volatile
+-- As its owner, because members may not write counters. Only those who manage the account get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  budget private.budgets;
+begin
+  if not private.has_role(set_budget.account_id, 'owner', 'admin') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account that you manage.');
+  end if;
+  perform private.require_wallet(set_budget.account_id);
+  if (
+    set_budget.subject = 'key' and not exists (
+      select from private.api_keys where api_keys.id = set_budget.subject_id and api_keys.account_id = set_budget.account_id
+    )
+  ) or (
+    set_budget.subject = 'member' and not exists (
+      select from private.members
+      where members.user_id = set_budget.subject_id and members.account_id = set_budget.account_id
+    )
+  ) then
+    perform private.fail(404, 'not_found', format('The account has no such %s.', set_budget.subject), 'Choose one from the list.');
+  end if;
+  if set_budget.limit_micros is null then
+    delete from private.budgets
+    where budgets.account_id = set_budget.account_id
+      and budgets.subject_id = set_budget.subject_id
+      and budgets.period = set_budget.period
+    returning * into budget;
+    return budget;
+  end if;
+  if set_budget.limit_micros not between 0 and 9007199254740991 then
+    perform private.fail(422, 'invalid_input', 'A budget cannot be negative or that large.', 'Check the figure.');
+  end if;
+
+  -- What the subject's open calls hold counts from the start.
+  insert into private.budgets (account_id, subject, subject_id, period, limit_micros, window_start, held_micros)
+  select
+    set_budget.account_id, set_budget.subject, set_budget.subject_id, set_budget.period, set_budget.limit_micros,
+    private.budget_start(set_budget.period, private.clock()), private.held_by_subject(set_budget.account_id, set_budget.subject_id)
+  on conflict on constraint budgets_pkey do update set limit_micros = excluded.limit_micros
+  returning * into budget;
+  return budget;
+end
+$$;
+
+comment on function private.set_budget is 'Sets, changes or (with an empty limit) removes a budget of a key or a member.';
+
+create function private.hold_budgets(account_id uuid, subject_ids uuid[], amount_micros bigint)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.budgets set
+    spent_micros = case
+      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
+    held_micros = budgets.held_micros + hold_budgets.amount_micros
+  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids)
+$$;
+
+comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
+
+create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
+  update private.budgets set
+    spent_micros = settle_budgets.charged_micros + case
+      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
+    held_micros = budgets.held_micros - settle_budgets.held_micros
+  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids)
+$$;
+
+comment on function private.settle_budgets is 'Turns what was set aside in the budgets into what was spent.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
+create policy "anybody sees what a plan may call" on private.plan_models for select to anon, authenticated using (true);
+create policy "members see the plan of their accounts" on private.account_plans
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "members see the limits of their accounts" on private.limit_overrides
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "members see what their accounts used" on private.quotas
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "those who manage an account see its budgets, members their own" on private.budgets
+  for select to authenticated using (
+    account_id in (select private.my_ledger_account_ids())
+    or (subject_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+  );
+
+grant select on private.plans, private.plan_models to anon, authenticated, service_role;
+grant select on private.account_plans, private.limit_overrides, private.quotas, private.budgets to authenticated, service_role;
+grant select on private.model_quotas, private.token_quotas, private.rate_counters, private.upstream_guard to service_role;
+grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
+grant execute on function private.set_budget to authenticated;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.plans
+with (security_invoker = true)
+as
+select
+  plans.id, plans.name, plans.position, plans.requests_per_minute, plans.requests_per_hour, plans.requests_per_day,
+  plans.requests_per_month, plans.max_cost_micros, plans.monthly_credits_micros
+from private.plans;
+
+comment on view api.plans is 'What each plan allows. An empty limit is no limit.';
+
+create view api.limits
+with (security_invoker = true)
+as
+select
+  account_plans.account_id,
+  account_plans.plan_id,
+  coalesce(override.requests_per_minute, plans.requests_per_minute) as requests_per_minute,
+  coalesce(override.requests_per_hour, plans.requests_per_hour) as requests_per_hour,
+  coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
+  coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
+  coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
+  coalesce(quotas.requests, 0) as requests_this_month,
+  month.ends_at as month_ends_at
+from private.account_plans
+join private.plans on plans.id = account_plans.plan_id
+cross join lateral (
+  select
+    private.month_start(account_plans.cycle_anchor, private.clock()) as starts_at,
+    private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
+) as month
+left join private.limit_overrides as override
+  on override.subject_id = account_plans.account_id
+  and coalesce(override.expires_at, 'infinity') > private.clock()
+left join private.quotas on quotas.account_id = account_plans.account_id and quotas.period_start = month.starts_at;
+
+comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
+
+create view api.budgets
+with (security_invoker = true)
+as
+select
+  budgets.account_id,
+  budgets.subject,
+  budgets.subject_id,
+  budgets.period,
+  budgets.limit_micros,
+  case when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0 end
+    as spent_micros,
+  budgets.held_micros,
+  private.budget_end(budgets.period, private.clock()) as resets_at
+from private.budgets;
+
+comment on view api.budgets is 'What keys and members may spend, and did in the running window.';
+
+grant select on api.plans to anon, authenticated, service_role;
+grant select on api.limits, api.budgets to authenticated;
+
+create function api.set_budget(account_id uuid, subject text, subject_id uuid, period text, limit_micros bigint default null)
+returns setof api.budgets
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if set_budget.subject not in ('key', 'member') or set_budget.period not in ('day', 'month', 'total') then
+    perform private.fail(422, 'invalid_input', 'A budget is for a key or a member, by day, month or total.', null);
+  end if;
+  perform private.set_budget(
+    set_budget.account_id, set_budget.subject::private.budget_subject, set_budget.subject_id,
+    set_budget.period::private.budget_period, set_budget.limit_micros
+  );
+  return query
+  select * from api.budgets
+  where budgets.account_id = set_budget.account_id
+    and budgets.subject_id = set_budget.subject_id
+    and budgets.period = set_budget.period::private.budget_period;
+end
+$$;
+
+comment on function api.set_budget is 'Sets or changes what a key or a member may spend; an empty limit removes the budget.';
+
+grant execute on function api.set_budget to authenticated;
