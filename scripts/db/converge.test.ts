@@ -24,6 +24,9 @@ create table private.accounts (
   kind private.kind not null,
   amount_micros bigint not null
 );
+create table private.usage (at timestamptz not null, n integer) partition by range (at);
+create table private.usage_2026_11 partition of private.usage
+  for values from ('2026-11-01') to ('2026-12-01');
 `;
 
 const after = `
@@ -84,6 +87,19 @@ test('the planned migration leads from one schema to the other, all of it', asyn
   expect(await facts(from.url('postgres'))).toEqual(await facts(to.url('postgres')));
 });
 
+test("partitions that time made are nobody's difference", async () => {
+  const from = await scratch.database('months_from', 'bootstrap');
+  const to = await scratch.database('months_to', 'bootstrap');
+  const parent = 'create schema private; create table private.u (n integer) partition by list (n);';
+  await execute(from.url('postgres'), parent);
+  await execute(
+    to.url('postgres'),
+    `${parent} create table private.u_1 partition of private.u for values in (1)`,
+  );
+  expect((await planChanges(from.url('postgres'), to.url('postgres'))).migrations).toEqual([]);
+  expect((await planChanges(to.url('postgres'), from.url('postgres'))).migrations).toEqual([]);
+});
+
 test('a lost column is called destructive, what the platform owns is left alone', async () => {
   const from = await scratch.database('loss_from', 'bootstrap');
   const to = await scratch.database('loss_to', 'bootstrap');
@@ -113,7 +129,7 @@ async function facts(url: string) {
     return await sql`
       with facts as (
         select relname as name, relpersistence::text || relkind::text || relispartition as detail,
-          reloptions as options, relacl as grants
+          reloptions as options, case when not relispartition then relacl end as grants
         from pg_class where relnamespace = 'private'::regnamespace
         union all
         select attname, attrelid::regclass::text, attoptions, attacl
