@@ -8,9 +8,12 @@ import type { Keys } from './keys.ts';
 import { quietly } from './library-console.ts';
 import type { Log } from './log.ts';
 import type { Mail } from './mail-box.ts';
-import { createMailer } from './mailer.ts';
+import { type Challenge, createMailLinks } from './mail-links.ts';
+import { type Asked, createMailer } from './mailer.ts';
 
 export interface Auth {
+  /** The sign-in providers that are configured. */
+  providers: string[];
   handle(request: Request): Promise<Response>;
   stop(): Promise<void>;
 }
@@ -27,8 +30,10 @@ interface Options {
   log: Log;
 }
 
-/** Where the person who asked for a mail wants to land after following its link. */
-const redirects = new AsyncLocalStorage<string | undefined>();
+const asking = new AsyncLocalStorage<Asked>();
+
+/** What the library says of an address that somebody has, without and with confirmations. */
+const takenCodes = ['user_already_exists', 'over_email_send_rate_limit'];
 
 export async function startAuth(options: Options): Promise<Auth> {
   const { config, keys, url, apiUrl, siteUrl, log } = options;
@@ -37,6 +42,7 @@ export async function startAuth(options: Options): Promise<Auth> {
     postgresOptions: { max: 10, onnotice: () => {}, types: jsonTypes },
   });
   const { email } = config.auth;
+  const external = configuredProviders(config);
   const app = new App({
     connection,
     api: { enabled: false, external_url: apiUrl },
@@ -60,32 +66,47 @@ export async function startAuth(options: Options): Promise<Auth> {
         otp_length: email.otp_length,
         otp_expiry: email.otp_expiry,
       },
-      external: configuredProviders(config),
+      external,
     },
     storage: { enabled: false },
     studio: { enabled: false },
     options: { server: { disableStudio: true, admin: false } },
   });
   await app.init();
+  const links = createMailLinks(connection.driver);
   app._mailer = createMailer({
     apiUrl,
     siteUrl,
     root: options.root,
     templates: email.template ?? {},
     send: options.send,
-    redirectTo: () => redirects.getStore(),
+    asked: () => asking.getStore(),
+    links,
   });
 
   const ask = (request: Request) => quietly(log, () => app.fetch(request));
 
   return {
+    providers: Object.keys(external),
     async handle(request) {
-      const { pathname, searchParams } = new URL(request.url);
-      return redirects.run(searchParams.get('redirect_to') ?? undefined, async () => {
-        const route = `${request.method} ${pathname}`;
-        if (route === 'POST /auth/v1/verify') return ask(await namedAsPlatform(request));
-        if (route === 'POST /auth/v1/signup') return signUp(request, ask);
-        return sayWhatFailed(await ask(request));
+      const url = new URL(request.url);
+      const route = `${request.method} ${url.pathname}`;
+      if (route === 'GET /auth/v1/verify') {
+        return links.follow(url, (followed) => ask(new Request(followed, request)));
+      }
+      const text = request.body ? await request.text() : '';
+      const body = parse(text);
+      const asked = {
+        redirectTo: url.searchParams.get('redirect_to') ?? undefined,
+        challenge: challengeIn(body),
+      };
+      return asking.run(asked, async () => {
+        const renamed = route === 'POST /auth/v1/verify' ? namedForLibrary(body) : undefined;
+        const passed = withBody(request, renamed ? JSON.stringify(renamed) : text);
+        const response = sayWhatFailed(await ask(passed));
+        const refusal = response.headers.get('x-sb-error-code') ?? '';
+        const taken = route === 'POST /auth/v1/signup' && takenCodes.includes(refusal);
+        return taken && body ? answerTaken(request, body, ask) : response;
       });
     },
     stop: () => connection.close(),
@@ -100,37 +121,32 @@ function configuredProviders(config: Config) {
   return Object.fromEntries(providers) as Record<string, object>;
 }
 
+function challengeIn(body: Body | undefined): Challenge | undefined {
+  const { code_challenge: value, code_challenge_method: method } = body ?? {};
+  if (typeof value !== 'string' || value === '') return undefined;
+  return { value, method: method === 'plain' ? 'plain' : 's256' };
+}
+
 /** The platform's `email` covers the codes of sign-up and sign-in; the library knows them apart. */
-async function namedAsPlatform(request: Request): Promise<Request> {
-  const text = await request.text();
-  const body = parse(text);
-  const renamed = body?.['type'] === 'email' ? { ...body, type: 'magiclink' } : undefined;
-  return withBody(request, renamed ? JSON.stringify(renamed) : text);
+function namedForLibrary(body: Body | undefined): Body | undefined {
+  return body?.['type'] === 'email' ? { ...body, type: 'magiclink' } : undefined;
 }
 
 /**
  * A taken address gets the answer of one that must be confirmed, so that sign-up never says who has
  * an account; its owner gets a sign-in link instead.
  */
-async function signUp(
+async function answerTaken(
   request: Request,
+  body: Body,
   ask: (request: Request) => Promise<Response>,
 ): Promise<Response> {
-  const text = await request.text();
-  const response = sayWhatFailed(await ask(withBody(request, text)));
-  if (response.headers.get('x-sb-error-code') !== 'user_already_exists') {
-    return response;
-  }
-  const { email } = parse(text) as { email: string };
-  const link = new URL(request.url);
-  link.pathname = '/auth/v1/otp';
-  await ask(
-    new Request(link, {
-      method: 'POST',
-      headers: request.headers,
-      body: JSON.stringify({ email, create_user: false }),
-    }),
-  );
+  const email = String(body['email']);
+  const link = new Request(new URL('/auth/v1/otp', request.url), {
+    method: 'POST',
+    headers: request.headers,
+  });
+  await ask(withBody(link, JSON.stringify({ email, create_user: false })));
   return Response.json(unconfirmed(email.toLowerCase()));
 }
 
@@ -161,16 +177,18 @@ function sayWhatFailed(response: Response): Response {
   );
 }
 
-function withBody(request: Request, body: string): Request {
-  const headers = new Headers(request.headers);
+function withBody({ url, method, headers: given }: Request, body: string): Request {
+  const headers = new Headers(given);
   headers.delete('content-length');
-  return new Request(request.url, { method: request.method, headers, body });
+  return new Request(url, { method, headers, ...(body === '' ? {} : { body }) });
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+type Body = Record<string, unknown>;
+
+function parse(text: string): Body | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return value && typeof value === 'object' ? (value as Record<string, unknown>) : undefined;
+    return value && typeof value === 'object' ? (value as Body) : undefined;
   } catch {
     return undefined;
   }

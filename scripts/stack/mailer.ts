@@ -3,9 +3,15 @@ import { join } from 'node:path';
 import type { App } from '@supabase/lite';
 import { escapeHtml } from './escape-html.ts';
 import type { Mail } from './mail-box.ts';
+import type { Challenge, MailLinks } from './mail-links.ts';
 
 type Mailer = NonNullable<App['_mailer']>;
 type Kind = 'confirmation' | 'recovery' | 'magic_link' | 'email_change' | 'reauthentication';
+
+export interface Asked {
+  redirectTo: string | undefined;
+  challenge: Challenge | undefined;
+}
 
 interface Options {
   apiUrl: string;
@@ -13,7 +19,9 @@ interface Options {
   root: string;
   templates: Record<string, { subject: string; content_path: string }>;
   send: (mail: Mail) => void;
-  redirectTo: () => string | undefined;
+  /** Where the person who asked wants to land, and what ties the link to their browser. */
+  asked: () => Asked | undefined;
+  links: MailLinks;
 }
 
 /** The names that /auth/v1/verify knows these mails by. */
@@ -29,14 +37,26 @@ const verifyTypes: Record<Kind, string> = {
 export function createMailer(options: Options): Mailer {
   const { apiUrl, siteUrl, root, templates } = options;
 
-  function write(kind: Kind, to: string, hash: string, code: string, meta: Meta = {}): void {
+  async function write(
+    kind: Kind,
+    to: string,
+    hash: string,
+    code: string,
+    meta: Meta = {},
+  ): Promise<void> {
     const template = templates[kind];
     if (!template) throw new Error(`supabase/config.toml has no auth.email.template.${kind}`);
-    const redirectTo = options.redirectTo() ?? siteUrl;
+    const asked = options.asked();
+    const redirectTo = asked?.redirectTo ?? siteUrl;
+    const type = verifyTypes[kind];
+    const token =
+      asked?.challenge && meta.userId && type
+        ? await options.links.begin(meta.userId, type, asked.challenge, hash)
+        : hash;
     const link = new URL('/auth/v1/verify', apiUrl);
     link.search = new URLSearchParams({
-      token: hash,
-      type: verifyTypes[kind],
+      token,
+      type,
       redirect_to: redirectTo,
     }).toString();
     const url = kind === 'reauthentication' ? '' : link.href;
@@ -62,16 +82,16 @@ export function createMailer(options: Options): Mailer {
   }
 
   return {
-    sendConfirmation: async (to, hash, code) => write('confirmation', to, hash, code),
-    sendRecovery: async (to, hash, code) => write('recovery', to, hash, code),
-    sendMagicLink: async (to, hash, code) => write('magic_link', to, hash, code),
-    sendEmailChange: async (to, hash, code, meta) => write('email_change', to, hash, code, meta),
-    sendReauthentication: async (to, code, meta) =>
-      write('reauthentication', to, meta?.tokenHash ?? '', code),
+    sendConfirmation: (to, hash, code, meta) => write('confirmation', to, hash, code, meta),
+    sendRecovery: (to, hash, code, meta) => write('recovery', to, hash, code, meta),
+    sendMagicLink: (to, hash, code, meta) => write('magic_link', to, hash, code, meta),
+    sendEmailChange: (to, hash, code, meta) => write('email_change', to, hash, code, meta),
+    sendReauthentication: (to, code, meta) =>
+      write('reauthentication', to, meta?.tokenHash ?? '', code, meta),
   };
 }
 
-type Meta = { currentEmail?: string; newEmail?: string };
+type Meta = { userId?: string; currentEmail?: string; newEmail?: string };
 
 function fill(
   template: string,

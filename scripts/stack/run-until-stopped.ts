@@ -1,6 +1,8 @@
 import { StackError } from './stack-error.ts';
 
 interface Stoppable {
+  /** Rejects when it can no longer go on. */
+  failed?: Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,10 @@ export async function runUntilStopped(
     process.exit(exitCode);
   }
   if (asked) await stop();
+  running.failed?.catch((error: unknown) => {
+    fail(error);
+    ask();
+  });
 }
 
 /** npm killed outright cannot pass the signal on; its child notices that it has another parent. */

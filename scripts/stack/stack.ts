@@ -50,6 +50,10 @@ export interface Stack extends AsyncDisposable {
   ports: Ports;
   /** What `.stack/env` holds. */
   env: Record<string, string>;
+  /** Sandbox models answer: no real account is charged, and none is needed. */
+  isDemo: boolean;
+  /** The sign-in providers that are configured, such as `google`. */
+  providers: string[];
   /** The names of the functions it serves. */
   functions: string[];
   stop(): Promise<void>;
@@ -203,6 +207,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     dataDir,
     ports,
     env: stackEnv,
+    isDemo: wantsOpenRouterSandbox(env),
+    providers: auth.providers,
     functions: functions.names(),
     stop,
     [Symbol.asyncDispose]: stop,
