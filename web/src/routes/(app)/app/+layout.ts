@@ -7,5 +7,5 @@ export async function load({ url }) {
   // An expired token that cannot be renewed for want of a network is no reason to sign anybody out.
   if (data.session || (error && isUnreachable(error))) return;
   const next = encodeURIComponent(url.pathname + url.search);
-  redirect(307, `/signin?next=${next}`);
+  redirect(307, `/signin?${error ? 'ended&' : ''}next=${next}`);
 }

@@ -1,0 +1,79 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, signIn, test } from './test.ts';
+
+const outside = [
+  '/',
+  '/signin',
+  '/signup',
+  '/verify',
+  '/reset',
+  '/reset/confirm',
+  '/auth/callback',
+];
+const inside = ['/app', '/app/settings/profile', '/app/settings/security', '/app/settings/account'];
+
+async function findings(page: import('@playwright/test').Page) {
+  // Axe measures colours; halfway through a transition they are not the ones that stay.
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+  );
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
+
+    for (const path of [...outside, '/no/such/page']) {
+      test(`${path} is accessible`, async ({ page }) => {
+        await page.goto(path);
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+        expect(await findings(page)).toEqual([]);
+      });
+    }
+
+    test('the pages of the app are accessible, and so are their menus', async ({
+      page,
+      person,
+    }) => {
+      await signIn(page, person);
+      for (const path of inside) {
+        await page.goto(path);
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+        expect(await findings(page), path).toEqual([]);
+      }
+      await page.getByRole('button', { name: 'You: Asha Rao' }).filter({ visible: true }).click();
+      await expect(page.getByRole('menuitem', { name: 'Sign out' })).toBeVisible();
+      expect(await findings(page), 'the menu').toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.goto('/app/settings/security');
+      await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      expect(await findings(page), 'the dialog').toEqual([]);
+    });
+
+    test('a form full of errors is accessible', async ({ page }) => {
+      await page.goto('/signup');
+      await page.getByRole('button', { name: 'Create account' }).click();
+      await expect(page.getByText('Enter your email.')).toBeVisible();
+      expect(await findings(page)).toEqual([]);
+    });
+  });
+}
+
+test('every page has its own title and one first heading', async ({ page, person }) => {
+  const titles = new Set<string>();
+  const see = async (path: string) => {
+    await page.goto(path);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
+    titles.add(await page.title());
+  };
+  const pages = outside.filter((path) => path !== '/auth/callback');
+  for (const path of pages) await see(path);
+  await signIn(page, person);
+  await expect(page).toHaveURL('/app');
+  for (const path of inside) await see(path);
+  expect(titles.size).toBe(pages.length + inside.length);
+  expect([...titles].filter((title) => !title.includes('OneAI'))).toEqual([]);
+});

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Stack } from '../../scripts/stack/stack.ts';
+
+const web = join(import.meta.dirname, '..');
+
+export interface BuiltSite extends AsyncDisposable {
+  directory: string;
+}
+
+/** The site as it would be deployed for this stack, in a folder that goes when it is disposed of. */
+export async function buildSite(stack: Stack): Promise<BuiltSite> {
+  // Inside web/, because what SvelteKit generates imports packages from where it lies.
+  const parent = join(web, '.svelte-kit');
+  await mkdir(parent, { recursive: true });
+  const folder = await mkdtemp(join(parent, 'site-'));
+  const directory = join(folder, 'build');
+  const vite = join(web, '../node_modules/vite/bin/vite.js');
+  await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: web,
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      SITE_DIR: directory,
+      SVELTE_OUT_DIR: join(folder, 'svelte-kit'),
+      PUBLIC_SUPABASE_URL: stack.url,
+      PUBLIC_SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,
+      PUBLIC_DEMO: 'true',
+      PUBLIC_OAUTH_PROVIDERS: 'github',
+    },
+  });
+  return {
+    directory,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,62 @@
+import { mailsTo, nextMail } from './mail.ts';
+import { expect, signIn, test } from './test.ts';
+
+async function askForReset(page: import('@playwright/test').Page, email: string) {
+  await page.goto('/reset');
+  await page.getByLabel('Email').fill(email);
+  await page.getByRole('button', { name: 'Send me a code' }).click();
+  await expect(page.getByText(`If ${email} can be used here`)).toBeVisible();
+}
+
+async function choose(page: import('@playwright/test').Page, password: string) {
+  await expect(page).toHaveURL('/reset/confirm');
+  await page.getByLabel('New password').fill(password);
+  await page.getByRole('button', { name: 'Set password' }).click();
+  await expect(page).toHaveURL('/app');
+}
+
+test('a new password by code; the old one is worth nothing then', async ({ page, person }) => {
+  await askForReset(page, person.email);
+  await page.getByLabel('Code').fill((await nextMail(person.email)).code);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await choose(page, 'a brand new passphrase');
+
+  await page.evaluate(() => localStorage.clear());
+  await signIn(page, person);
+  await expect(page.getByRole('alert')).toContainText('do not match');
+  await signIn(page, { ...person, password: 'a brand new passphrase' });
+  await expect(page).toHaveURL('/app');
+});
+
+test('a new password by the link', async ({ page, person }) => {
+  await askForReset(page, person.email);
+  await page.goto((await nextMail(person.email)).link);
+  await choose(page, 'a brand new passphrase');
+});
+
+test('a new code can be had, and is the one that counts', async ({ page, person }) => {
+  await askForReset(page, person.email);
+  const first = await nextMail(person.email);
+  // Auth sends one mail a second to an address at most.
+  await expect(async () => {
+    await page.getByRole('button', { name: 'have a new code sent' }).click();
+    await expect(page.getByText('A new code is on its way.').first()).toBeVisible({ timeout: 500 });
+  }).toPass();
+  const second = await nextMail(person.email, [first]);
+  await page.getByLabel('Code').fill(second.code);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await choose(page, 'a brand new passphrase');
+});
+
+test('an unknown address is answered the same and gets no mail', async ({ page, stranger }) => {
+  await askForReset(page, stranger.email);
+  expect(await mailsTo(stranger.email)).toEqual([]);
+});
+
+test('without a fresh link there is nothing to set', async ({ page }) => {
+  await page.goto('/reset/confirm');
+  await expect(page.getByText('This page needs a fresh link or code')).toBeVisible();
+  await expect(page.getByLabel('New password')).toHaveCount(0);
+  await page.getByRole('link', { name: 'Send me a new one' }).click();
+  await expect(page).toHaveURL('/reset');
+});

@@ -1,0 +1,84 @@
+import { expect, signIn, test, watch } from './test.ts';
+
+test('signing out everywhere reaches a browser elsewhere, with a word about it', async ({
+  page,
+  person,
+  browser,
+  baseURL,
+  pageProblems,
+}) => {
+  const elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
+  elsewhere.on('page', (opened) => watch(opened, pageProblems));
+  const other = await elsewhere.newPage();
+  await signIn(other, person, '/signin?next=/app/settings/account');
+  await expect(other.getByRole('heading', { name: 'This account' })).toBeVisible();
+
+  await signIn(page, person, '/signin?next=/app/settings/security');
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Sign out everywhere?' });
+  await dialog.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await expect(page).toHaveURL('/signin');
+
+  await other.reload();
+  await expect(other).toHaveURL('/signin?ended&next=%2Fapp%2Fsettings%2Faccount');
+  await expect(other.getByText('Your session has ended')).toBeVisible();
+  await elsewhere.close();
+});
+
+test('the question before it can be answered with no', async ({ page, person }) => {
+  await signIn(page, person, '/signin?next=/app/settings/security');
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Sign out everywhere' })).toBeFocused();
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Password' })).toBeVisible();
+});
+
+test('signing out in one tab closes the other', async ({ page, person, context }) => {
+  await signIn(page, person);
+  await expect(page).toHaveURL('/app');
+  const second = await context.newPage();
+  await second.goto('/app/settings/security');
+  await second.getByRole('button', { name: 'Sign out here' }).click();
+  await expect(second).toHaveURL('/signin');
+  await expect(page).toHaveURL('/signin?ended&next=%2Fapp');
+});
+
+test('an expired session that cannot be renewed ends in a clear word', async ({ page, person }) => {
+  await signIn(page, person);
+  await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
+  await page.evaluate(() => {
+    const key = Object.keys(localStorage).find((name) => name.endsWith('-auth-token'))!;
+    const session = JSON.parse(localStorage.getItem(key)!);
+    session.expires_at = 1;
+    session.refresh_token = 'spent';
+    localStorage.setItem(key, JSON.stringify(session));
+  });
+  await page.reload();
+  await expect(page).toHaveURL('/signin?ended&next=%2Fapp');
+  await expect(page.getByText('Your session has ended')).toBeVisible();
+});
+
+test('a changed password signs out elsewhere, not here', async ({
+  page,
+  person,
+  browser,
+  baseURL,
+}) => {
+  const elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
+  const other = await elsewhere.newPage();
+  await signIn(other, person);
+  await expect(other).toHaveURL('/app');
+
+  await signIn(page, person, '/signin?next=/app/settings/security');
+  await page.getByLabel('New password').fill('a brand new passphrase');
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await expect(page.getByText('Password changed.')).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Password' })).toBeVisible();
+
+  await other.reload();
+  await expect(other).toHaveURL('/signin?ended&next=%2Fapp');
+  await elsewhere.close();
+});
