@@ -32,6 +32,12 @@ interface Options {
 
 const asking = new AsyncLocalStorage<Asked>();
 
+/** The library has made text of its objects already; made twice, they would be JSON strings. */
+const writtenJsonb = {
+  ...jsonTypes['jsonb']!,
+  serialize: (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value)),
+};
+
 /** What the library says of an address that somebody has, without and with confirmations. */
 const takenCodes = ['user_already_exists', 'over_email_send_rate_limit'];
 
@@ -39,7 +45,7 @@ export async function startAuth(options: Options): Promise<Auth> {
   const { config, keys, url, apiUrl, siteUrl, log } = options;
   const connection = new PostgresConnection({
     url,
-    postgresOptions: { max: 10, onnotice: () => {}, types: jsonTypes },
+    postgresOptions: { max: 10, onnotice: () => {}, types: { ...jsonTypes, jsonb: writtenJsonb } },
   });
   const { email } = config.auth;
   const external = configuredProviders(config);
