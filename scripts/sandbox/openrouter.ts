@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { createAccounting } from './openrouter/accounting.ts';
-import { type Behaviour, STATUS_FAULTS, WIRE_FAULTS } from './openrouter/behaviour.ts';
+import { type Behaviour, STATUS_FAULTS, WIRE_FAULTS, WISHES } from './openrouter/behaviour.ts';
 import { describeEndpoints, findModel, listModels } from './openrouter/catalogue.ts';
 import { answerChat, refuse } from './openrouter/chat.ts';
 import { answerEmbeddings } from './openrouter/embeddings.ts';
@@ -176,6 +176,7 @@ function answerSandbox(
     case 'GET /sandbox':
       return sendJson(response, 200, {
         models: SANDBOX_MODELS.map(({ id, description }) => ({ id, description })),
+        request_field: { sandbox: WISHES },
         status_faults: STATUS_FAULTS,
         wire_faults: WIRE_FAULTS,
       });
@@ -217,7 +218,12 @@ function describeKey(key: string, charged: bigint): object {
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { port: { type: 'string', default: '55200' } } });
-  const { url, stop } = await startOpenRouter({ port: Number(values.port), log: console.log });
-  console.log(`Sandbox OpenRouter: ${url}/api/v1, and what it can be asked: ${url}/sandbox`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  try {
+    const { url, stop } = await startOpenRouter({ port: Number(values.port), log: console.log });
+    console.log(`Sandbox OpenRouter: ${url}/api/v1, and what it can be asked: ${url}/sandbox`);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  } catch (error) {
+    console.error(`The sandbox OpenRouter cannot use port ${values.port}: ${String(error)}`);
+    process.exitCode = 1;
+  }
 }

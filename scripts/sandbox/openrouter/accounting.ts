@@ -28,7 +28,7 @@ export interface Run {
   charged: string;
   /** Set when the client hung up first. `continued`: its provider charges the whole answer. */
   aborted: { after_ms: number; frames_sent: number; billing: 'stopped' | 'continued' } | null;
-  /** The request as it came, unless it is large. */
+  /** The request as it came, unless it is large or long ago. */
   body: unknown;
 }
 
@@ -51,6 +51,7 @@ export interface Accounting {
 }
 
 const MOST_RUNS = 5_000;
+const MOST_BODIES = 500;
 const MOST_NAMES = 2_000;
 
 export function createAccounting(): Accounting {
@@ -69,6 +70,8 @@ export function createAccounting(): Accounting {
       const run = emptyRun(seq, path);
       internals.set(run, { startedAt: performance.now(), key });
       runs.push(run);
+      const forgotten = runs.at(-MOST_BODIES - 1);
+      if (forgotten) forgotten.body = null;
       if (runs.length > MOST_RUNS * 1.2) runs = runs.slice(-MOST_RUNS);
       return run;
     },

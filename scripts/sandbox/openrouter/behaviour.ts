@@ -86,6 +86,9 @@ const NUMBERS = {
   generation_misses: ['generationMisses', 1_000_000],
 } as const satisfies Record<string, readonly [keyof Behaviour, number]>;
 
+/** What the request field `sandbox` may contain. */
+export const WISHES: readonly string[] = ['fault', 'answer', ...Object.keys(NUMBERS)];
+
 export function isStatusFault(fault: Fault): fault is StatusFault {
   return fault in STATUS_FAULTS;
 }
@@ -114,8 +117,7 @@ export function parseBehaviour(field: unknown): Partial<Behaviour> {
       }
       wish[name] = name === 'frameMs' || name === 'delayMs' ? value : Math.floor(value);
     } else {
-      const known = ['fault', 'answer', ...Object.keys(NUMBERS)].join(', ');
-      throw new Refusal(400, `sandbox.${key}: unknown; expected one of ${known}`);
+      throw new Refusal(400, `sandbox.${key}: unknown; expected one of ${WISHES.join(', ')}`);
     }
   }
   return wish;

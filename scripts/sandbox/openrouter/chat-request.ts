@@ -87,7 +87,7 @@ export function parseChatRequest(body: Fields, sessionHeader: string | null): Ch
     parallelTools: body.parallel_tool_calls !== false,
     json: parseFormat(format),
     reasoning: parseReasoning(body),
-    topLogprobs: body.logprobs === true ? Number(body.top_logprobs ?? 0) : null,
+    topLogprobs: parseLogprobs(body),
     seed: typeof body.seed === 'number' ? body.seed : null,
     modalities: strings(body.modalities, 'modalities'),
     provider: parsePreferences(object(body.provider, 'provider')),
@@ -208,6 +208,15 @@ function parseReasoning(body: Fields): ChatRequest['reasoning'] {
     tokens: tokens ?? effortTokens,
     exclude: wish.exclude === true || body.include_reasoning === false,
   };
+}
+
+function parseLogprobs(body: Fields): number | null {
+  if (body.logprobs !== true) return null;
+  const most = body.top_logprobs ?? 0;
+  if (!Number.isInteger(most) || Number(most) < 0 || Number(most) > 20) {
+    throw invalid('top_logprobs', 'integer from 0 to 20');
+  }
+  return Number(most);
 }
 
 function parsePreferences(fields: Fields): ProviderPreferences {
