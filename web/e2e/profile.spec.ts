@@ -1,5 +1,5 @@
 import { nextMail } from './mail.ts';
-import { expect, signIn, test } from './test.ts';
+import { createPerson, expect, signIn, test } from './test.ts';
 
 const profile = '/signin?next=/app/settings/profile';
 
@@ -67,9 +67,7 @@ test('changing the email asks the mail for a yes', async ({ page, person, strang
   await expect(page.getByText(stranger.email, { exact: true }).last()).toBeVisible();
 });
 
-test('an email that is taken is answered like a free one', async ({ page, person, browser }) => {
-  void browser;
-  const { createPerson } = await import('./test.ts');
+test('an email that is taken is answered like a free one', async ({ page, person }) => {
   const taken = await createPerson();
   await signIn(page, person, profile);
   await page.getByLabel('New email').fill(taken.email);

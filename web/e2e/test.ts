@@ -66,9 +66,14 @@ export const test = base.extend<Fixtures>({
 
 export { expect };
 
-export async function signIn(page: Page, person: Person, path = '/signin'): Promise<void> {
+export async function trySignIn(page: Page, person: Person, path = '/signin'): Promise<void> {
   await page.goto(path);
   await page.getByLabel('Email').fill(person.email);
   await page.getByLabel('Password', { exact: true }).fill(person.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+export async function signIn(page: Page, person: Person, path = '/signin'): Promise<void> {
+  await trySignIn(page, person, path);
+  await expect(page).toHaveURL(/\/app/);
 }

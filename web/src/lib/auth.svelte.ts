@@ -2,6 +2,16 @@ import type { Session } from '@supabase/supabase-js';
 import { createContext } from 'svelte';
 import type { Client } from './supabase.ts';
 
+const markKey = 'signed-in';
+
+/**
+ * Whether somebody was signed in here and did not sign out themselves. Auth forgets a session it
+ * cannot renew without a word; this mark is what lets us say that it has ended.
+ */
+export function sessionWasLost(): boolean {
+  return localStorage.getItem(markKey) !== null;
+}
+
 /** Who is signed in, kept in step with the stored session and with the other tabs. */
 export class Auth {
   session = $state.raw<Session | null>(null);
@@ -18,6 +28,7 @@ export class Auth {
     const { data } = this.#client.auth.onAuthStateChange((event, session) => {
       const wasSignedIn = this.session !== null;
       this.session = session;
+      if (session) localStorage.setItem(markKey, 'true');
       if (event === 'SIGNED_OUT' && wasSignedIn && !this.#leaving) onended();
     });
     const check = () => void this.#confirm();
@@ -34,6 +45,7 @@ export class Auth {
     const { error } = await this.#client.auth.signOut({ scope });
     this.#leaving = false;
     if (error) throw error;
+    if (scope !== 'others') localStorage.removeItem(markKey);
   }
 
   /**

@@ -19,7 +19,8 @@ export const supabase = createClient<Database, 'api'>(
   PUBLIC_SUPABASE_URL,
   PUBLIC_SUPABASE_PUBLISHABLE_KEY,
   {
-    db: { schema: 'api' },
+    // A failed read is told at once, with a button, rather than tried silently for seven seconds.
+    db: { schema: 'api', retry: false },
     // /auth/callback reads the address itself, so a link that failed can be explained.
     auth: { flowType: 'pkce', detectSessionInUrl: false },
     global: { fetch: fetchWithRequestId },

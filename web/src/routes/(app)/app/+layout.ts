@@ -1,4 +1,5 @@
 import { redirect } from '@sveltejs/kit';
+import { sessionWasLost } from '#lib/auth.svelte.ts';
 import { isUnreachable } from '#lib/errors.ts';
 import { supabase } from '#lib/supabase.ts';
 
@@ -7,5 +8,5 @@ export async function load({ url }) {
   // An expired token that cannot be renewed for want of a network is no reason to sign anybody out.
   if (data.session || (error && isUnreachable(error))) return;
   const next = encodeURIComponent(url.pathname + url.search);
-  redirect(307, `/signin?${error ? 'ended&' : ''}next=${next}`);
+  redirect(307, `/signin?${sessionWasLost() ? 'ended&' : ''}next=${next}`);
 }
