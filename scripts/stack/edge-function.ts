@@ -3,8 +3,8 @@ import { type FunctionProcess, startFunctionProcess } from './function-process.t
 
 export interface EdgeFunction {
   name: string;
-  /** The port that answers now; waits while it restarts, rejects when it cannot start. */
-  port(): Promise<number>;
+  /** The process that answers now; waits while it restarts, rejects when it cannot start. */
+  process(): Promise<FunctionProcess>;
   pids(): number[];
   /** Takes the code as it is now; requests under way finish on the old code. */
   reload(): void;
@@ -79,7 +79,7 @@ export function superviseFunction(options: Options): EdgeFunction {
 
   return {
     name,
-    port: async () => (await current).port,
+    process: () => current,
     pids: () => [...running].map((process) => process.pid),
     reload() {
       const old = [...running];

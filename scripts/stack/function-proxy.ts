@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request as connect, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EdgeFunction } from './edge-function.ts';
 import type { Functions } from './functions.ts';
 import { answerError } from './http-errors.ts';
 import { verifyJwt } from './jwt.ts';
@@ -16,16 +18,17 @@ export type FunctionProxy = (
   requestId: string,
 ) => Promise<void>;
 
+const prefix = '/functions/v1';
 const maxBodyBytes = 20 * 1024 * 1024;
 const firstByteLimitMs = 150_000;
+const noticeMs = 500;
 
 /** Hands a request to its function and the bytes of the answer back as they come. */
 export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Options): FunctionProxy {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
 
   return async (request, response, requestId) => {
-    const path = (request.url ?? '').slice('/functions/v1'.length);
-    const name = /^\/([\w-]+)/.exec(path)?.[1] ?? '';
+    const name = /^\/functions\/v1\/([\w-]+)/.exec(request.url ?? '')?.[1] ?? '';
     const edgeFunction = functions.get(name);
     if (!edgeFunction) return answerError(response, notFound, requestId);
     if (verifiesJwt(name) && !hasValidJwt(request, jwtSecret)) {
@@ -36,27 +39,45 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
       return answerError(response, tooLarge, requestId);
     }
 
-    const port = await edgeFunction.port().catch(() => undefined);
-    if (port === undefined) return answerError(response, bootError, requestId);
-    if (response.destroyed) return;
+    if (length === undefined) limitBody(request, () => answerError(response, tooLarge, requestId));
+    return pass(edgeFunction, request, response, requestId);
+  };
+
+  async function pass(
+    edgeFunction: EdgeFunction,
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<void> {
+    const process = await edgeFunction.process().catch(() => undefined);
+    if (!process) return answerError(response, bootError, requestId);
+    if (response.destroyed || response.headersSent) return;
 
     const upstream = connect({
       agent,
       host: '127.0.0.1',
-      port,
-      path,
+      port: process.port,
+      path: (request.url ?? '').slice(prefix.length),
       method: request.method,
       headers: { ...request.headers, 'x-request-id': requestId, ...forwarded(request) },
     });
-    const fail = (error: typeof notFound) => {
-      answerError(response, error, requestId);
+    const late = setTimeout(() => {
+      answerError(response, idleTimeout, requestId);
       upstream.destroy();
-    };
-    const late = setTimeout(() => fail(idleTimeout), firstByteLimitMs);
+    }, firstByteLimitMs);
 
-    upstream.on('error', () => {
+    upstream.on('socket', (socket) => {
+      // Only once there is somebody to read it: a request that reached nobody can be tried again.
+      if (socket.connecting) socket.once('connect', () => request.pipe(upstream));
+      else request.pipe(upstream);
+    });
+    upstream.on('error', async (error: NodeJS.ErrnoException) => {
       clearTimeout(late);
-      if (!response.destroyed) answerError(response, workerError, requestId);
+      if (response.destroyed || response.writableEnded) return;
+      // Its end is noticed a moment after its socket's; until then others would be sent to it too.
+      await Promise.race([process.ended, sleep(noticeMs)]);
+      if (error.code === 'ECONNREFUSED') return pass(edgeFunction, request, response, requestId);
+      answerError(response, workerError, requestId);
     });
     upstream.on('response', (answer) => {
       clearTimeout(late);
@@ -68,12 +89,9 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
     // The caller left: the function learns of it at once, as an abort of its request.
     response.on('close', () => {
       clearTimeout(late);
-      if (!response.writableFinished) upstream.destroy();
+      if (!upstream.closed) upstream.destroy();
     });
-
-    if (length === undefined) limitBody(request, () => fail(tooLarge));
-    request.pipe(upstream);
-  };
+  }
 }
 
 function limitBody(request: IncomingMessage, refuse: () => void): void {

@@ -48,7 +48,7 @@ export async function startFunctions(options: Options): Promise<Functions> {
     });
     functions.set(name, edgeFunction);
   }
-  await Promise.allSettled([...functions.values()].map((one) => one.port()));
+  await Promise.allSettled([...functions.values()].map((one) => one.process()));
   const stopWatching = options.watchFiles ? reloadOnChange(folder, functions, log) : () => {};
 
   return {

@@ -49,18 +49,21 @@ export class RoleConnection extends PostgresConnection {
     work: (db: Kysely<any>) => Promise<T>,
     options?: ConnectionContextOptions,
   ): Promise<T> {
-    if (options?.transaction) return work(options.transaction);
-    const settings = this.#settings(vars);
+    const begin = async (tx: Parameters<typeof work>[0]) => {
+      await sql`select ${sql.join(this.#settings(vars))}`.execute(tx);
+      return work(tx);
+    };
+    if (options?.transaction) return begin(options.transaction);
     try {
       return await this.kysely.transaction().execute(async (tx) => {
-        await sql`select ${sql.join(settings)}`.execute(tx);
-        const result = await work(tx);
+        const result = await begin(tx);
         const refused = !options?.rpc && result instanceof Response && result.status >= 400;
-        if (refused) throw new Refused(result);
+        // Storage asks what a policy would say by doing it and taking it back.
+        if (refused || options?.forceRollback) throw new TakenBack(result);
         return result;
       });
     } catch (error) {
-      if (error instanceof Refused) return error.response as T;
+      if (error instanceof TakenBack) return error.result as T;
       throw error;
     }
   }
@@ -83,11 +86,11 @@ export class RoleConnection extends PostgresConnection {
 }
 
 /** PostgREST rolls back what it answers with an error; the library would commit it. */
-class Refused extends Error {
-  readonly response: Response;
-  constructor(response: Response) {
-    super('refused');
-    this.response = response;
+class TakenBack extends Error {
+  readonly result: unknown;
+  constructor(result: unknown) {
+    super('taken back');
+    this.result = result;
   }
 }
 
