@@ -1,7 +1,7 @@
 import { StackError } from './stack/stack-error.ts';
 
 /** Runs a command's work: a failure that a person can act on is one sentence, any other a stack trace. */
-export async function runCommand(work: () => Promise<void>): Promise<void> {
+export async function runCommand(work: () => Promise<void> | void): Promise<void> {
   try {
     await work();
   } catch (error) {

@@ -18,7 +18,9 @@ export async function runSql(sql: Sql | TransactionSql, file: string, text: stri
 function lineOf(statement: { text: string; line: number }, error: postgres.PostgresError): number {
   if (!error.position) return statement.line;
   // Postgres counts characters, JavaScript UTF-16 units.
-  const before = [...statement.text].slice(0, Number(error.position) - 1).join('');
+  const before = Array.from(statement.text)
+    .slice(0, Number(error.position) - 1)
+    .join('');
   return statement.line + lineAt(before, before.length) - 1;
 }
 

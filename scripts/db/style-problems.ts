@@ -1,0 +1,75 @@
+import { lineAt, splitStatements } from './split-statements.ts';
+
+export interface Problem {
+  line: number;
+  text: string;
+}
+
+// Comments and quoted text; the body of a function, between dollars, is code like the rest.
+const unread =
+  /--[^\n]*|\/\*[^]*?\*\/|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
+
+/** House rules that no parser checks. A schema file is held to all of them, other SQL to its form. */
+export function styleProblems(source: string, kind: 'schema' | 'other'): Problem[] {
+  const code = source.replace(unread, (text) => text.replace(/[^\n]/g, '_'));
+  const problems = [...formProblems(source, code)];
+  if (kind === 'schema')
+    problems.push(...openingProblems(source), ...functionProblems(source, code));
+  return problems.sort((a, b) => a.line - b.line);
+}
+
+function* formProblems(source: string, code: string): Generator<Problem> {
+  for (const { 0: word, index } of code.matchAll(
+    /(?<![\w$])[A-Za-z]\w*[A-Z]\w*|(?<![\w$])[A-Z]\w*/g,
+  )) {
+    yield { line: lineAt(code, index), text: `${word} is written in small letters` };
+  }
+  for (const [index, text] of source.split('\n').entries()) {
+    const line = index + 1;
+    if (text.includes('\t')) yield { line, text: 'a tab: indent by two spaces' };
+    if (/\s$/.test(text)) yield { line, text: 'a space at the end of the line' };
+  }
+  for (const [index, text] of code.split('\n').entries()) {
+    const indent = /^ */.exec(text)?.[0].length ?? 0;
+    if (indent % 2 === 1) yield { line: index + 1, text: 'indented by an odd number of spaces' };
+  }
+  if (!source.endsWith('\n')) yield { line: lineAt(source, source.length), text: 'no line end' };
+}
+
+function* openingProblems(source: string): Generator<Problem> {
+  const opening = /^(?:--.*\n)*/.exec(source)?.[0].split('\n').length ?? 1;
+  if (opening - 1 < 3 || opening - 1 > 6) {
+    yield { line: 1, text: 'opens with 3 to 6 lines on what it owns and what it never does' };
+  }
+}
+
+function* functionProblems(source: string, code: string): Generator<Problem> {
+  for (const { text, line } of splitStatements(source)) {
+    const [, name] = /^create (?:or replace )?function ([\w.]+)/.exec(text) ?? [];
+    if (!name) continue;
+    const head = text.split(/^as \$|^begin atomic|^return /m)[0] ?? text;
+    const missing = [
+      /^language \w+$/m.test(head) ? '' : 'language',
+      /^(?:volatile|stable|immutable)$/m.test(head) ? '' : 'volatility',
+      /^security (?:definer|invoker)$/m.test(head) ? '' : 'security',
+      /^set search_path = ''$/m.test(head) ? '' : 'search path',
+    ].filter(Boolean);
+    if (missing.length > 0) {
+      yield { line, text: `${name} does not state its ${missing.join(', ')}, each on a line` };
+    }
+    if (/^security definer$/m.test(head) && !/^--.*\nsecurity definer$/m.test(head)) {
+      yield { line, text: `${name} runs as its owner, and no comment above that says why` };
+    }
+    if (name !== 'private.fail') yield* raises(code, line, text.split('\n').length);
+  }
+}
+
+// A bare `raise` only passes on what was caught.
+function* raises(code: string, start: number, count: number): Generator<Problem> {
+  const lines = code.split('\n').slice(start - 1, start - 1 + count);
+  for (const [index, text] of lines.entries()) {
+    if (/(?<![\w.])raise\b(?!\s*;)/.test(text)) {
+      yield { line: start + index, text: 'only private.fail raises' };
+    }
+  }
+}
