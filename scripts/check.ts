@@ -6,7 +6,7 @@ const passed = await runParts(
     { name: 'eslint', command: 'eslint .' },
     { name: 'svelte-check', command: 'npm run --silent check --workspace web' },
     { name: 'tsc', command: 'tsc --project .' },
-    { name: 'deno', command: 'deno task --quiet check' },
+    { name: 'deno', command: 'deno check --quiet supabase/functions/ && deno lint --quiet' },
     { name: 'prettier', command: 'prettier --check --log-level warn .' },
     { name: 'sql', command: 'postgres-language-server check --disable-db supabase scripts' },
     { name: 'sql style', command: 'node scripts/db/style.ts' },

@@ -19,11 +19,15 @@ const binaries = join(root, 'node_modules/.bin');
 
 /** Runs every part, whatever becomes of the others; shows in full what a failing one said. */
 export async function runParts(parts: Part[], options: RunOptions = {}): Promise<boolean> {
-  const { jobs = 1, quiet = false, print = (text) => process.stdout.write(text) } = options;
+  const {
+    jobs = 1,
+    quiet = false,
+    print = (text: string) => void process.stdout.write(text),
+  } = options;
   const waiting = [...parts];
   let failed = 0;
 
-  const worker = async () => {
+  const worker = async (): Promise<void> => {
     for (let part = waiting.shift(); part; part = waiting.shift()) {
       const started = performance.now();
       const { code, output } = await run(part.command);
@@ -34,7 +38,7 @@ export async function runParts(parts: Part[], options: RunOptions = {}): Promise
       else if (!quiet) print(`passed  ${part.name} (${seconds} s)\n`);
     }
   };
-  await Promise.all(Array.from({ length: jobs }, worker));
+  await Promise.all(Array.from({ length: jobs }, () => worker()));
 
   if (!quiet || failed > 0) print(`${parts.length - failed} passed, ${failed} failed\n`);
   return failed === 0;
