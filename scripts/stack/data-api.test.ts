@@ -288,6 +288,13 @@ test('files go to Storage and come back, under its policies', async () => {
   expect((await stranger.upload('a/c.png', bytes)).error).not.toBeNull();
   const { data: signed } = await service.from('probe').createSignedUrl('a/b.png', 60);
   expect((await fetch(signed?.signedUrl ?? '')).status).toBe(200);
+  const many = await service.from('probe').createSignedUrls(['a/b.png', 'nothing'], 60);
+  expect(many.data?.map(({ error }) => error === null)).toEqual([true, false]);
+  expect((await fetch(many.data?.[0]?.signedUrl ?? '')).status).toBe(200);
+  const { data: upload } = await service.from('probe').createSignedUploadUrl('a/d.png');
+  const sent = await stranger.uploadToSignedUrl('a/d.png', upload?.token ?? '', bytes);
+  expect(sent.error).toBeNull();
+  expect((await service.from('probe').download('a/d.png')).data?.size).toBe(300_000);
   expect((await service.from('probe').remove(['a/b.png'])).error).toBeNull();
   expect((await service.from('probe').download('a/b.png')).error).not.toBeNull();
 });

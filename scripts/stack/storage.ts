@@ -5,6 +5,7 @@ import type { Keys } from './keys.ts';
 import { quietly } from './library-console.ts';
 import type { Log } from './log.ts';
 import { RoleConnection } from './role-connection.ts';
+import { answerLinks } from './storage-links.ts';
 
 export interface Storage {
   handle(request: Request): Promise<Response>;
@@ -45,34 +46,27 @@ export async function startStorage(options: Options): Promise<Storage> {
   });
   app._storageAdapter = openFileStore(options.folder);
   await quietly(log, () => app.init());
+  const ask = async (request: Request) => app.fetch(await unwrapFile(request));
   return {
     handle: (request) =>
-      quietly(log, async () => shortenLinks(request, await app.fetch(await nameFile(request)))),
+      quietly(log, async () => (await answerLinks(request, ask)) ?? ask(request)),
     stop: () => connection.close(),
   };
 }
 
-/** The platform's client sends the file without a name; the library looks for one called `file`. */
-async function nameFile(request: Request): Promise<Request> {
-  const type = request.headers.get('content-type') ?? '';
-  if (!type.startsWith('multipart/form-data')) return request;
-  const form = await request.formData();
-  const file = form.get('');
-  if (file !== null) form.set('file', file);
+/** The platform takes a file in a form or by itself; the library gets only the second right. */
+async function unwrapFile(request: Request): Promise<Request> {
   const headers = new Headers(request.headers);
-  headers.delete('content-type');
-  headers.delete('content-length');
-  return new Request(request.url, { method: request.method, headers, body: form });
-}
-
-/** The platform's client puts `/storage/v1` before a signed link itself. */
-async function shortenLinks(request: Request, response: Response): Promise<Response> {
-  const { pathname } = new URL(request.url);
-  const signs = /^\/storage\/v1\/object\/(upload\/)?sign\//.test(pathname);
-  if (!signs || request.method !== 'POST' || !response.ok) return response;
-  const text = (await response.text()).replaceAll('"/storage/v1/object/', '"/object/');
-  return new Response(text, {
-    status: response.status,
-    headers: { 'content-type': 'application/json' },
-  });
+  if (!headers.get('content-type')?.startsWith('multipart/form-data')) return request;
+  const form = await request.formData();
+  const file = form.get('') ?? form.get('file');
+  if (!(file instanceof File)) return new Request(request.url, { method: request.method, headers });
+  const [seconds, metadata] = [form.get('cacheControl'), form.get('metadata')];
+  headers.set('content-type', file.type || 'application/octet-stream');
+  headers.set('content-length', String(file.size));
+  if (typeof seconds === 'string') headers.set('cache-control', `max-age=${seconds}`);
+  if (typeof metadata === 'string') {
+    headers.set('x-metadata', Buffer.from(metadata).toString('base64'));
+  }
+  return new Request(request.url, { method: request.method, headers, body: file });
 }
