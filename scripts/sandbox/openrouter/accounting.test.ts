@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createAccounting } from './accounting.ts';
-import { ask, eventsOf, startTestSandbox, type TestSandbox } from './test-client.ts';
+import { ask, eventsOf, soon, startTestSandbox, type TestSandbox } from './test-client.ts';
 
 let sandbox: TestSandbox;
 beforeAll(async () => {
@@ -17,13 +17,11 @@ async function hangUp(model: string, events: number, more: Record<string, unknow
     model,
     stream: true,
     session_id: model,
-    sandbox: { answer: LONG, frame_ms: 5, tokens_per_frame: 1 },
+    sandbox: { answer: LONG, frame_ms: 20, tokens_per_frame: 1 },
     ...more,
   });
   const result = await sandbox.raw(body, (text) => eventsOf(text).length >= events);
-  await expect
-    .poll(async () => (await sandbox.runs(`session_id=${model}`))[0]?.outcome)
-    .toBe('aborted');
+  await soon(async () => (await sandbox.runs(`session_id=${model}`))[0]?.outcome).toBe('aborted');
   const [run] = await sandbox.runs(`session_id=${model}`);
   return { result, run: run! };
 }
@@ -64,9 +62,7 @@ test('the same model stops or goes on, as its provider does', async () => {
 test('hanging up before the first token costs nothing', async () => {
   const body = ask('hi', { stream: true, session_id: 'early', sandbox: { delay_ms: 60_000 } });
   await sandbox.raw(body, (text) => text.includes('PROCESSING'));
-  await expect
-    .poll(async () => (await sandbox.runs('session_id=early'))[0]!.outcome)
-    .toBe('aborted');
+  await soon(async () => (await sandbox.runs('session_id=early'))[0]!.outcome).toBe('aborted');
   expect((await sandbox.runs('session_id=early'))[0]).toMatchObject({
     charged: '0',
     frames_sent: 0,
@@ -79,9 +75,7 @@ test('an answer that is not streamed is billed in full, heard or not', async () 
     sandbox: { delay_ms: 60_000, answer: 'one two' },
   });
   await sandbox.raw(body, () => true);
-  await expect
-    .poll(async () => (await sandbox.runs('session_id=deaf'))[0]!.outcome)
-    .toBe('aborted');
+  await soon(async () => (await sandbox.runs('session_id=deaf'))[0]!.outcome).toBe('aborted');
   const [run] = await sandbox.runs('session_id=deaf');
   expect(run).toMatchObject({ charged: '40000', aborted: { billing: 'continued' } });
 });
@@ -102,7 +96,7 @@ test('the record of an aborted stream says so, and what it cost', async () => {
 test('open streams are counted while they are open', async () => {
   const body = ask('hi', { stream: true, sandbox: { fault: 'hang-mid-stream' } });
   for (let at = 0; at < 3; at += 1) void sandbox.raw(body);
-  await expect.poll(async () => (await sandbox.stats()).open).toBe(3);
+  await soon(async () => (await sandbox.stats()).open).toBe(3);
   const early = await hangUp('openai/gpt-4', 3);
   expect(early.run.outcome).toBe('aborted');
   expect((await sandbox.stats()).open).toBe(3);

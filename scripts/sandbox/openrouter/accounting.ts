@@ -53,6 +53,14 @@ export interface Accounting {
 const MOST_RUNS = 5_000;
 const MOST_BODIES = 500;
 const MOST_NAMES = 2_000;
+const SEARCHABLE = [
+  'model',
+  'requested',
+  'user',
+  'session_id',
+  'outcome',
+  'generation_id',
+] as const;
 
 export function createAccounting(): Accounting {
   let seq = 0;
@@ -135,10 +143,9 @@ export function createAccounting(): Accounting {
 
     requests(query) {
       const limit = Number(query.get('limit') ?? 100);
-      const wanted = ['model', 'requested', 'user', 'session_id', 'outcome', 'generation_id'];
-      const filters = wanted.flatMap((name) => {
+      const filters = SEARCHABLE.flatMap((name) => {
         const value = query.get(name);
-        return value === null ? [] : [[name as keyof Run, value] as const];
+        return value === null ? [] : [[name, value] as const];
       });
       return runs
         .filter((run) => filters.every(([name, value]) => run[name] === value))

@@ -118,7 +118,10 @@ function parseMessage(value: unknown, path: string): Message {
     media: [],
     toolCalls: list(fields.tool_calls, `${path}.tool_calls`).map((call) => {
       const called = object(object(call, path).function, `${path}.tool_calls.function`);
-      return { name: string(called.name, path), arguments: String(called.arguments ?? '') };
+      return {
+        name: string(called.name, path),
+        arguments: typeof called.arguments === 'string' ? called.arguments : '',
+      };
     }),
     cacheMark: fields.cache_control !== undefined,
   };
@@ -148,7 +151,10 @@ function addPart(message: Message, part: Fields, path: string): void {
     }
     case 'file': {
       const file = object(part.file, `${path}.file`);
-      message.media.push({ kind: 'file', source: String(file.filename ?? 'document') });
+      message.media.push({
+        kind: 'file',
+        source: typeof file.filename === 'string' ? file.filename : 'document',
+      });
       return;
     }
     case 'input_audio':
@@ -195,12 +201,12 @@ function parseFormat(format: Fields): ChatRequest['json'] {
 
 function parseReasoning(body: Fields): ChatRequest['reasoning'] {
   const wish = object(body.reasoning, 'reasoning');
-  const effort = wish.effort ?? body.reasoning_effort;
-  if (effort !== undefined && effort !== null && !(String(effort) in EFFORT_TOKENS)) {
+  const effort = wish.effort ?? body.reasoning_effort ?? null;
+  const effortTokens = typeof effort === 'string' ? (EFFORT_TOKENS[effort] ?? null) : null;
+  if (effort !== null && effortTokens === null) {
     throw invalid('reasoning.effort', Object.keys(EFFORT_TOKENS).join(' | '));
   }
   const tokens = whole(wish.max_tokens, 'reasoning.max_tokens');
-  const effortTokens = effort == null ? null : EFFORT_TOKENS[String(effort)]!;
   const asked = tokens !== null || effortTokens !== null || body.include_reasoning === true;
   return {
     enabled:

@@ -126,7 +126,10 @@ describe('tools', () => {
       const own = deltas.filter((delta) => delta.index === index);
       expect(own.length).toBeGreaterThan(3);
       expect(own.filter(({ id }) => id)).toHaveLength(1);
-      return [own[0]!.function.name, JSON.parse(own.map((one) => one.function.arguments).join(''))];
+      return [
+        own[0]!.function.name,
+        JSON.parse(own.map((one) => one.function.arguments).join('')) as unknown,
+      ];
     });
     expect(calls).toEqual([
       ['add', { a: 2, b: 3 }],

@@ -33,7 +33,7 @@ export async function answerEmbeddings(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const id = String(body.model ?? '');
+  const id = typeof body.model === 'string' ? body.model : '';
   run.requested = id;
   run.user = typeof body.user === 'string' ? body.user : null;
   const model = findModel(id);

@@ -55,10 +55,10 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
 
 /** Resolves when the reader has gone. */
 export function closed(response: ServerResponse): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  if (response.closed) resolve();
-  else response.once('close', resolve);
-  return promise;
+  return new Promise((resolve) => {
+    if (response.closed) resolve();
+    else response.once('close', () => resolve());
+  });
 }
 
 export function newGenerationId(prefix = 'gen'): string {

@@ -1,5 +1,6 @@
 /** What the sandbox's tests share: a running sandbox and readers that see every byte. */
 import http from 'node:http';
+import { expect } from 'vitest';
 import { startOpenRouter } from '../openrouter.ts';
 import type { Run } from './accounting.ts';
 
@@ -77,6 +78,8 @@ export async function startTestSandbox() {
     'content-type': 'application/json',
   };
 
+  // The caller says what shape it expects; the tests then check it.
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
   const get = async <T = unknown>(path: string): Promise<{ status: number; body: T }> => {
     const response = await fetch(server.url + path, { headers });
     return { status: response.status, body: (await response.json()) as T };
@@ -162,6 +165,11 @@ export function chunksOf(text: string): Chunk[] {
 
 export function textOf(chunks: Chunk[]): string {
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
+}
+
+/** Waits for something that is about to be true, with patience for a busy machine. */
+export function soon<T>(read: () => Promise<T>) {
+  return expect.poll(read, { timeout: 60_000, interval: 10 });
 }
 
 export function ask(content: unknown, more: Body = {}): Body {

@@ -42,8 +42,9 @@ function build(given: unknown, context: Context, key: string): unknown {
   const inner = { ...context, depth: context.depth + 1 };
   const options = schema.anyOf ?? schema.oneOf;
   if (Array.isArray(options)) {
-    const nothing = options.find((option) => (option as Schema).type === 'null');
-    const something = options.find((option) => option !== nothing);
+    const choices = options as unknown[];
+    const nothing = choices.find((option) => (option as Schema).type === 'null');
+    const something = choices.find((option) => option !== nothing);
     return inner.depth > DEEPEST && nothing ? null : build(something, inner, key);
   }
   if (Array.isArray(schema.allOf)) {
