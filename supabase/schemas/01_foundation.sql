@@ -76,12 +76,14 @@ grant execute on function private.require_text to authenticated, service_role;
 
 create function private.clock()
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select pg_catalog.now()
+begin
+  return pg_catalog.now();
+end
 $$;
 
 comment on function private.clock is
@@ -91,13 +93,14 @@ grant execute on function private.clock to authenticated, service_role;
 
 create function private.new_id()
 returns uuid
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
-  select encode(
+  return encode(
     set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
@@ -105,7 +108,8 @@ as $$
         from 1 for 6
       ), 52, 1), 53, 1),
     'hex'
-  )::uuid
+  )::uuid;
+end
 $$;
 
 comment on function private.new_id is 'A version 7 uuid.';
@@ -114,12 +118,14 @@ grant execute on function private.new_id to authenticated, service_role;
 
 create function private.request_id()
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100)
+begin
+  return left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100);
+end
 $$;
 
 comment on function private.request_id is 'The id that follows one request from the browser to the ledger.';

@@ -126,12 +126,14 @@ create trigger on_price_versions_change
 
 create function private.like_pattern(pattern text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select replace(replace(replace(replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+begin
+  return replace(replace(replace(replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%');
+end
 $$;
 
 comment on function private.like_pattern is 'A pattern of ours, where * stands for anything, as LIKE reads it.';
@@ -262,12 +264,13 @@ comment on type private.token_counts is
 
 create function private.price_micros(price private.price_versions, used private.token_counts)
 returns bigint
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select greatest(
+begin
+  return greatest(
     price.minimum_micros,
     least(9007199254740991, ceil(
       price.request_micros
@@ -282,7 +285,8 @@ as $$
       + price.image_micros * coalesce(used.images, 0)
       + price.search_micros * coalesce(used.searches, 0)
     ))::bigint
-  )
+  );
+end
 $$;
 
 comment on function private.price_micros is
@@ -301,14 +305,16 @@ comment on type private.request_shape is 'What is known of a call before it is m
 
 create function private.prompt_tokens_bound(shape private.request_shape)
 returns bigint
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
   -- and no provider counts an image as more than 40,000.
-  select coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0)
+  return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
+end
 $$;
 
 comment on function private.prompt_tokens_bound is 'No prompt of this shape has more tokens than this.';
@@ -317,30 +323,34 @@ grant execute on function private.prompt_tokens_bound to authenticated, service_
 
 create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
 returns numeric
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select ceil(
+begin
+  return ceil(
     price.request_micros
     + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
       * private.prompt_tokens_bound(shape)
     + price.image_micros * coalesce(shape.images, 0)
     + price.search_micros * coalesce(shape.searches, 0)
-  )
+  );
+end
 $$;
 
 comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
 
 create function private.output_token_micros(price private.price_versions)
 returns numeric
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select greatest(price.completion_micros, price.reasoning_micros)
+begin
+  return greatest(price.completion_micros, price.reasoning_micros);
+end
 $$;
 
 comment on function private.output_token_micros is 'The most that one token of the answer can cost.';

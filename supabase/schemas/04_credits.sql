@@ -1,10 +1,10 @@
--- credits: the ledger. Transactions with entries that sum to zero, wallets, the lots that
+-- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
 -- credits live in, holds and how each of them ended.
 --
 -- private.post is the only function that moves a credit. A wallet's row is its account's lock:
 -- whoever changes money of an account holds it first, so nothing of one account can race.
--- Entries, transactions, holds, resolutions and allocations are only ever added. A balance goes
--- below zero only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions, holds, resolutions and allocations are only ever added. A balance goes below
+-- zero only by the reversal of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
 create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
@@ -18,7 +18,7 @@ create table private.wallets (
   balance_micros bigint not null default 0 check (abs(balance_micros) < 9007199254740992),
   held_micros bigint not null default 0 check (held_micros >= 0),
   debt_micros bigint not null default 0 check (debt_micros >= 0),
-  entry_count bigint not null default 0,
+  transaction_count bigint not null default 0,
   last_hash bytea not null default '\x',
   next_expiry_at timestamptz,
   constraint never_overspent check (balance_micros + debt_micros >= held_micros)
@@ -26,7 +26,7 @@ create table private.wallets (
 with (fillfactor = 50);
 
 comment on table private.wallets is
-  'What an account has. The balance repeats the sum of its entries, beside the hash that proves them. Its row is the lock of everything below.';
+  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them. Its row is the lock of everything below.';
 comment on column private.wallets.debt_micros is 'Reversed payments whose credits were already spent; the next grant pays them first.';
 
 alter table private.wallets enable row level security;
@@ -35,42 +35,39 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 create table private.transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null references private.wallets (account_id) on delete restrict,
+  sequence bigint not null check (sequence > 0),
   kind private.transaction_kind not null,
+  book private.book not null check (book <> 'wallet'),
+  amount_micros bigint not null check (amount_micros <> 0 and abs(amount_micros) < 9007199254740992),
+  balance_micros bigint not null,
   fact text not null check (char_length(fact) between 1 and 200),
-  request_hash bytea not null,
   refers_to bigint references private.transactions (id),
   reason text not null check (char_length(reason) between 1 and 500),
   author text not null check (char_length(author) between 1 and 200),
+  previous_hash bytea not null,
+  hash bytea not null check (octet_length(hash) = 32),
   created_at timestamptz not null default now(),
-  unique (account_id, fact)
+  unique (account_id, fact),
+  unique (account_id, sequence)
 );
 
 comment on table private.transactions is
-  'Why credits moved. The fact is the business event, and happens once per account: payment:pay_29QQoUBi66xm2f, run:0190….';
+  'Every movement of credits between a wallet and one of our books: one row names both sides, so no transaction can be out of balance. It carries the wallet''s balance after it and the hash of the one before.';
+comment on column private.transactions.fact is
+  'The business event, which happens once per account: payment:pay_29QQoUBi66xm2f, run:0190….';
+comment on column private.transactions.book is 'Where the credits came from, or went when the amount is negative.';
 
 alter table private.transactions enable row level security;
 create index transactions_refers_to_idx on private.transactions (refers_to) where refers_to is not null;
 
-create table private.entries (
-  transaction_id bigint not null references private.transactions (id),
-  book private.book not null,
-  account_id uuid not null,
-  amount_micros bigint not null check (amount_micros <> 0 and abs(amount_micros) < 9007199254740992),
-  sequence bigint,
-  balance_micros bigint,
-  previous_hash bytea,
-  hash bytea,
-  primary key (transaction_id, book),
-  constraint wallet_entries_are_chained check (
-    (book = 'wallet') = (sequence is not null and balance_micros is not null and previous_hash is not null and hash is not null)
-  )
-);
+create view private.entries
+with (security_invoker = true)
+as
+select id as transaction_id, 'wallet'::private.book as book, account_id, amount_micros from private.transactions
+union all
+select id, book, account_id, -amount_micros from private.transactions;
 
-comment on table private.entries is
-  'Both sides of every transaction. The wallet''s side is numbered, carries the balance after it and the hash of the one before.';
-
-alter table private.entries enable row level security;
-create unique index entries_account_id_sequence_key on private.entries (account_id, sequence) where book = 'wallet';
+comment on view private.entries is 'Both sides of every transaction, as a bookkeeper reads them. They sum to zero.';
 
 create table private.book_balances (
   book private.book primary key check (book <> 'wallet'),
@@ -148,8 +145,6 @@ alter table private.resolutions enable row level security;
 
 create trigger on_transactions_change before update or delete or truncate on private.transactions
   for each statement execute function private.refuse_change();
-create trigger on_entries_change before update or delete or truncate on private.entries
-  for each statement execute function private.refuse_change();
 create trigger on_allocations_change before update or delete or truncate on private.allocations
   for each statement execute function private.refuse_change();
 create trigger on_holds_change before update or delete or truncate on private.holds
@@ -157,49 +152,29 @@ create trigger on_holds_change before update or delete or truncate on private.ho
 create trigger on_resolutions_change before update or delete or truncate on private.resolutions
   for each statement execute function private.refuse_change();
 
-create function private.require_zero_sum()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  if exists (select from added group by added.transaction_id having sum(added.amount_micros) <> 0) then
-    perform private.fail(500, 'unbalanced', 'The entries of a transaction do not sum to zero.', 'Nothing was written.');
-  end if;
-  return null;
-end
-$$;
-
-comment on function private.require_zero_sum is 'Entries arrive with all of their transaction at once, and sum to zero.';
-
-create trigger on_entries_insert
-  after insert on private.entries
-  referencing new table as added
-  for each statement execute function private.require_zero_sum();
-
 -- moving money --------------------------------------------------------------------------------
 
-create function private.entry_hash(
-  previous_hash bytea, account_id uuid, sequence bigint, transaction_id bigint, kind private.transaction_kind,
-  fact text, amount_micros bigint, balance_micros bigint
+create function private.transaction_hash(
+  previous_hash bytea, account_id uuid, sequence bigint, kind private.transaction_kind, book private.book,
+  amount_micros bigint, balance_micros bigint, fact text
 )
 returns bytea
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select sha256(convert_to(
-    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || transaction_id || '|' || kind || '|'
+begin
+  return sha256(convert_to(
+    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || kind || '|' || book || '|'
     || amount_micros || '|' || balance_micros || '|' || fact,
     'UTF8'
-  ))
+  ));
+end
 $$;
 
-comment on function private.entry_hash is
-  'The link of the chain: SHA-256 over the previous link and what the entry says, joined by bars, the fact last.';
+comment on function private.transaction_hash is
+  'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
 create function private.post(
   account_id uuid,
@@ -220,38 +195,33 @@ set search_path = ''
 as $$
 declare
   wallet private.wallets;
-  request_hash constant bytea := sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8'));
   new_id bigint;
   new_hash bytea;
 begin
-  select * into wallet from private.wallets where wallets.account_id = post.account_id for update;
+  select * into wallet from private.wallets where wallets.account_id = post.account_id for no key update;
+  new_hash := private.transaction_hash(
+    wallet.last_hash, post.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
+    wallet.balance_micros + post.amount_micros, post.fact
+  );
 
-  insert into private.transactions (account_id, kind, fact, request_hash, refers_to, reason, author)
-  values (post.account_id, post.kind, post.fact, request_hash, post.refers_to, post.reason, post.author)
+  insert into private.transactions (
+    account_id, sequence, kind, book, amount_micros, balance_micros, fact, refers_to, reason, author, previous_hash, hash
+  )
+  values (
+    post.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
+    wallet.balance_micros + post.amount_micros, post.fact, post.refers_to, post.reason, post.author,
+    wallet.last_hash, new_hash
+  )
   on conflict on constraint transactions_account_id_fact_key do nothing
   returning transactions.id into new_id;
   if new_id is null then
     return null;
   end if;
 
-  new_hash := private.entry_hash(
-    wallet.last_hash, post.account_id, wallet.entry_count + 1, new_id, post.kind, post.fact, post.amount_micros,
-    wallet.balance_micros + post.amount_micros
-  );
-  insert into private.entries (
-    transaction_id, book, account_id, amount_micros, sequence, balance_micros, previous_hash, hash
-  )
-  values
-    (
-      new_id, 'wallet', post.account_id, post.amount_micros, wallet.entry_count + 1,
-      wallet.balance_micros + post.amount_micros, wallet.last_hash, new_hash
-    ),
-    (new_id, post.book, post.account_id, -post.amount_micros, null, null, null, null);
-
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
     held_micros = wallet.held_micros - post.release_micros,
-    entry_count = wallet.entry_count + 1,
+    transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
   where wallets.account_id = post.account_id;
   return new_id;
@@ -276,7 +246,9 @@ begin
   select * into earlier
   from private.transactions
   where transactions.account_id = replay.account_id and transactions.fact = replay.fact;
-  if earlier.request_hash is distinct from sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8')) then
+  if (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
+    is distinct from (replay.kind, replay.book, replay.amount_micros, replay.refers_to)
+  then
     perform private.fail(
       409, 'conflict', format('%s was already booked with other figures.', replay.fact),
       'Use a new fact for a new event.'
@@ -298,46 +270,33 @@ security invoker
 set search_path = ''
 as $$
 declare
-  burnt bigint;
+  lot private.lots;
+  owed bigint := burn_lots.amount_micros;
+  taken bigint;
 begin
-  with queue as (
-    select
-      lots.id,
-      least(
-        lots.remaining_micros,
-        burn_lots.amount_micros - coalesce(
-          sum(lots.remaining_micros) over (
-            order by
-              lots.id is distinct from burn_lots.first_lot_id,
-              lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
-            rows between unbounded preceding and 1 preceding
-          ), 0
-        )
-      ) as taken
-    from private.lots
+  for lot in
+    select * from private.lots
     where lots.account_id = burn_lots.account_id and not lots.is_used_up
-  ),
-  burnt_lots as (
-    update private.lots set remaining_micros = lots.remaining_micros - queue.taken
-    from queue
-    where lots.id = queue.id and queue.taken > 0
-    returning lots.id, queue.taken
-  ),
-  recorded as (
+    order by
+      lots.id is distinct from burn_lots.first_lot_id,
+      lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+  loop
+    taken := least(lot.remaining_micros, owed);
+    update private.lots set remaining_micros = lot.remaining_micros - taken where lots.id = lot.id;
     insert into private.allocations (transaction_id, lot_id, amount_micros)
-    select burn_lots.transaction_id, burnt_lots.id, burnt_lots.taken
-    from burnt_lots
-    returning allocations.amount_micros
-  )
-  select sum(recorded.amount_micros) into burnt from recorded;
+    values (burn_lots.transaction_id, lot.id, taken);
+    owed := owed - taken;
+    exit when owed = 0;
+  end loop;
 
-  if burnt is distinct from burn_lots.amount_micros then
+  if owed > 0 then
     perform private.fail(500, 'unbalanced', 'The lots of the account do not cover the amount.', 'Nothing was written.');
   end if;
 end
 $$;
 
-comment on function private.burn_lots is 'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
+comment on function private.burn_lots is
+  'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
 
 create function private.note_next_expiry(account_id uuid)
 returns void
@@ -472,16 +431,18 @@ comment on function private.grant_credits is
 
 create function private.place_hold(hold_id uuid, account_id uuid, amount_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.wallets set held_micros = wallets.held_micros + place_hold.amount_micros
   where wallets.account_id = place_hold.account_id;
   -- Longer than any function may run, so that a hold never lapses under a living call.
   insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes')
+  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes');
+end
 $$;
 
 comment on function private.place_hold is
@@ -585,7 +546,6 @@ set search_path = ''
 as $$
 declare
   charge private.transactions;
-  charged bigint;
   refunded bigint;
 begin
   perform private.require_amount(refund_charge.amount_micros);
@@ -605,15 +565,12 @@ begin
     );
   end if;
 
-  select -entries.amount_micros into charged
-  from private.entries where entries.transaction_id = charge.id and entries.book = 'wallet';
-  select coalesce(sum(entries.amount_micros), 0) into refunded
+  select coalesce(sum(transactions.amount_micros), 0) into refunded
   from private.transactions
-  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
   where transactions.refers_to = charge.id and transactions.kind = 'refund';
-  if refund_charge.amount_micros > charged - refunded then
+  if refund_charge.amount_micros > -charge.amount_micros - refunded then
     perform private.fail(
-      409, 'conflict', format('Only %s micro-credits of this charge are left to refund.', charged - refunded),
+      409, 'conflict', format('Only %s micro-credits of this charge are left to refund.', -charge.amount_micros - refunded),
       'Refund that much or less.'
     );
   end if;
@@ -669,9 +626,8 @@ begin
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
-  select coalesce(sum(-entries.amount_micros), 0) into reversed
+  select coalesce(sum(-transactions.amount_micros), 0) into reversed
   from private.transactions
-  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
   where transactions.refers_to = granted.id and transactions.kind = 'reversal';
   if reverse_grant.amount_micros > lot.amount_micros - reversed then
     perform private.fail(
@@ -781,14 +737,14 @@ as $$
     where transactions.created_at < now() - interval '10 minutes'
   )
   insert into private.book_balances as rolled (book, balance_micros, through_transaction_id)
-  select books.book, coalesce(sum(entries.amount_micros), 0), horizon.transaction_id
+  select books.book, coalesce(sum(-transactions.amount_micros), 0), horizon.transaction_id
   from unnest(enum_range(null::private.book)) as books (book)
   cross join horizon
   left join private.book_balances as before on before.book = books.book
-  left join private.entries
-    on entries.book = books.book
-    and entries.transaction_id > coalesce(before.through_transaction_id, 0)
-    and entries.transaction_id <= horizon.transaction_id
+  left join private.transactions
+    on transactions.book = books.book
+    and transactions.id > coalesce(before.through_transaction_id, 0)
+    and transactions.id <= horizon.transaction_id
   where books.book <> 'wallet'
   group by books.book, horizon.transaction_id
   on conflict on constraint book_balances_pkey do update set
@@ -948,8 +904,6 @@ create policy "members see what their accounts have" on private.wallets
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "those who manage an account see its transactions" on private.transactions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its entries" on private.entries
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its lots" on private.lots
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its holds" on private.holds
@@ -966,7 +920,7 @@ create policy "those who manage an account see its codes" on private.redemptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
 grant select on
-  private.wallets, private.transactions, private.entries, private.lots, private.allocations, private.holds,
+  private.wallets, private.transactions, private.lots, private.allocations, private.holds,
   private.resolutions, private.redemptions
 to authenticated, service_role;
 grant select on private.book_balances, private.coupons to service_role;
@@ -983,7 +937,7 @@ select
   greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
   wallets.debt_micros,
   wallets.next_expiry_at,
-  wallets.entry_count,
+  wallets.transaction_count,
   encode(wallets.last_hash, 'hex') as last_hash
 from private.wallets;
 
@@ -995,18 +949,18 @@ as
 select
   transactions.id,
   transactions.account_id,
-  entries.sequence,
+  transactions.sequence,
   transactions.kind,
+  transactions.book,
+  transactions.amount_micros,
+  transactions.balance_micros,
   transactions.fact,
-  entries.amount_micros,
-  entries.balance_micros,
+  transactions.refers_to,
   transactions.reason,
   transactions.author,
-  transactions.refers_to,
   transactions.created_at,
-  encode(entries.hash, 'hex') as hash
-from private.transactions
-join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet';
+  encode(transactions.hash, 'hex') as hash
+from private.transactions;
 
 comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
 

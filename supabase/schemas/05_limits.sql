@@ -33,6 +33,7 @@ create table private.plan_models (
   plan_id text not null references private.plans (id) on delete cascade,
   priority integer not null,
   pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  like_pattern text not null generated always as (private.like_pattern(pattern)) stored,
   allowed boolean not null
 );
 
@@ -45,6 +46,7 @@ create table private.model_quotas (
   id bigint generated always as identity primary key,
   plan_id text not null references private.plans (id) on delete cascade,
   pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  like_pattern text not null generated always as (private.like_pattern(pattern)) stored,
   tokens_per_month bigint not null check (tokens_per_month > 0),
   unique (plan_id, pattern)
 );
@@ -167,55 +169,59 @@ alter table private.upstream_guard enable row level security;
 
 create function private.month_start(anchor timestamptz, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  first constant timestamp := anchor at time zone 'UTC';
+  moment constant timestamp := at at time zone 'UTC';
+  months integer;
+begin
+  if anchor is null then
+    return date_trunc('month', at, 'UTC');
+  end if;
+  months := 12 * (extract(year from moment) - extract(year from first)) + extract(month from moment) - extract(month from first);
   -- Months of an anchor on the 31st start on the last day where there is no 31st.
-  select case
-    when anchor is null then date_trunc('month', at, 'UTC')
-    else (
-      select (local.anchor + make_interval(months => months.whole
-        - (local.anchor + make_interval(months => months.whole) > local.at)::integer)) at time zone 'UTC'
-      from (select anchor at time zone 'UTC' as anchor, at at time zone 'UTC' as at) as local
-      cross join lateral (
-        select (
-          12 * (extract(year from local.at) - extract(year from local.anchor))
-          + extract(month from local.at) - extract(month from local.anchor)
-        )::integer as whole
-      ) as months
-    )
-  end
+  if first + make_interval(months => months) > moment then
+    months := months - 1;
+  end if;
+  return (first + make_interval(months => months)) at time zone 'UTC';
+end
 $$;
 
 comment on function private.month_start is 'When the month of a plan began that a moment lies in.';
 
 create function private.month_end(anchor timestamptz, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- 32 days after its start every month has ended, and no month after it has.
-  select private.month_start(anchor, private.month_start(anchor, at) + interval '32 days')
+  return private.month_start(anchor, private.month_start(anchor, at) + interval '32 days');
+end
 $$;
 
 comment on function private.month_end is 'When the month of a plan ends that a moment lies in.';
 
 create function private.budget_start(period private.budget_period, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case period
+begin
+  return case period
     when 'day' then date_trunc('day', at, 'UTC')
     when 'month' then date_trunc('month', at, 'UTC')
     else '-infinity'::timestamptz
-  end
+  end;
+end
 $$;
 
 comment on function private.budget_start is 'When the window of a budget began that a moment lies in.';
@@ -237,16 +243,18 @@ comment on function private.budget_end is 'When the window of a budget ends; nev
 
 create function private.slide(counts integer[], last_bucket bigint, bucket bigint)
 returns integer[]
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when counts is null or bucket - last_bucket >= 13 then array_fill(0, array[13])
     when bucket <= last_bucket then counts
     else counts[(bucket - last_bucket + 1)::integer:13] || array_fill(0, array[(bucket - last_bucket)::integer])
-  end
+  end;
+end
 $$;
 
 comment on function private.slide is 'The slices of a window as they stand at a later moment.';
@@ -515,29 +523,32 @@ comment on function private.set_budget is 'Sets, changes or (with an empty limit
 
 create function private.hold_budgets(account_id uuid, subject_ids uuid[], amount_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.budgets set
     spent_micros = case
       when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
     end,
     window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
     held_micros = budgets.held_micros + hold_budgets.amount_micros
-  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids)
+  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids);
+end
 $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
 
 create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- A charge counts in the window in which it is made; it was within the limit already as a hold.
   update private.budgets set
     spent_micros = settle_budgets.charged_micros + case
@@ -545,10 +556,29 @@ as $$
     end,
     window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
     held_micros = budgets.held_micros - settle_budgets.held_micros
-  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids)
+  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
+end
 $$;
 
 comment on function private.settle_budgets is 'Turns what was set aside in the budgets into what was spent.';
+
+create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0)
+  from private.model_quotas
+  left join private.token_quotas
+    on token_quotas.model_quota_id = model_quotas.id
+    and token_quotas.account_id = tokens_left.account_id
+    and token_quotas.period_start = tokens_left.period_start
+  where model_quotas.id = tokens_left.model_quota_id
+$$;
+
+comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
 
 -- policies and grants -------------------------------------------------------------------------
 

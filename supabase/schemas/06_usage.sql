@@ -14,7 +14,7 @@ create type private.cost_label as enum ('reported', 'reconciled', 'estimated', '
 
 create table private.runs (
   id uuid primary key,
-  account_id uuid not null references private.accounts (id) on delete restrict,
+  account_id uuid not null,
   user_id uuid not null,
   key_id uuid,
   task private.run_task not null,
@@ -28,6 +28,7 @@ create table private.runs (
   shape private.request_shape not null,
   max_tokens integer not null,
   is_clamped boolean not null,
+  held_micros bigint not null,
   period_start timestamptz not null,
   token_quota_id bigint,
   held_tokens bigint not null default 0,
@@ -151,15 +152,17 @@ create function private.refusal(
   shortfall_micros bigint default null, resets_at timestamptz default null
 )
 returns private.verdict
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+begin
+  return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
     null, null, null, null, null, null, null, null, null, null, null, null, null, null
-  )::private.verdict
+  )::private.verdict;
+end
 $$;
 
 create type private.run_request as (
@@ -218,9 +221,7 @@ declare
   shown constant text := left(coalesce(why_not_callable.model_id, ''), 100);
 begin
   select * into model from private.models where models.id = why_not_callable.model_id;
-  if exists (select from private.api_keys where api_keys.id = why_not_callable.key_id and api_keys.revoked_at is not null) then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-  elsif model.id is null or not model.enabled then
+  if model.id is null or not model.enabled then
     return private.refusal(404, 'not_found', 'model', format('There is no model %s.', shown), 'Choose one from the list of models.');
   elsif model.retired_at is not null then
     return private.refusal(404, 'not_found', 'model', format('%s has been retired.', shown), 'Choose one from the list of models.');
@@ -244,12 +245,13 @@ comment on function private.why_not_callable is 'Says in words why a model canno
 
 create function private.unaffordable(binding text, shortfall_micros bigint, resets_at timestamptz)
 returns private.verdict
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case binding
+begin
+  return case binding
     when 'balance' then private.refusal(
       402, 'insufficient_credits', 'balance', 'There are not enough credits for this request.',
       'Top up, shorten the prompt or choose a cheaper model.', shortfall_micros
@@ -262,7 +264,8 @@ as $$
       429, 'quota_exceeded', binding, 'The budget is used up.', 'Ask who manages the account, or wait for the next period.',
       shortfall_micros, resets_at
     )
-  end
+  end;
+end
 $$;
 
 comment on function private.unaffordable is 'The refusal for want of money, by what it was that did not suffice.';
@@ -275,31 +278,42 @@ security invoker
 set search_path = ''
 as $$
 declare
-  verdict private.verdict;
   at constant timestamptz := private.clock();
   shape constant private.request_shape := private.require_shape(request.shape);
+  verdict private.verdict;
+  available bigint;
+  next_expiry_at timestamptz;
   holder record;
   earlier private.runs;
-  wanted_models text[];
-  choice record;
   account_rate private.rate_state;
   key_rate private.rate_state;
   full_rate private.rate_state;
   key_limits private.limit_overrides;
   requests bigint;
   budget record;
-  tokens record;
-  room numeric;
+  room bigint;
   binding text;
   cap bigint;
+  wanted_models text[];
+  wanted_model text;
+  candidate record;
+  quota_id bigint;
+  held_tokens bigint := 0;
+  wanted_tokens integer;
   output_tokens numeric;
-  kept integer := 0;
+  model_count integer := 0;
+  price_version_ids bigint[];
+  fixed_micros numeric[];
+  rate_micros numeric[];
   hold numeric := 0;
 begin
   -- The wallet's lock comes first: from here on nothing of this account changes under us.
+  select wallets.balance_micros - wallets.held_micros, wallets.next_expiry_at into available, next_expiry_at
+  from private.wallets
+  where wallets.account_id = request.account_id
+  for no key update;
+
   select
-    wallets.balance_micros - wallets.held_micros as available_micros,
-    wallets.next_expiry_at,
     accounts.suspended_at,
     plans.id as plan_id,
     plans.name as plan_name,
@@ -309,19 +323,16 @@ begin
     coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
     coalesce(own.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
     account_plans.cycle_anchor,
-    private.month_start(account_plans.cycle_anchor, at) as period_start,
     guard.is_paused or guard.closed_until > at as is_closed,
     guard.closed_until
   into holder
-  from private.wallets
-  join private.accounts on accounts.id = wallets.account_id
-  join private.account_plans on account_plans.account_id = wallets.account_id
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
-    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > at
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
   left join private.upstream_guard as guard on guard.id
-  where wallets.account_id = request.account_id
-  for no key update of wallets;
+  where account_plans.account_id = request.account_id;
 
   if holder.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
@@ -355,70 +366,14 @@ begin
       resets_at => holder.closed_until
     );
   end if;
-  if holder.next_expiry_at <= at then
-    holder.available_micros := holder.available_micros - private.expire_lots(request.account_id);
+  if request.key_id is not null and exists (
+    -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
+    select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null
+  ) then
+    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
   end if;
-
-  -- which models ----------------------------------------------------------------------------
-  if request.models[1] like 'oneai/%' then
-    select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
-    from private.route(request.models[1], request.features) as routed;
-    if wanted_models is null then
-      return private.refusal(
-        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-        'Choose a model yourself.'
-      );
-    end if;
-  else
-    wanted_models := request.models[1:10];
-  end if;
-
-  select
-    array_agg(fit.id order by fit.position) as model_ids,
-    array_agg(fit.price_version_id order by fit.position) as price_version_ids,
-    array_agg(fit.fixed_micros order by fit.position) as fixed_micros,
-    array_agg(fit.rate_micros order by fit.position) as rate_micros,
-    array_agg(fit.quota_id order by fit.position) as quota_ids,
-    least(shape.max_tokens, min(fit.max_output_tokens)) as output_tokens,
-    max(fit.upstream_prompt_usd) as max_prompt_usd,
-    max(fit.upstream_completion_usd) as max_completion_usd,
-    min(fit.position) as first_position
-  into choice
-  from (
-    select
-      listed.position, models.id, models.max_output_tokens, price.id as price_version_id,
-      greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
-      private.output_token_micros(price) * shape.choices as rate_micros,
-      price.upstream_prompt_usd, price.upstream_completion_usd,
-      (
-        select model_quotas.id
-        from private.model_quotas
-        where model_quotas.plan_id = holder.plan_id and models.id like private.like_pattern(model_quotas.pattern)
-        order by char_length(model_quotas.pattern) desc, model_quotas.id
-        limit 1
-      ) as quota_id
-    from unnest(wanted_models) with ordinality as listed (model_id, position)
-    join private.models on models.id = listed.model_id
-    join private.price_versions as price on price.id = models.price_version_id
-    where models.enabled and models.retired_at is null
-      and coalesce((
-        select plan_models.allowed
-        from private.plan_models
-        where plan_models.plan_id = holder.plan_id and models.id like private.like_pattern(plan_models.pattern)
-        order by plan_models.priority, plan_models.id
-        limit 1
-      ), false)
-      and (request.key_id is null or exists (
-        select from private.api_keys
-        cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-        -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-        where api_keys.id = request.key_id
-          and api_keys.revoked_at is null
-          and models.id like private.like_pattern(allowed.pattern)
-      ))
-  ) as fit;
-  if choice.model_ids is null or (verdict.route_reason is null and choice.first_position > 1) then
-    return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
+  if next_expiry_at <= at then
+    available := available - private.expire_lots(request.account_id);
   end if;
 
   -- how often -------------------------------------------------------------------------------
@@ -436,9 +391,6 @@ begin
       end if;
     end if;
   end if;
-  verdict.rate_limit := account_rate.max_count;
-  verdict.rate_remaining := account_rate.max_count - account_rate.used - 1;
-  verdict.rate_resets_at := at + interval '1 minute';
   if full_rate.resets_at is not null then
     return private.refusal(
       429, 'rate_limited', full_rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
@@ -446,12 +398,11 @@ begin
     );
   end if;
 
-  select coalesce(max(quotas.requests), 0) into requests
-  from private.quotas
-  where quotas.account_id = request.account_id and quotas.period_start = holder.period_start;
-  verdict.quota_limit := holder.per_month;
-  verdict.quota_remaining := holder.per_month - requests - 1;
   verdict.quota_resets_at := private.month_end(holder.cycle_anchor, at);
+  select quotas.requests into requests
+  from private.quotas
+  where quotas.account_id = request.account_id
+    and quotas.period_start = private.month_start(holder.cycle_anchor, at);
   if requests >= holder.per_month then
     return private.refusal(
       429, 'quota_exceeded', 'requests_per_month',
@@ -461,7 +412,7 @@ begin
   end if;
 
   -- how much --------------------------------------------------------------------------------
-  room := holder.available_micros;
+  room := available;
   binding := 'balance';
   cap := least(holder.max_cost_micros, key_limits.max_cost_micros, request.max_cost_micros);
   if cap < room then
@@ -483,18 +434,95 @@ begin
     binding := budget.rule;
   end if;
 
-  output_tokens := choice.output_tokens;
-  if choice.quota_ids[1] is not null then
-    select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0) as left_over
-    into tokens
-    from private.model_quotas
-    left join private.token_quotas
-      on token_quotas.model_quota_id = model_quotas.id
-      and token_quotas.account_id = request.account_id
-      and token_quotas.period_start = holder.period_start
-    where model_quotas.id = choice.quota_ids[1];
+  -- of which model --------------------------------------------------------------------------
+  wanted_models := request.models[1:10];
+  if wanted_models[1] like 'oneai/%' then
+    select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
+    from private.route(wanted_models[1], request.features) as routed;
+    if wanted_models is null then
+      return private.refusal(
+        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+        'Choose a model yourself.'
+      );
+    end if;
+  end if;
+
+  foreach wanted_model in array coalesce(wanted_models, array['']) loop
+    select
+      models.max_output_tokens,
+      price.id as price_version_id,
+      greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
+      greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
+      price.upstream_prompt_usd,
+      price.upstream_completion_usd,
+      (
+        select model_quotas.id
+        from private.model_quotas
+        where model_quotas.plan_id = holder.plan_id and models.id like model_quotas.like_pattern
+        order by char_length(model_quotas.pattern) desc, model_quotas.id
+        limit 1
+      ) as quota_id
+    into candidate
+    from private.models
+    join private.price_versions as price on price.id = models.price_version_id
+    where models.id = wanted_model
+      and models.enabled
+      and models.retired_at is null
+      and (
+        select plan_models.allowed
+        from private.plan_models
+        where plan_models.plan_id = holder.plan_id and models.id like plan_models.like_pattern
+        order by plan_models.priority, plan_models.id
+        limit 1
+      )
+      and (request.key_id is null or exists (
+        select from private.api_keys
+        cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+        where api_keys.id = request.key_id and models.id like private.like_pattern(allowed.pattern)
+      ));
+
+    if candidate.price_version_id is null and model_count = 0 and verdict.route_reason is null then
+      return private.why_not_callable(wanted_model, request.key_id, holder.plan_name);
+    end if;
+    -- The first model decides what is set aside; a fallback that needs more than there is room for is left out.
+    if candidate.price_version_id is not null and (
+      model_count = 0
+      or (candidate.fixed_micros + candidate.rate_micros <= room and candidate.quota_id is not distinct from quota_id)
+    ) then
+      if model_count = 0 then
+        if candidate.fixed_micros + candidate.rate_micros > room then
+          return private.unaffordable(
+            binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
+          );
+        end if;
+        quota_id := candidate.quota_id;
+        wanted_tokens := least(shape.max_tokens, candidate.max_output_tokens);
+        output_tokens := wanted_tokens;
+      end if;
+      model_count := model_count + 1;
+      verdict.model_ids[model_count] := wanted_model;
+      price_version_ids[model_count] := candidate.price_version_id;
+      fixed_micros[model_count] := candidate.fixed_micros;
+      rate_micros[model_count] := candidate.rate_micros;
+      verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, candidate.upstream_prompt_usd);
+      verdict.max_completion_usd := greatest(verdict.max_completion_usd, candidate.upstream_completion_usd);
+      output_tokens := least(output_tokens, candidate.max_output_tokens);
+      if candidate.rate_micros > 0 then
+        output_tokens := least(output_tokens, floor((room - candidate.fixed_micros) / candidate.rate_micros));
+      end if;
+    end if;
+  end loop;
+  if model_count = 0 then
+    return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
+  end if;
+
+  if quota_id is not null then
     output_tokens := least(
-      output_tokens, floor((tokens.left_over - private.prompt_tokens_bound(shape))::numeric / shape.choices)
+      output_tokens,
+      floor(
+        (private.tokens_left(request.account_id, quota_id, private.month_start(holder.cycle_anchor, at))
+          - private.prompt_tokens_bound(shape))::numeric / shape.choices
+      )
     );
     if output_tokens < 1 then
       return private.refusal(
@@ -502,72 +530,50 @@ begin
         'Choose another model, or wait for the next month.', resets_at => verdict.quota_resets_at
       );
     end if;
+    held_tokens := private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices;
   end if;
-
-  -- The answer may be as long as the first model leaves room for; a fallback that would not leave room is dropped.
-  if choice.fixed_micros[1] + choice.rate_micros[1] > room then
-    return private.unaffordable(
-      binding, ceil(choice.fixed_micros[1] + choice.rate_micros[1] - greatest(room, 0))::bigint, budget.resets_at
-    );
-  end if;
-  for nth in 1..cardinality(choice.model_ids) loop
-    if choice.quota_ids[nth] is not distinct from choice.quota_ids[1]
-      and choice.fixed_micros[nth] + choice.rate_micros[nth] <= room
-    then
-      kept := kept + 1;
-      verdict.model_ids[kept] := choice.model_ids[nth];
-      choice.price_version_ids[kept] := choice.price_version_ids[nth];
-      choice.fixed_micros[kept] := choice.fixed_micros[nth];
-      choice.rate_micros[kept] := choice.rate_micros[nth];
-      if choice.rate_micros[nth] > 0 then
-        output_tokens := least(output_tokens, floor((room - choice.fixed_micros[nth]) / choice.rate_micros[nth]));
-      end if;
-    end if;
-  end loop;
-  for nth in 1..kept loop
-    hold := greatest(hold, ceil(choice.fixed_micros[nth] + choice.rate_micros[nth] * output_tokens));
+  for nth in 1..model_count loop
+    hold := greatest(hold, ceil(fixed_micros[nth] + rate_micros[nth] * output_tokens));
   end loop;
 
-  -- allowed ---------------------------------------------------------------------------------
+  -- allowed: write it all down --------------------------------------------------------------
   verdict.allowed := true;
   verdict.is_replay := false;
   verdict.run_id := private.new_id();
   verdict.max_tokens := output_tokens;
-  verdict.is_clamped := output_tokens < choice.output_tokens;
+  verdict.is_clamped := output_tokens < wanted_tokens;
   verdict.hold_micros := hold;
-  verdict.available_micros := holder.available_micros - hold;
-  verdict.max_prompt_usd := choice.max_prompt_usd;
-  verdict.max_completion_usd := choice.max_completion_usd;
+  verdict.available_micros := available - hold;
+  verdict.rate_limit := account_rate.max_count;
+  verdict.rate_remaining := account_rate.max_count - account_rate.used - 1;
+  verdict.rate_resets_at := at + interval '1 minute';
+  verdict.quota_limit := holder.per_month;
+  verdict.quota_remaining := holder.per_month - coalesce(requests, 0) - 1;
 
   perform private.count_request(account_rate);
   if key_rate.subject_id is not null then
     perform private.count_request(key_rate);
   end if;
   insert into private.quotas as quota (account_id, period_start, requests)
-  values (request.account_id, holder.period_start, 1)
+  values (request.account_id, private.month_start(holder.cycle_anchor, at), 1)
   on conflict on constraint quotas_pkey do update set requests = quota.requests + 1;
   if budget.rule is not null then
     perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], hold::bigint);
   end if;
-  if choice.quota_ids[1] is not null then
+  if quota_id is not null then
     insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
-    values (
-      request.account_id, choice.quota_ids[1], holder.period_start,
-      private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices
-    )
+    values (request.account_id, quota_id, private.month_start(holder.cycle_anchor, at), held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   perform private.place_hold(verdict.run_id, request.account_id, hold::bigint);
   insert into private.runs (
     id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
-    route_reason, shape, max_tokens, is_clamped, period_start, token_quota_id, held_tokens, lease_until, request_id, started_at
+    route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until, request_id, started_at
   )
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.idempotency_key,
-    request.request_hash, request.models[1], verdict.model_ids, choice.price_version_ids[1:kept], verdict.route_reason,
-    shape, verdict.max_tokens, verdict.is_clamped, holder.period_start, choice.quota_ids[1],
-    case when choice.quota_ids[1] is not null
-      then private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices else 0 end,
+    request.request_hash, request.models[1], verdict.model_ids, price_version_ids, verdict.route_reason,
+    shape, verdict.max_tokens, verdict.is_clamped, hold, private.month_start(holder.cycle_anchor, at), quota_id, held_tokens,
     at + interval '30 seconds', private.request_id(), at
   );
   return verdict;
@@ -613,11 +619,12 @@ declare
   charge bigint := 0;
   subject_ids uuid[];
 begin
-  select * into run from private.runs where runs.id = finish_run.run_id;
-  if run.id is null then
+  perform from private.wallets
+  where wallets.account_id = (select runs.account_id from private.runs where runs.id = finish_run.run_id)
+  for no key update;
+  if not found then
     perform private.fail(404, 'not_found', 'There is no such run.', null);
   end if;
-  perform from private.wallets where wallets.account_id = run.account_id for no key update;
   select * into run from private.runs where runs.id = finish_run.run_id;
   if run.status = 'finished' then
     select * into event from private.usage_events
@@ -668,7 +675,7 @@ begin
   event.attempts := coalesce(report.attempts, '[]');
   event.price_version_id := price.id;
   event.used := used;
-  select holds.amount_micros into event.held_micros from private.holds where holds.id = run.id;
+  event.held_micros := run.held_micros;
   event.charged_micros := resolution.charged_micros;
   event.upstream_micros := least(ceil(report.upstream_usd * 1e9), 9007199254740991);
   event.cost_label := label;
@@ -700,7 +707,11 @@ begin
     where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
   end if;
   perform private.add_usage(event);
-  perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  if report.outcome <> 'completed' or event.attempts <> '[]'
+    or exists (select from private.model_health where model_health.model_id = price.model_id)
+  then
+    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  end if;
   return event;
 end
 $$;
@@ -710,11 +721,12 @@ comment on function private.finish_run is
 
 create function private.add_usage(event private.usage_events)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
     upstream_micros, latency_ms, first_token_ms, first_tokens
@@ -735,7 +747,8 @@ as $$
     upstream_micros = so_far.upstream_micros + excluded.upstream_micros,
     latency_ms = so_far.latency_ms + excluded.latency_ms,
     first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
-    first_tokens = so_far.first_tokens + excluded.first_tokens
+    first_tokens = so_far.first_tokens + excluded.first_tokens;
+end
 $$;
 
 comment on function private.add_usage is 'Adds a receipt to its day.';
