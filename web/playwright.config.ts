@@ -8,17 +8,22 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: Boolean(process.env['CI']),
   workers: 2,
-  timeout: 30_000,
+  // Generous, for a busy machine: a wait ends when what is waited for is there.
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
   reporter: [['dot']],
   use: {
     launchOptions: chromium(),
-    trace: 'retain-on-failure',
+    // Without the film: it costs more than everything else together.
+    trace: { mode: 'retain-on-failure', screenshots: false, sources: false },
     screenshot: 'only-on-failure',
   },
   projects: [
     { name: 'desktop', use: { ...devices['Desktop Chrome'] } },
     {
       name: 'phone',
+      // What differs on a phone: the layout and what can be reached in it.
+      testMatch: /(accessibility|shell|sign-up)\.spec\.ts/,
       use: { ...devices['Desktop Chrome'], viewport: { width: 360, height: 740 }, hasTouch: true },
     },
   ],

@@ -28,8 +28,7 @@ export default defineConfig(({ mode }) => {
     plugins: [
       tailwindcss(),
       sveltekit({
-        // The end-to-end tests build beside a running dev server, so both folders can be moved.
-        outDir: process.env['SVELTE_OUT_DIR'] ?? '.svelte-kit',
+        // The end-to-end tests keep the site they build apart from one somebody wants to deploy.
         adapter: adapter({ pages: process.env['SITE_DIR'] ?? 'build', fallback: '200.html' }),
         env: { dir: envDir },
         compilerOptions: { runes: true },

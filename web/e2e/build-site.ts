@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Stack } from '../../scripts/stack/stack.ts';
@@ -12,11 +13,7 @@ export interface BuiltSite extends AsyncDisposable {
 
 /** The site as it would be deployed for this stack, in a folder that goes when it is disposed of. */
 export async function buildSite(stack: Stack): Promise<BuiltSite> {
-  // Inside web/, because what SvelteKit generates imports packages from where it lies.
-  const parent = join(web, '.svelte-kit');
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'site-'));
-  const directory = join(folder, 'build');
+  const directory = await mkdtemp(join(tmpdir(), 'oneai-site-'));
   const vite = join(web, '../node_modules/vite/bin/vite.js');
   await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
     cwd: web,
@@ -24,7 +21,6 @@ export async function buildSite(stack: Stack): Promise<BuiltSite> {
       ...process.env,
       NODE_ENV: 'production',
       SITE_DIR: directory,
-      SVELTE_OUT_DIR: join(folder, 'svelte-kit'),
       PUBLIC_SUPABASE_URL: stack.url,
       PUBLIC_SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,
       PUBLIC_DEMO: 'true',
@@ -33,6 +29,6 @@ export async function buildSite(stack: Stack): Promise<BuiltSite> {
   });
   return {
     directory,
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
 }

@@ -63,7 +63,7 @@ test('changing the email asks the mail for a yes', async ({ page, person, strang
   await expect(page.getByText('Look in your mail')).toBeVisible();
   await expect(page.getByText(person.email, { exact: true }).last()).toBeVisible();
   await page.goto((await nextMail(person.email)).link);
-  await page.goto('/app/settings/profile');
+  await expect(page).toHaveURL('/app/settings/profile');
   await expect(page.getByText(stranger.email, { exact: true }).last()).toBeVisible();
 });
 

@@ -1,14 +1,15 @@
+import type { Page } from '@playwright/test';
 import { mailsTo, nextMail } from './mail.ts';
 import { expect, signIn, test, trySignIn } from './test.ts';
 
-async function askForReset(page: import('@playwright/test').Page, email: string) {
+async function askForReset(page: Page, email: string) {
   await page.goto('/reset');
   await page.getByLabel('Email').fill(email);
   await page.getByRole('button', { name: 'Send me a code' }).click();
   await expect(page.getByText(`If ${email} can be used here`)).toBeVisible();
 }
 
-async function choose(page: import('@playwright/test').Page, password: string) {
+async function choose(page: Page, password: string) {
   await expect(page).toHaveURL('/reset/confirm');
   await page.getByLabel('New password').fill(password);
   await page.getByRole('button', { name: 'Set password' }).click();

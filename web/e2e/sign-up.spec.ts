@@ -1,7 +1,8 @@
+import type { Page } from '@playwright/test';
 import { mailsTo, nextMail } from './mail.ts';
 import { expect, test } from './test.ts';
 
-async function fillIn(page: import('@playwright/test').Page, email: string, password: string) {
+async function fillIn(page: Page, email: string, password: string) {
   await page.goto('/signup');
   await page.getByLabel('Name').fill('Asha Rao');
   await page.getByLabel('Email').fill(email);

@@ -57,7 +57,10 @@ export class Auth {
     const { data } = await this.#client.auth.getSession();
     if (!data.session) return;
     this.session = data.session;
-    await this.#client.auth.getUser();
+    const { data: fresh } = await this.#client.auth.getUser();
+    // A confirmed change of address reaches the stored session with its next token only.
+    const outdated = fresh.user && fresh.user.email !== data.session.user.email;
+    if (outdated) await this.#client.auth.refreshSession();
   }
 }
 
