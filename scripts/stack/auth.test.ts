@@ -170,8 +170,13 @@ test('a new person whom the database refuses is not half made', async () => {
       return new;
     end $$;
     create trigger refuse after insert on auth.users for each row execute function public.refuse()`);
-  const { error } = await browser().signUp({ email: 'refused@example.com', password });
-  expect(error).toMatchObject({ status: 500, code: 'unexpected_failure' });
+  const response = await fetch(`${stack.url}/auth/v1/signup`, {
+    method: 'POST',
+    headers: { apikey: stack.publishableKey },
+    body: JSON.stringify({ email: 'refused@example.com', password }),
+  });
+  expect(response.status).toBe(500);
+  expect(await response.json()).toMatchObject({ error_code: 'unexpected_failure' });
   expect(await sql`select from auth.users where email = 'refused@example.com'`).toHaveLength(0);
   await sql.end();
 });

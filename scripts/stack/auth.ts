@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { App } from '@supabase/lite';
 import { PostgresConnection } from '@supabase/lite/postgres';
+import type { Sql } from 'postgres';
 import type { Config } from './config.ts';
 import { jsonTypes } from './json-types.ts';
 import type { Keys } from './keys.ts';
@@ -79,7 +80,7 @@ export async function startAuth(options: Options): Promise<Auth> {
     options: { server: { disableStudio: true, admin: false } },
   });
   await app.init();
-  const links = createMailLinks(connection.driver);
+  const links = createMailLinks(connection.driver as Sql);
   app._mailer = createMailer({
     apiUrl,
     siteUrl,

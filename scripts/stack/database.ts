@@ -22,7 +22,7 @@ export async function superviseDatabase(options: Options): Promise<Database> {
   let current: Postgres = first;
 
   async function watch(): Promise<void> {
-    while (!stopped.signal.aborted) {
+    for (;;) {
       await current.exited;
       if (stopped.signal.aborted) return;
       alert('Postgres ended and is started again.');

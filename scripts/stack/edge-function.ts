@@ -75,7 +75,7 @@ export function superviseFunction(options: Options): EdgeFunction {
     current = launch(0);
   }
 
-  const backoffMs = () => (failures <= 1 ? 0 : Math.min(10_000, 100 * 2 ** failures));
+  const backoffMs = () => (failures <= 1 ? 0 : Math.min(2_000, 50 * 2 ** failures));
 
   return {
     name,

@@ -65,7 +65,7 @@ export function openFileStore(folder: string): StorageAdapter {
       return {
         metadata,
         httpStatusCode: 200,
-        body: Readable.toWeb(createReadStream(file)) as ReadableStream,
+        body: Readable.toWeb(createReadStream(file)),
       };
     },
     headObject: (bucket, key) => read(fileOf(bucket, key)),
@@ -82,6 +82,6 @@ export function openFileStore(folder: string): StorageAdapter {
       return { httpStatusCode: 200, eTag, ...(lastModified ? { lastModified } : {}) };
     },
     // Only image transformers ask for it, and this stack has none.
-    privateAssetUrl: async (bucket, key) => `file://${fileOf(bucket, key)}`,
+    privateAssetUrl: (bucket, key) => Promise.resolve(`file://${fileOf(bucket, key)}`),
   };
 }

@@ -71,14 +71,15 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
       if (socket.connecting) socket.once('connect', () => request.pipe(upstream));
       else request.pipe(upstream);
     });
-    upstream.on('error', async (error: NodeJS.ErrnoException) => {
+    const recover = async (error: NodeJS.ErrnoException) => {
       clearTimeout(late);
       if (response.destroyed || response.writableEnded) return;
       // Its end is noticed a moment after its socket's; until then others would be sent to it too.
       await Promise.race([process.ended, sleep(noticeMs)]);
       if (error.code === 'ECONNREFUSED') return pass(edgeFunction, request, response, requestId);
       answerError(response, workerError, requestId);
-    });
+    };
+    upstream.on('error', (error) => void recover(error));
     upstream.on('response', (answer) => {
       clearTimeout(late);
       response.writeHead(answer.statusCode ?? 500, withId(answer.rawHeaders, requestId));

@@ -111,7 +111,7 @@ test('a body beyond the limit is refused, whether its length is told or not', as
     method: 'POST',
     body: new Blob([bytes]).stream(),
     duplex: 'half',
-  } as RequestInit);
+  });
   expect(untold.status).toBe(413);
   expect(await codeOf(untold)).toBe('PAYLOAD_TOO_LARGE');
 });
@@ -177,12 +177,12 @@ test('a request under way finishes on the old code when the code changes', async
 
 test('work handed to waitUntil is done before the function is ended', async () => {
   const calls: string[] = [];
-  const waiting = Promise.withResolvers<void>();
-  const go = Promise.withResolvers<void>();
+  const waiting = Promise.withResolvers<unknown>();
+  const go = Promise.withResolvers<unknown>();
   const server = createServer((request, answer) => {
     calls.push(request.url ?? '');
     if (request.url !== '/after') return answer.end();
-    waiting.resolve();
+    waiting.resolve(null);
     void go.promise.then(() => answer.end());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -196,7 +196,7 @@ test('work handed to waitUntil is done before the function is ended', async () =
   expect(await response.text()).toBe('answered');
   await waiting.promise;
   const stopped = own.stop();
-  go.resolve();
+  go.resolve(null);
   await stopped;
   expect(calls).toEqual(['/after', '/done']);
   server.close();

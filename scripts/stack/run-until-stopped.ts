@@ -14,7 +14,7 @@ export async function runUntilStopped(
   start: (alert: (message: string) => void) => Promise<Stoppable>,
 ): Promise<void> {
   let running: Stoppable | undefined;
-  let asked = false;
+  let asked = false as boolean;
   let exitCode = 0;
 
   const stop = async () => {

@@ -45,7 +45,5 @@ export async function startUpstreams({ env, ports, log }: Options): Promise<Upst
 }
 
 function pick(env: NodeJS.ProcessEnv, names: string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => (env[name] ? [[name, env[name] as string]] : [])),
-  );
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }

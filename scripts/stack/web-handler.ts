@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { answerError } from './http-errors.ts';
 
 export type WebHandler = (request: Request) => Promise<Response>;
@@ -45,7 +44,7 @@ export async function serveWeb(
   if (!response.body || method === 'HEAD') {
     outgoing.end();
   } else if (streams) {
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+    await pipeline(Readable.fromWeb(response.body), outgoing);
   } else {
     outgoing.end(Buffer.from(await response.arrayBuffer()));
   }
