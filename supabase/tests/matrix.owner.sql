@@ -1,0 +1,45 @@
+-- matrix, second part: Ada, her team with Mia in it, and a row of theirs in every table, made
+-- by the calls the product makes where there is one. None of it is any business of Eve's.
+
+select tests.create_user('Ada'), tests.create_user('Mia');
+
+insert into private.accounts (kind, name) values ('team', 'Engine');
+insert into private.members (account_id, user_id, role)
+select id, tests.id_of('Ada'), 'owner'::private.member_role from private.accounts where name = 'Engine'
+union all
+select id, tests.id_of('Mia'), 'member' from private.accounts where name = 'Engine';
+
+insert into private.api_keys (account_id, created_by, name, prefix, hash)
+select id, tests.id_of('Ada'), 'Robot', 'sk-oneai-test', extensions.digest('sk-oneai-test', 'sha256')
+from private.accounts where name = 'Engine';
+
+insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+select id, id, 1000, 'A good customer' from private.accounts where name = 'Engine';
+
+select private.grant_credits(
+  id, 5000000000, 'top_up', 'payment:test', 'Top-up', 'tests', null
+) from private.accounts where name = 'Engine';
+
+select tests.sign_in_as('Ada');
+
+select api.redeem_code(id, 'WELCOME-ALL') from api.accounts where name = 'Engine';
+select api.set_budget(id, 'member', tests.id_of('Mia'), 'month', 1000000000) from api.accounts where name = 'Engine';
+
+-- One call that has ended and one that still runs.
+select api.start_run(id, '{acme/large,acme/small}', '{"prompt_bytes": 400, "messages": 1, "max_tokens": 100}')
+from api.accounts, generate_series(1, 2) where name = 'Engine';
+
+select tests.sign_in_as_service();
+
+select api.finish_run(
+  (select id from api.runs where finished_at is null order by id limit 1),
+  '{
+    "outcome": "completed", "model_id": "acme/small", "finish_reason": "stop",
+    "used": { "prompt_tokens": 100, "completion_tokens": 50 }, "upstream_usd": "0.0002",
+    "attempts": [{ "model": "acme/large", "error": "upstream_unavailable" }, { "model": "acme/small" }]
+  }'
+);
+
+select tests.sign_out();
+
+select private.roll_up_books();
