@@ -15,13 +15,18 @@ create type private.hold_outcome as enum ('settled', 'released', 'expired');
 
 create table private.wallets (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  balance_micros bigint not null default 0 check (abs(balance_micros) < 9007199254740992),
-  held_micros bigint not null default 0 check (held_micros >= 0),
-  debt_micros bigint not null default 0 check (debt_micros >= 0),
+  balance_micros bigint not null default 0,
+  held_micros bigint not null default 0,
+  debt_micros bigint not null default 0,
   transaction_count bigint not null default 0,
   last_hash bytea not null default '\x',
   next_expiry_at timestamptz,
-  constraint never_overspent check (balance_micros + debt_micros >= held_micros)
+  -- One constraint a table on the hot path: Postgres reads each one anew for every statement.
+  constraint never_overspent check (
+    held_micros >= 0 and debt_micros >= 0
+    and balance_micros + debt_micros >= held_micros
+    and abs(balance_micros) < 9007199254740992
+  )
 )
 with (fillfactor = 50);
 
@@ -35,20 +40,25 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 create table private.transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null references private.wallets (account_id) on delete restrict,
-  sequence bigint not null check (sequence > 0),
+  sequence bigint not null,
   kind private.transaction_kind not null,
-  book private.book not null check (book <> 'wallet'),
-  amount_micros bigint not null check (amount_micros <> 0 and abs(amount_micros) < 9007199254740992),
+  book private.book not null,
+  amount_micros bigint not null,
   balance_micros bigint not null,
-  fact text not null check (char_length(fact) between 1 and 200),
+  fact text not null,
   refers_to bigint references private.transactions (id),
-  reason text not null check (char_length(reason) between 1 and 500),
-  author text not null check (char_length(author) between 1 and 200),
+  reason text not null,
+  author text not null,
   previous_hash bytea not null,
-  hash bytea not null check (octet_length(hash) = 32),
+  hash bytea not null,
   created_at timestamptz not null default now(),
   unique (account_id, fact),
-  unique (account_id, sequence)
+  unique (account_id, sequence),
+  constraint well_formed check (
+    sequence > 0 and book <> 'wallet' and amount_micros <> 0 and abs(amount_micros) < 9007199254740992
+    and octet_length(hash) = 32
+    and octet_length(fact) between 1 and 400 and octet_length(reason) between 1 and 2000 and octet_length(author) between 1 and 400
+  )
 );
 
 comment on table private.transactions is
@@ -86,13 +96,13 @@ create table private.lots (
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
   is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
-  priority smallint not null default 100 check (priority between 0 and 1000),
-  amount_micros bigint not null check (amount_micros > 0),
+  priority smallint not null default 100,
+  amount_micros bigint not null,
   remaining_micros bigint not null,
   is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
-  check (remaining_micros between 0 and amount_micros)
+  constraint well_formed check (amount_micros > 0 and remaining_micros between 0 and amount_micros and priority between 0 and 1000)
 )
 with (fillfactor = 50);
 
@@ -104,8 +114,8 @@ create index lots_account_id_idx on private.lots (account_id) where not is_used_
 create index lots_transaction_id_idx on private.lots (transaction_id);
 
 create table private.allocations (
-  transaction_id bigint not null references private.transactions (id),
-  lot_id bigint not null references private.lots (id),
+  transaction_id bigint not null,
+  lot_id bigint not null,
   amount_micros bigint not null check (amount_micros > 0),
   primary key (transaction_id, lot_id)
 );
@@ -117,7 +127,7 @@ create index allocations_lot_id_idx on private.allocations (lot_id);
 
 create table private.holds (
   id uuid primary key,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  account_id uuid not null,
   amount_micros bigint not null check (amount_micros between 0 and 9007199254740991),
   expires_at timestamptz not null,
   created_at timestamptz not null default now()
@@ -130,11 +140,12 @@ alter table private.holds enable row level security;
 create table private.resolutions (
   hold_id uuid primary key references private.holds (id),
   outcome private.hold_outcome not null,
-  charged_micros bigint not null check (charged_micros >= 0),
-  transaction_id bigint references private.transactions (id),
+  charged_micros bigint not null,
+  transaction_id bigint,
   created_at timestamptz not null default now(),
-  check (outcome = 'settled' or charged_micros = 0),
-  check ((charged_micros > 0) = (transaction_id is not null))
+  constraint well_formed check (
+    charged_micros >= 0 and (outcome = 'settled' or charged_micros = 0) and (charged_micros > 0) = (transaction_id is not null)
+  )
 );
 
 comment on table private.resolutions is 'How a hold ended. One per hold, by its key.';
@@ -176,8 +187,28 @@ $$;
 comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
+create function private.require_wallet(account_id uuid)
+returns private.wallets
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet private.wallets;
+begin
+  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for no key update;
+  if wallet.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
+  end if;
+  return wallet;
+end
+$$;
+
+comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
+
 create function private.post(
-  account_id uuid,
+  wallet private.wallets,
   kind private.transaction_kind,
   book private.book,
   amount_micros bigint,
@@ -194,21 +225,17 @@ security invoker
 set search_path = ''
 as $$
 declare
-  wallet private.wallets;
-  new_id bigint;
-  new_hash bytea;
-begin
-  select * into wallet from private.wallets where wallets.account_id = post.account_id for no key update;
-  new_hash := private.transaction_hash(
-    wallet.last_hash, post.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
-    wallet.balance_micros + post.amount_micros, post.fact
+  new_hash constant bytea := private.transaction_hash(
+    wallet.last_hash, wallet.account_id, wallet.transaction_count + 1, kind, book, amount_micros,
+    wallet.balance_micros + amount_micros, fact
   );
-
+  new_id bigint;
+begin
   insert into private.transactions (
     account_id, sequence, kind, book, amount_micros, balance_micros, fact, refers_to, reason, author, previous_hash, hash
   )
   values (
-    post.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
+    wallet.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
     wallet.balance_micros + post.amount_micros, post.fact, post.refers_to, post.reason, post.author,
     wallet.last_hash, new_hash
   )
@@ -223,13 +250,16 @@ begin
     held_micros = wallet.held_micros - post.release_micros,
     transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
-  where wallets.account_id = post.account_id;
+  where wallets.account_id = wallet.account_id and wallets.transaction_count = wallet.transaction_count;
+  if not found then
+    perform private.fail(500, 'unbalanced', 'The wallet changed under its lock.', 'Nothing was written.');
+  end if;
   return new_id;
 end
 $$;
 
 comment on function private.post is
-  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Returns the transaction, or nothing when the fact was posted before.';
+  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked. Returns the transaction, or nothing when the fact was posted before.';
 
 create function private.replay(
   account_id uuid, fact text, kind private.transaction_kind, book private.book, amount_micros bigint, refers_to bigint default null
@@ -358,26 +388,6 @@ begin
 end
 $$;
 
-create function private.require_wallet(account_id uuid)
-returns private.wallets
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  wallet private.wallets;
-begin
-  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for update;
-  if wallet.account_id is null then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
-  end if;
-  return wallet;
-end
-$$;
-
-comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
-
 create function private.grant_credits(
   account_id uuid,
   amount_micros bigint,
@@ -401,9 +411,8 @@ declare
   new_id bigint;
 begin
   perform private.require_amount(grant_credits.amount_micros);
-  perform private.require_wallet(grant_credits.account_id);
   new_id := private.post(
-    grant_credits.account_id, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
+    private.require_wallet(grant_credits.account_id), grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
     grant_credits.reason, grant_credits.author, grant_credits.refers_to
   );
   if new_id is null then
@@ -457,27 +466,23 @@ set search_path = ''
 as $$
 declare
   hold private.holds;
+  wallet private.wallets;
   charged bigint;
   new_id bigint;
   resolution private.resolutions;
 begin
   select * into hold from private.holds where holds.id = resolve_hold.hold_id;
-  if hold.id is null then
-    perform private.fail(404, 'not_found', 'There is no such hold.', null);
-  end if;
-  perform from private.wallets where wallets.account_id = hold.account_id for update;
-
-  -- What the upstream bills beyond the hold is our loss, never the customer's.
-  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
-
+  wallet := private.require_wallet(hold.account_id);
   select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
   if resolution.hold_id is not null then
     return resolution;
   end if;
 
+  -- What the upstream bills beyond the hold is our loss, never the customer's.
+  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
   if charged > 0 then
     new_id := private.post(
-      hold.account_id, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
+      wallet, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
       release_micros => hold.amount_micros
     );
     perform private.burn_lots(hold.account_id, new_id, charged);
@@ -506,8 +511,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  wallet constant private.wallets := private.require_wallet(account_id);
-  free bigint := wallet.balance_micros + wallet.debt_micros - wallet.held_micros;
+  wallet private.wallets := private.require_wallet(account_id);
   expired bigint := 0;
   lot private.lots;
   taken bigint;
@@ -519,15 +523,15 @@ begin
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
-    taken := least(lot.remaining_micros, free);
+    taken := least(lot.remaining_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros);
     exit when taken <= 0;
     new_id := private.post(
-      expire_lots.account_id, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
+      wallet, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
       'These credits were not used in time', 'system', refers_to => lot.transaction_id
     );
     insert into private.allocations (transaction_id, lot_id, amount_micros) values (new_id, lot.id, taken);
     update private.lots set remaining_micros = lots.remaining_micros - taken where lots.id = lot.id;
-    free := free - taken;
+    wallet := private.require_wallet(expire_lots.account_id);
     expired := expired + taken;
   end loop;
   perform private.note_next_expiry(expire_lots.account_id);
@@ -642,7 +646,7 @@ begin
   );
   update private.wallets set debt_micros = wallets.debt_micros + owed where wallets.account_id = granted.account_id;
   new_id := private.post(
-    granted.account_id, 'reversal', 'issuance', -reverse_grant.amount_micros, reverse_grant.fact, reverse_grant.reason,
+    wallet, 'reversal', 'issuance', -reverse_grant.amount_micros, reverse_grant.fact, reverse_grant.reason,
     reverse_grant.author, granted.id
   );
   if reverse_grant.amount_micros > owed then
@@ -690,7 +694,7 @@ begin
     );
   end if;
   new_id := private.post(
-    adjust_credits.account_id, 'adjustment', 'issuance', adjust_credits.amount_micros, adjust_credits.fact,
+    wallet, 'adjustment', 'issuance', adjust_credits.amount_micros, adjust_credits.fact,
     adjust_credits.reason, adjust_credits.author
   );
   perform private.burn_lots(adjust_credits.account_id, new_id, -adjust_credits.amount_micros);

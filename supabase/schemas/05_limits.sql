@@ -2,7 +2,7 @@
 -- windows, monthly quotas, budgets of keys and members, and the guard of our upstream account.
 --
 -- Every check and every count happens under the lock of the account's wallet, so a limit can
--- never be passed by two calls at once. A crash may forget a minute of a window, never a budget.
+-- never be passed by two calls at once. A crash may forget a window, never a quota or a budget.
 
 create type private.budget_subject as enum ('key', 'member');
 create type private.budget_period as enum ('day', 'month', 'total');
@@ -90,21 +90,19 @@ create index limit_overrides_account_id_idx on private.limit_overrides (account_
 
 -- counters --------------------------------------------------------------------------------
 
-create unlogged table private.rate_counters (
-  subject_id uuid primary key,
-  minute_bucket bigint not null,
-  minute_counts integer[] not null,
-  hour_bucket bigint not null,
-  hour_counts integer[] not null,
-  day_bucket bigint not null,
-  day_counts integer[] not null
+create unlogged table private.rate_windows (
+  subject_id uuid not null,
+  slice_seconds integer not null,
+  bucket bigint not null,
+  counts integer[] not null,
+  primary key (subject_id, slice_seconds)
 )
 with (fillfactor = 60);
 
-comment on table private.rate_counters is
-  'How often an account or a key called lately: thirteen slices of each window (5 seconds, 5 minutes, 2 hours), the running one last.';
+comment on table private.rate_windows is
+  'How often an account or a key called lately, a row per window that has a limit: thirteen slices of 5 seconds, 5 minutes or 2 hours, the running one last.';
 
-alter table private.rate_counters enable row level security;
+alter table private.rate_windows enable row level security;
 
 create table private.quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -241,159 +239,103 @@ $$;
 
 comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
 
-create function private.slide(counts integer[], last_bucket bigint, bucket bigint)
-returns integer[]
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-begin
-  return case
-    when counts is null or bucket - last_bucket >= 13 then array_fill(0, array[13])
-    when bucket <= last_bucket then counts
-    else counts[(bucket - last_bucket + 1)::integer:13] || array_fill(0, array[(bucket - last_bucket)::integer])
-  end;
-end
-$$;
-
-comment on function private.slide is 'The slices of a window as they stand at a later moment.';
-
-create type private.window_state as (
-  counts integer[],
-  bucket bigint,
-  used integer,
-  resets_at timestamptz
-);
-
-create function private.read_window(
-  counts integer[], last_bucket bigint, slice_seconds integer, at timestamptz, max_count integer
-)
-returns private.window_state
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-declare
-  state private.window_state;
-  freed integer := 0;
-begin
-  state.bucket := greatest(floor(extract(epoch from at) / slice_seconds)::bigint, coalesce(last_bucket, 0));
-  state.counts := private.slide(counts, last_bucket, state.bucket);
-  state.used := 0;
-  for nth in 1..13 loop
-    state.used := state.used + state.counts[nth];
-  end loop;
-  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if state.used >= max_count then
-    for nth in 1..13 loop
-      freed := freed + state.counts[nth];
-      if state.used - freed < max_count then
-        state.resets_at := to_timestamp((state.bucket + nth) * slice_seconds);
-        exit;
-      end if;
-    end loop;
-  end if;
-  return state;
-end
-$$;
-
-comment on function private.read_window is 'How much of a sliding window is used, and when there is room again if it is full.';
-
 create type private.rate_state as (
-  subject_id uuid,
-  minute private.window_state,
-  hour private.window_state,
-  day private.window_state,
   rule text,
   max_count integer,
-  used integer,
+  remaining integer,
   resets_at timestamptz
 );
 
-create function private.read_rate(
-  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
-)
+create function private.count_in_window(subject_id uuid, slice_seconds integer, max_count integer, at timestamptz)
 returns private.rate_state
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  counter private.rate_counters;
-  state private.rate_state;
-begin
-  select * into counter from private.rate_counters where rate_counters.subject_id = read_rate.subject_id;
-  state.subject_id := read_rate.subject_id;
-  if per_minute is not null then
-    state.minute := private.read_window(counter.minute_counts, counter.minute_bucket, 5, at, per_minute);
-    state.max_count := per_minute;
-    state.used := (state.minute).used;
-    if (state.minute).resets_at is not null then
-      state.rule := 'requests_per_minute';
-      state.resets_at := (state.minute).resets_at;
-    end if;
-  end if;
-  if per_hour is not null then
-    state.hour := private.read_window(counter.hour_counts, counter.hour_bucket, 300, at, per_hour);
-    if (state.hour).resets_at is not null then
-      state.rule := 'requests_per_hour';
-      state.resets_at := (state.hour).resets_at;
-    end if;
-  end if;
-  if per_day is not null then
-    state.day := private.read_window(counter.day_counts, counter.day_bucket, 7200, at, per_day);
-    if (state.day).resets_at is not null then
-      state.rule := 'requests_per_day';
-      state.resets_at := (state.day).resets_at;
-    end if;
-  end if;
-  return state;
-end
-$$;
-
-comment on function private.read_rate is 'How often a subject called lately, and the longest window that is full, if one is.';
-
-create function private.count_request(state private.rate_state)
-returns void
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  minutes integer[] := (state.minute).counts;
-  hours integer[] := (state.hour).counts;
-  days integer[] := (state.day).counts;
+  running private.rate_windows;
+  new_bucket bigint := floor(extract(epoch from at) / slice_seconds);
+  new_counts integer[];
+  used integer := 0;
 begin
-  minutes[13] := minutes[13] + 1;
-  hours[13] := hours[13] + 1;
-  days[13] := days[13] + 1;
-  update private.rate_counters set
-    minute_bucket = coalesce((state.minute).bucket, rate_counters.minute_bucket),
-    minute_counts = coalesce(minutes, rate_counters.minute_counts),
-    hour_bucket = coalesce((state.hour).bucket, rate_counters.hour_bucket),
-    hour_counts = coalesce(hours, rate_counters.hour_counts),
-    day_bucket = coalesce((state.day).bucket, rate_counters.day_bucket),
-    day_counts = coalesce(days, rate_counters.day_counts)
-  where rate_counters.subject_id = state.subject_id;
-  if not found then
-    insert into private.rate_counters (
-      subject_id, minute_bucket, minute_counts, hour_bucket, hour_counts, day_bucket, day_counts
-    )
-    values (
-      state.subject_id,
-      coalesce((state.minute).bucket, 0), coalesce(minutes, array_fill(0, array[13])),
-      coalesce((state.hour).bucket, 0), coalesce(hours, array_fill(0, array[13])),
-      coalesce((state.day).bucket, 0), coalesce(days, array_fill(0, array[13]))
-    );
+  select * into running from private.rate_windows
+  where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
+  if running.bucket >= new_bucket then
+    new_bucket := running.bucket;
+    new_counts := running.counts;
+  elsif running.bucket > new_bucket - 13 then
+    new_counts := running.counts[(new_bucket - running.bucket + 1)::integer:13]
+      || array_fill(0, array[(new_bucket - running.bucket)::integer]);
+  else
+    new_counts := array_fill(0, array[13]);
   end if;
+  for nth in 1..13 loop
+    used := used + new_counts[nth];
+  end loop;
+
+  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
+  if used >= max_count then
+    for nth in 1..13 loop
+      used := used - new_counts[nth];
+      if used < max_count then
+        return row(null, max_count, 0, to_timestamp((new_bucket + nth) * slice_seconds))::private.rate_state;
+      end if;
+    end loop;
+  end if;
+
+  new_counts[13] := new_counts[13] + 1;
+  if running.bucket is null then
+    insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
+    values (count_in_window.subject_id, count_in_window.slice_seconds, new_bucket, new_counts);
+  else
+    update private.rate_windows set bucket = new_bucket, counts = new_counts
+    where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
+  end if;
+  return row(null, max_count, max_count - used - 1, null)::private.rate_state;
 end
 $$;
 
-comment on function private.count_request is 'Counts one more request in every window that has a limit.';
+comment on function private.count_in_window is
+  'Counts one more call in a sliding window, or says when there is room again if it is full.';
+
+create function private.count_call(
+  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
+)
+returns private.rate_state
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  minute private.rate_state;
+  longer private.rate_state;
+begin
+  if per_day is not null then
+    longer := private.count_in_window(subject_id, 7200, per_day, at);
+    if longer.resets_at is not null then
+      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    end if;
+  end if;
+  if per_hour is not null then
+    longer := private.count_in_window(subject_id, 300, per_hour, at);
+    if longer.resets_at is not null then
+      return row('requests_per_hour', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    end if;
+  end if;
+  if per_minute is null then
+    return null;
+  end if;
+  minute := private.count_in_window(subject_id, 5, per_minute, at);
+  return row(
+    case when minute.resets_at is not null then 'requests_per_minute' end, minute.max_count, minute.remaining, minute.resets_at
+  )::private.rate_state;
+end
+$$;
+
+comment on function private.count_call is
+  'Counts a call in every window that has a limit. The first that is full refuses it; a call refused later for another reason stays counted.';
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -598,7 +540,7 @@ create policy "those who manage an account see its budgets, members their own" o
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides, private.quotas, private.budgets to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.rate_counters, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.rate_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 

@@ -2,7 +2,7 @@
 -- through the API: authorised before it, finished once after it, by whichever of the caller, the
 -- sweep or a reconciliation comes first.
 --
--- Authorising holds the most a call can cost, or refuses and changes nothing. Finishing settles
+-- Authorising holds the most a call can cost, or refuses. Finishing settles
 -- the hold and writes the receipt in the same transaction. A run never ends twice.
 
 create type private.run_task as enum ('completion', 'embedding');
@@ -19,7 +19,7 @@ create table private.runs (
   key_id uuid,
   task private.run_task not null,
   status private.run_status not null default 'open',
-  idempotency_key text check (char_length(idempotency_key) between 1 and 200),
+  idempotency_key text,
   request_hash bytea,
   requested_model text not null,
   model_ids text[] not null,
@@ -38,7 +38,9 @@ create table private.runs (
   request_id text,
   started_at timestamptz not null,
   finished_at timestamptz,
-  check ((status = 'finished') = (finished_at is not null))
+  constraint well_formed check (
+    (status = 'finished') = (finished_at is not null) and octet_length(idempotency_key) between 1 and 400
+  )
 )
 with (fillfactor = 70);
 
@@ -281,39 +283,30 @@ declare
   at constant timestamptz := private.clock();
   shape constant private.request_shape := private.require_shape(request.shape);
   verdict private.verdict;
-  available bigint;
-  next_expiry_at timestamptz;
   holder record;
   earlier private.runs;
-  account_rate private.rate_state;
-  key_rate private.rate_state;
-  full_rate private.rate_state;
+  rate private.rate_state;
   key_limits private.limit_overrides;
+  key_rate private.rate_state;
   requests bigint;
   budget record;
   room bigint;
-  binding text;
-  cap bigint;
-  wanted_models text[];
+  binding text := 'balance';
+  wanted_models text[] := request.models[1:10];
   wanted_model text;
   candidate record;
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
   output_tokens numeric;
-  model_count integer := 0;
-  price_version_ids bigint[];
-  fixed_micros numeric[];
-  rate_micros numeric[];
+  price_version_ids bigint[] := '{}';
   hold numeric := 0;
+  is_routed boolean := false;
 begin
   -- The wallet's lock comes first: from here on nothing of this account changes under us.
-  select wallets.balance_micros - wallets.held_micros, wallets.next_expiry_at into available, next_expiry_at
-  from private.wallets
-  where wallets.account_id = request.account_id
-  for no key update;
-
   select
+    wallets.balance_micros - wallets.held_micros as available,
+    wallets.next_expiry_at,
     accounts.suspended_at,
     plans.id as plan_id,
     plans.name as plan_name,
@@ -321,18 +314,21 @@ begin
     coalesce(own.requests_per_hour, plans.requests_per_hour) as per_hour,
     coalesce(own.requests_per_day, plans.requests_per_day) as per_day,
     coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
-    coalesce(own.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-    account_plans.cycle_anchor,
+    least(coalesce(own.max_cost_micros, plans.max_cost_micros), request.max_cost_micros) as max_cost_micros,
+    private.month_start(account_plans.cycle_anchor, at) as month_start,
+    private.month_end(account_plans.cycle_anchor, at) as month_end,
     guard.is_paused or guard.closed_until > at as is_closed,
     guard.closed_until
   into holder
-  from private.account_plans
-  join private.accounts on accounts.id = account_plans.account_id
+  from private.wallets
+  join private.accounts on accounts.id = wallets.account_id
+  join private.account_plans on account_plans.account_id = wallets.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
-    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
+    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > at
   left join private.upstream_guard as guard on guard.id
-  where account_plans.account_id = request.account_id;
+  where wallets.account_id = request.account_id
+  for no key update of wallets;
 
   if holder.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
@@ -372,51 +368,46 @@ begin
   ) then
     return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
   end if;
-  if next_expiry_at <= at then
-    available := available - private.expire_lots(request.account_id);
+  if holder.next_expiry_at <= at then
+    holder.available := holder.available - private.expire_lots(request.account_id);
   end if;
 
   -- how often -------------------------------------------------------------------------------
-  account_rate := private.read_rate(request.account_id, at, holder.per_minute, holder.per_hour, holder.per_day);
-  full_rate := account_rate;
-  if request.key_id is not null then
+  rate := private.count_call(request.account_id, at, holder.per_minute, holder.per_hour, holder.per_day);
+  if request.key_id is not null and rate.resets_at is null then
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
-      key_rate := private.read_rate(
+      key_rate := private.count_call(
         request.key_id, at, key_limits.requests_per_minute, key_limits.requests_per_hour, key_limits.requests_per_day
       );
       if key_rate.resets_at is not null then
-        full_rate := key_rate;
+        rate := key_rate;
       end if;
     end if;
   end if;
-  if full_rate.resets_at is not null then
+  if rate.resets_at is not null then
     return private.refusal(
-      429, 'rate_limited', full_rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
-      resets_at => full_rate.resets_at
+      429, 'rate_limited', rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
+      resets_at => rate.resets_at
     );
   end if;
 
-  verdict.quota_resets_at := private.month_end(holder.cycle_anchor, at);
   select quotas.requests into requests
   from private.quotas
-  where quotas.account_id = request.account_id
-    and quotas.period_start = private.month_start(holder.cycle_anchor, at);
+  where quotas.account_id = request.account_id and quotas.period_start = holder.month_start;
   if requests >= holder.per_month then
     return private.refusal(
       429, 'quota_exceeded', 'requests_per_month',
       format('The %s plan''s %s requests of this month are used.', holder.plan_name, holder.per_month),
-      'Wait for the next month or choose a larger plan.', resets_at => verdict.quota_resets_at
+      'Wait for the next month or choose a larger plan.', resets_at => holder.month_end
     );
   end if;
 
   -- how much --------------------------------------------------------------------------------
-  room := available;
-  binding := 'balance';
-  cap := least(holder.max_cost_micros, key_limits.max_cost_micros, request.max_cost_micros);
-  if cap < room then
-    room := cap;
+  room := holder.available;
+  if least(holder.max_cost_micros, key_limits.max_cost_micros) < room then
+    room := least(holder.max_cost_micros, key_limits.max_cost_micros);
     binding := 'price_cap';
   end if;
   select
@@ -435,8 +426,8 @@ begin
   end if;
 
   -- of which model --------------------------------------------------------------------------
-  wanted_models := request.models[1:10];
   if wanted_models[1] like 'oneai/%' then
+    is_routed := true;
     select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
     from private.route(wanted_models[1], request.features) as routed;
     if wanted_models is null then
@@ -481,99 +472,92 @@ begin
         where api_keys.id = request.key_id and models.id like private.like_pattern(allowed.pattern)
       ));
 
-    if candidate.price_version_id is null and model_count = 0 and verdict.route_reason is null then
+    if verdict.model_ids is not null then
+      -- A fallback is kept if it can give an answer of the same length with what is set aside at most.
+      if candidate.fixed_micros + candidate.rate_micros * output_tokens <= room
+        and candidate.max_output_tokens >= output_tokens
+        and candidate.quota_id is not distinct from quota_id
+      then
+        verdict.model_ids := verdict.model_ids || wanted_model;
+        price_version_ids := price_version_ids || candidate.price_version_id;
+        hold := greatest(hold, ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens));
+        verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, candidate.upstream_prompt_usd);
+        verdict.max_completion_usd := greatest(verdict.max_completion_usd, candidate.upstream_completion_usd);
+      end if;
+      continue;
+    end if;
+
+    -- The first model decides how long the answer may be.
+    if candidate.price_version_id is null then
+      continue when is_routed;
       return private.why_not_callable(wanted_model, request.key_id, holder.plan_name);
     end if;
-    -- The first model decides what is set aside; a fallback that needs more than there is room for is left out.
-    if candidate.price_version_id is not null and (
-      model_count = 0
-      or (candidate.fixed_micros + candidate.rate_micros <= room and candidate.quota_id is not distinct from quota_id)
-    ) then
-      if model_count = 0 then
-        if candidate.fixed_micros + candidate.rate_micros > room then
-          return private.unaffordable(
-            binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
-          );
-        end if;
-        quota_id := candidate.quota_id;
-        wanted_tokens := least(shape.max_tokens, candidate.max_output_tokens);
-        output_tokens := wanted_tokens;
-      end if;
-      model_count := model_count + 1;
-      verdict.model_ids[model_count] := wanted_model;
-      price_version_ids[model_count] := candidate.price_version_id;
-      fixed_micros[model_count] := candidate.fixed_micros;
-      rate_micros[model_count] := candidate.rate_micros;
-      verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, candidate.upstream_prompt_usd);
-      verdict.max_completion_usd := greatest(verdict.max_completion_usd, candidate.upstream_completion_usd);
-      output_tokens := least(output_tokens, candidate.max_output_tokens);
-      if candidate.rate_micros > 0 then
-        output_tokens := least(output_tokens, floor((room - candidate.fixed_micros) / candidate.rate_micros));
-      end if;
+    if candidate.fixed_micros + candidate.rate_micros > room then
+      return private.unaffordable(
+        binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
+      );
     end if;
+    quota_id := candidate.quota_id;
+    wanted_tokens := least(shape.max_tokens, candidate.max_output_tokens);
+    output_tokens := case
+      when candidate.rate_micros > 0
+      then least(wanted_tokens, floor((room - candidate.fixed_micros) / candidate.rate_micros))
+      else wanted_tokens
+    end;
+    if quota_id is not null then
+      output_tokens := least(
+        output_tokens,
+        floor(
+          (private.tokens_left(request.account_id, quota_id, holder.month_start) - private.prompt_tokens_bound(shape))::numeric
+          / shape.choices
+        )
+      );
+      if output_tokens < 1 then
+        return private.refusal(
+          429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+          'Choose another model, or wait for the next month.', resets_at => holder.month_end
+        );
+      end if;
+      held_tokens := private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices;
+    end if;
+    hold := ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens);
+    price_version_ids := array[candidate.price_version_id];
+    verdict.model_ids := array[wanted_model];
+    verdict.max_prompt_usd := candidate.upstream_prompt_usd;
+    verdict.max_completion_usd := candidate.upstream_completion_usd;
   end loop;
-  if model_count = 0 then
+  if verdict.model_ids is null then
     return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
   end if;
 
-  if quota_id is not null then
-    output_tokens := least(
-      output_tokens,
-      floor(
-        (private.tokens_left(request.account_id, quota_id, private.month_start(holder.cycle_anchor, at))
-          - private.prompt_tokens_bound(shape))::numeric / shape.choices
-      )
-    );
-    if output_tokens < 1 then
-      return private.refusal(
-        429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-        'Choose another model, or wait for the next month.', resets_at => verdict.quota_resets_at
-      );
-    end if;
-    held_tokens := private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices;
-  end if;
-  for nth in 1..model_count loop
-    hold := greatest(hold, ceil(fixed_micros[nth] + rate_micros[nth] * output_tokens));
-  end loop;
-
   -- allowed: write it all down --------------------------------------------------------------
-  verdict.allowed := true;
-  verdict.is_replay := false;
-  verdict.run_id := private.new_id();
-  verdict.max_tokens := output_tokens;
-  verdict.is_clamped := output_tokens < wanted_tokens;
-  verdict.hold_micros := hold;
-  verdict.available_micros := available - hold;
-  verdict.rate_limit := account_rate.max_count;
-  verdict.rate_remaining := account_rate.max_count - account_rate.used - 1;
-  verdict.rate_resets_at := at + interval '1 minute';
-  verdict.quota_limit := holder.per_month;
-  verdict.quota_remaining := holder.per_month - coalesce(requests, 0) - 1;
-
-  perform private.count_request(account_rate);
-  if key_rate.subject_id is not null then
-    perform private.count_request(key_rate);
-  end if;
+  verdict := row(
+    true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+    output_tokens, output_tokens < wanted_tokens, hold, holder.available - hold, verdict.max_prompt_usd,
+    verdict.max_completion_usd, rate.max_count, rate.remaining, at + interval '1 minute', holder.per_month,
+    holder.per_month - coalesce(requests, 0) - 1, holder.month_end
+  );
   insert into private.quotas as quota (account_id, period_start, requests)
-  values (request.account_id, private.month_start(holder.cycle_anchor, at), 1)
+  values (request.account_id, holder.month_start, 1)
   on conflict on constraint quotas_pkey do update set requests = quota.requests + 1;
   if budget.rule is not null then
     perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], hold::bigint);
   end if;
   if quota_id is not null then
     insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
-    values (request.account_id, quota_id, private.month_start(holder.cycle_anchor, at), held_tokens)
+    values (request.account_id, quota_id, holder.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   perform private.place_hold(verdict.run_id, request.account_id, hold::bigint);
   insert into private.runs (
     id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
-    route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until, request_id, started_at
+    route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until,
+    request_id, started_at
   )
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.idempotency_key,
     request.request_hash, request.models[1], verdict.model_ids, price_version_ids, verdict.route_reason,
-    shape, verdict.max_tokens, verdict.is_clamped, hold, private.month_start(holder.cycle_anchor, at), quota_id, held_tokens,
+    shape, verdict.max_tokens, verdict.is_clamped, hold, holder.month_start, quota_id, held_tokens,
     at + interval '30 seconds', private.request_id(), at
   );
   return verdict;
@@ -581,7 +565,7 @@ end
 $$;
 
 comment on function private.authorize_run is
-  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has changed nothing.';
+  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
 
 -- finishing ---------------------------------------------------------------------------------
 
@@ -617,15 +601,13 @@ declare
   used private.token_counts := report.used;
   label private.cost_label := case when coalesce(report.is_reconciled, false) then 'reconciled' else 'reported' end;
   charge bigint := 0;
-  subject_ids uuid[];
+  priced record;
 begin
-  perform from private.wallets
-  where wallets.account_id = (select runs.account_id from private.runs where runs.id = finish_run.run_id)
-  for no key update;
-  if not found then
+  -- A run is locked before the wallet, here and everywhere.
+  select * into run from private.runs where runs.id = finish_run.run_id for no key update;
+  if run.id is null then
     perform private.fail(404, 'not_found', 'There is no such run.', null);
   end if;
-  select * into run from private.runs where runs.id = finish_run.run_id;
   if run.status = 'finished' then
     select * into event from private.usage_events
     where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id;
@@ -647,8 +629,13 @@ begin
     used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
   end if;
 
-  select * into price from private.price_versions
+  select
+    price_versions as price,
+    exists (select from private.model_health where model_health.model_id = price_versions.model_id) as was_failing
+  into priced
+  from private.price_versions
   where price_versions.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
+  price := priced.price;
   if report.outcome in ('completed', 'stopped') and (used.completion_tokens > 0 or run.task = 'embedding') then
     charge := private.price_micros(price, used);
   else
@@ -661,37 +648,20 @@ begin
     charge, price.model_id
   );
 
-  event.run_id := run.id;
-  event.account_id := run.account_id;
-  event.user_id := run.user_id;
-  event.key_id := run.key_id;
-  event.task := run.task;
-  event.outcome := report.outcome;
-  event.finish_reason := left(report.finish_reason, 100);
-  event.error_code := left(report.error_code, 100);
-  event.requested_model := run.requested_model;
-  event.model_id := price.model_id;
-  event.route_reason := run.route_reason;
-  event.attempts := coalesce(report.attempts, '[]');
-  event.price_version_id := price.id;
-  event.used := used;
-  event.held_micros := run.held_micros;
-  event.charged_micros := resolution.charged_micros;
-  event.upstream_micros := least(ceil(report.upstream_usd * 1e9), 9007199254740991);
-  event.cost_label := label;
-  event.transaction_id := resolution.transaction_id;
-  event.first_token_ms := report.first_token_ms;
-  event.latency_ms := least(extract(epoch from at - run.started_at) * 1000, 2147483647);
-  event.request_id := run.request_id;
-  event.started_at := run.started_at;
-  event.finished_at := at;
-  insert into private.usage_events values (event.*);
-
+  insert into private.usage_events values (
+    run.id, run.account_id, run.user_id, run.key_id, run.task, report.outcome, left(report.finish_reason, 100),
+    left(report.error_code, 100), run.requested_model, price.model_id, run.route_reason, coalesce(report.attempts, '[]'),
+    price.id, used, run.held_micros, resolution.charged_micros,
+    least(ceil(report.upstream_usd * 1e9), 9007199254740991), label, resolution.transaction_id, report.first_token_ms,
+    least(extract(epoch from at - run.started_at) * 1000, 2147483647), run.request_id, run.started_at, at
+  )
+  returning * into event;
   update private.runs set
     status = 'finished', finished_at = at, generation_id = coalesce(report.generation_id, runs.generation_id)
   where runs.id = run.id;
-  subject_ids := array[run.key_id, run.user_id];
-  perform private.settle_budgets(run.account_id, subject_ids, event.held_micros, event.charged_micros);
+  perform private.settle_budgets(
+    run.account_id, array[run.key_id, run.user_id], event.held_micros, event.charged_micros
+  );
   if run.token_quota_id is not null then
     update private.token_quotas set
       held_tokens = token_quotas.held_tokens - run.held_tokens,
@@ -707,9 +677,7 @@ begin
     where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
   end if;
   perform private.add_usage(event);
-  if report.outcome <> 'completed' or event.attempts <> '[]'
-    or exists (select from private.model_health where model_health.model_id = price.model_id)
-  then
+  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
     perform private.note_attempts(event.attempts, price.model_id, report.outcome);
   end if;
   return event;
@@ -800,11 +768,8 @@ begin
     where runs.finished_at is null and runs.lease_until < private.clock()
     order by runs.lease_until
     limit sweep_runs.max_runs
+    for no key update of runs skip locked
   loop
-    -- Somebody at work on this account may be finishing the very run: leave it to them.
-    continue when not exists (
-      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
-    );
     if due.generation_id is null or due.is_over then
       perform private.finish_run(
         due.id,
@@ -812,7 +777,7 @@ begin
       );
       swept := swept + 1;
     elsif due.status = 'open' then
-      update private.runs set status = 'reconciling' where runs.id = due.id and runs.status = 'open';
+      update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;
     end if;
   end loop;
