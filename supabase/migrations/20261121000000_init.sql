@@ -82,12 +82,14 @@ grant execute on function private.require_text to authenticated, service_role;
 
 create function private.clock()
 returns timestamptz
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select pg_catalog.now()
+begin
+  return pg_catalog.now();
+end
 $$;
 
 comment on function private.clock is
@@ -97,13 +99,14 @@ grant execute on function private.clock to authenticated, service_role;
 
 create function private.new_id()
 returns uuid
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
-  select encode(
+  return encode(
     set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
@@ -111,7 +114,8 @@ as $$
         from 1 for 6
       ), 52, 1), 53, 1),
     'hex'
-  )::uuid
+  )::uuid;
+end
 $$;
 
 comment on function private.new_id is 'A version 7 uuid.';
@@ -120,12 +124,14 @@ grant execute on function private.new_id to authenticated, service_role;
 
 create function private.request_id()
 returns text
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100)
+begin
+  return left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100);
+end
 $$;
 
 comment on function private.request_id is 'The id that follows one request from the browser to the ledger.';
@@ -653,12 +659,14 @@ create trigger on_price_versions_change
 
 create function private.like_pattern(pattern text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select replace(replace(replace(replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+begin
+  return replace(replace(replace(replace(pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%');
+end
 $$;
 
 comment on function private.like_pattern is 'A pattern of ours, where * stands for anything, as LIKE reads it.';
@@ -789,12 +797,13 @@ comment on type private.token_counts is
 
 create function private.price_micros(price private.price_versions, used private.token_counts)
 returns bigint
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select greatest(
+begin
+  return greatest(
     price.minimum_micros,
     least(9007199254740991, ceil(
       price.request_micros
@@ -809,7 +818,8 @@ as $$
       + price.image_micros * coalesce(used.images, 0)
       + price.search_micros * coalesce(used.searches, 0)
     ))::bigint
-  )
+  );
+end
 $$;
 
 comment on function private.price_micros is
@@ -828,14 +838,16 @@ comment on type private.request_shape is 'What is known of a call before it is m
 
 create function private.prompt_tokens_bound(shape private.request_shape)
 returns bigint
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
   -- and no provider counts an image as more than 40,000.
-  select coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0)
+  return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
+end
 $$;
 
 comment on function private.prompt_tokens_bound is 'No prompt of this shape has more tokens than this.';
@@ -844,30 +856,34 @@ grant execute on function private.prompt_tokens_bound to authenticated, service_
 
 create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
 returns numeric
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select ceil(
+begin
+  return ceil(
     price.request_micros
     + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
       * private.prompt_tokens_bound(shape)
     + price.image_micros * coalesce(shape.images, 0)
     + price.search_micros * coalesce(shape.searches, 0)
-  )
+  );
+end
 $$;
 
 comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
 
 create function private.output_token_micros(price private.price_versions)
 returns numeric
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select greatest(price.completion_micros, price.reasoning_micros)
+begin
+  return greatest(price.completion_micros, price.reasoning_micros);
+end
 $$;
 
 comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
@@ -1296,13 +1312,13 @@ grant execute on function api.sync_models to service_role;
 
 -- schemas/04_credits.sql ----------------------------------------------------------------------
 
--- credits: the ledger. Transactions with entries that sum to zero, wallets, the lots that
+-- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
 -- credits live in, holds and how each of them ended.
 --
 -- private.post is the only function that moves a credit. A wallet's row is its account's lock:
 -- whoever changes money of an account holds it first, so nothing of one account can race.
--- Entries, transactions, holds, resolutions and allocations are only ever added. A balance goes
--- below zero only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions, holds, resolutions and allocations are only ever added. A balance goes below
+-- zero only by the reversal of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
 create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
@@ -1313,18 +1329,23 @@ create type private.hold_outcome as enum ('settled', 'released', 'expired');
 
 create table private.wallets (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  balance_micros bigint not null default 0 check (abs(balance_micros) < 9007199254740992),
-  held_micros bigint not null default 0 check (held_micros >= 0),
-  debt_micros bigint not null default 0 check (debt_micros >= 0),
-  entry_count bigint not null default 0,
+  balance_micros bigint not null default 0,
+  held_micros bigint not null default 0,
+  debt_micros bigint not null default 0,
+  transaction_count bigint not null default 0,
   last_hash bytea not null default '\x',
   next_expiry_at timestamptz,
-  constraint never_overspent check (balance_micros + debt_micros >= held_micros)
+  -- One constraint a table on the hot path: Postgres reads each one anew for every statement.
+  constraint never_overspent check (
+    held_micros >= 0 and debt_micros >= 0
+    and balance_micros + debt_micros >= held_micros
+    and abs(balance_micros) < 9007199254740992
+  )
 )
 with (fillfactor = 50);
 
 comment on table private.wallets is
-  'What an account has. The balance repeats the sum of its entries, beside the hash that proves them. Its row is the lock of everything below.';
+  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them. Its row is the lock of everything below.';
 comment on column private.wallets.debt_micros is 'Reversed payments whose credits were already spent; the next grant pays them first.';
 
 alter table private.wallets enable row level security;
@@ -1333,42 +1354,44 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 create table private.transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null references private.wallets (account_id) on delete restrict,
+  sequence bigint not null,
   kind private.transaction_kind not null,
-  fact text not null check (char_length(fact) between 1 and 200),
-  request_hash bytea not null,
+  book private.book not null,
+  amount_micros bigint not null,
+  balance_micros bigint not null,
+  fact text not null,
   refers_to bigint references private.transactions (id),
-  reason text not null check (char_length(reason) between 1 and 500),
-  author text not null check (char_length(author) between 1 and 200),
+  reason text not null,
+  author text not null,
+  previous_hash bytea not null,
+  hash bytea not null,
   created_at timestamptz not null default now(),
-  unique (account_id, fact)
+  unique (account_id, fact),
+  unique (account_id, sequence),
+  constraint well_formed check (
+    sequence > 0 and book <> 'wallet' and amount_micros <> 0 and abs(amount_micros) < 9007199254740992
+    and octet_length(hash) = 32
+    and octet_length(fact) between 1 and 400 and octet_length(reason) between 1 and 2000 and octet_length(author) between 1 and 400
+  )
 );
 
 comment on table private.transactions is
-  'Why credits moved. The fact is the business event, and happens once per account: payment:pay_29QQoUBi66xm2f, run:0190….';
+  'Every movement of credits between a wallet and one of our books: one row names both sides, so no transaction can be out of balance. It carries the wallet''s balance after it and the hash of the one before.';
+comment on column private.transactions.fact is
+  'The business event, which happens once per account: payment:pay_29QQoUBi66xm2f, run:0190….';
+comment on column private.transactions.book is 'Where the credits came from, or went when the amount is negative.';
 
 alter table private.transactions enable row level security;
 create index transactions_refers_to_idx on private.transactions (refers_to) where refers_to is not null;
 
-create table private.entries (
-  transaction_id bigint not null references private.transactions (id),
-  book private.book not null,
-  account_id uuid not null,
-  amount_micros bigint not null check (amount_micros <> 0 and abs(amount_micros) < 9007199254740992),
-  sequence bigint,
-  balance_micros bigint,
-  previous_hash bytea,
-  hash bytea,
-  primary key (transaction_id, book),
-  constraint wallet_entries_are_chained check (
-    (book = 'wallet') = (sequence is not null and balance_micros is not null and previous_hash is not null and hash is not null)
-  )
-);
+create view private.entries
+with (security_invoker = true)
+as
+select id as transaction_id, 'wallet'::private.book as book, account_id, amount_micros from private.transactions
+union all
+select id, book, account_id, -amount_micros from private.transactions;
 
-comment on table private.entries is
-  'Both sides of every transaction. The wallet''s side is numbered, carries the balance after it and the hash of the one before.';
-
-alter table private.entries enable row level security;
-create unique index entries_account_id_sequence_key on private.entries (account_id, sequence) where book = 'wallet';
+comment on view private.entries is 'Both sides of every transaction, as a bookkeeper reads them. They sum to zero.';
 
 create table private.book_balances (
   book private.book primary key check (book <> 'wallet'),
@@ -1387,13 +1410,13 @@ create table private.lots (
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
   is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
-  priority smallint not null default 100 check (priority between 0 and 1000),
-  amount_micros bigint not null check (amount_micros > 0),
+  priority smallint not null default 100,
+  amount_micros bigint not null,
   remaining_micros bigint not null,
   is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
-  check (remaining_micros between 0 and amount_micros)
+  constraint well_formed check (amount_micros > 0 and remaining_micros between 0 and amount_micros and priority between 0 and 1000)
 )
 with (fillfactor = 50);
 
@@ -1405,8 +1428,8 @@ create index lots_account_id_idx on private.lots (account_id) where not is_used_
 create index lots_transaction_id_idx on private.lots (transaction_id);
 
 create table private.allocations (
-  transaction_id bigint not null references private.transactions (id),
-  lot_id bigint not null references private.lots (id),
+  transaction_id bigint not null,
+  lot_id bigint not null,
   amount_micros bigint not null check (amount_micros > 0),
   primary key (transaction_id, lot_id)
 );
@@ -1418,7 +1441,7 @@ create index allocations_lot_id_idx on private.allocations (lot_id);
 
 create table private.holds (
   id uuid primary key,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  account_id uuid not null,
   amount_micros bigint not null check (amount_micros between 0 and 9007199254740991),
   expires_at timestamptz not null,
   created_at timestamptz not null default now()
@@ -1431,11 +1454,12 @@ alter table private.holds enable row level security;
 create table private.resolutions (
   hold_id uuid primary key references private.holds (id),
   outcome private.hold_outcome not null,
-  charged_micros bigint not null check (charged_micros >= 0),
-  transaction_id bigint references private.transactions (id),
+  charged_micros bigint not null,
+  transaction_id bigint,
   created_at timestamptz not null default now(),
-  check (outcome = 'settled' or charged_micros = 0),
-  check ((charged_micros > 0) = (transaction_id is not null))
+  constraint well_formed check (
+    charged_micros >= 0 and (outcome = 'settled' or charged_micros = 0) and (charged_micros > 0) = (transaction_id is not null)
+  )
 );
 
 comment on table private.resolutions is 'How a hold ended. One per hold, by its key.';
@@ -1446,8 +1470,6 @@ alter table private.resolutions enable row level security;
 
 create trigger on_transactions_change before update or delete or truncate on private.transactions
   for each statement execute function private.refuse_change();
-create trigger on_entries_change before update or delete or truncate on private.entries
-  for each statement execute function private.refuse_change();
 create trigger on_allocations_change before update or delete or truncate on private.allocations
   for each statement execute function private.refuse_change();
 create trigger on_holds_change before update or delete or truncate on private.holds
@@ -1455,52 +1477,52 @@ create trigger on_holds_change before update or delete or truncate on private.ho
 create trigger on_resolutions_change before update or delete or truncate on private.resolutions
   for each statement execute function private.refuse_change();
 
-create function private.require_zero_sum()
-returns trigger
+-- moving money --------------------------------------------------------------------------------
+
+create function private.transaction_hash(
+  previous_hash bytea, account_id uuid, sequence bigint, kind private.transaction_kind, book private.book,
+  amount_micros bigint, balance_micros bigint, fact text
+)
+returns bytea
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return sha256(convert_to(
+    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || kind || '|' || book || '|'
+    || amount_micros || '|' || balance_micros || '|' || fact,
+    'UTF8'
+  ));
+end
+$$;
+
+comment on function private.transaction_hash is
+  'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
+
+create function private.require_wallet(account_id uuid)
+returns private.wallets
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  wallet private.wallets;
 begin
-  if exists (select from added group by added.transaction_id having sum(added.amount_micros) <> 0) then
-    perform private.fail(500, 'unbalanced', 'The entries of a transaction do not sum to zero.', 'Nothing was written.');
+  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for no key update;
+  if wallet.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
   end if;
-  return null;
+  return wallet;
 end
 $$;
 
-comment on function private.require_zero_sum is 'Entries arrive with all of their transaction at once, and sum to zero.';
-
-create trigger on_entries_insert
-  after insert on private.entries
-  referencing new table as added
-  for each statement execute function private.require_zero_sum();
-
--- moving money --------------------------------------------------------------------------------
-
-create function private.entry_hash(
-  previous_hash bytea, account_id uuid, sequence bigint, transaction_id bigint, kind private.transaction_kind,
-  fact text, amount_micros bigint, balance_micros bigint
-)
-returns bytea
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select sha256(convert_to(
-    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || transaction_id || '|' || kind || '|'
-    || amount_micros || '|' || balance_micros || '|' || fact,
-    'UTF8'
-  ))
-$$;
-
-comment on function private.entry_hash is
-  'The link of the chain: SHA-256 over the previous link and what the entry says, joined by bars, the fact last.';
+comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
 
 create function private.post(
-  account_id uuid,
+  wallet private.wallets,
   kind private.transaction_kind,
   book private.book,
   amount_micros bigint,
@@ -1517,47 +1539,41 @@ security invoker
 set search_path = ''
 as $$
 declare
-  wallet private.wallets;
-  request_hash constant bytea := sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8'));
+  new_hash constant bytea := private.transaction_hash(
+    wallet.last_hash, wallet.account_id, wallet.transaction_count + 1, kind, book, amount_micros,
+    wallet.balance_micros + amount_micros, fact
+  );
   new_id bigint;
-  new_hash bytea;
 begin
-  select * into wallet from private.wallets where wallets.account_id = post.account_id for update;
-
-  insert into private.transactions (account_id, kind, fact, request_hash, refers_to, reason, author)
-  values (post.account_id, post.kind, post.fact, request_hash, post.refers_to, post.reason, post.author)
+  insert into private.transactions (
+    account_id, sequence, kind, book, amount_micros, balance_micros, fact, refers_to, reason, author, previous_hash, hash
+  )
+  values (
+    wallet.account_id, wallet.transaction_count + 1, post.kind, post.book, post.amount_micros,
+    wallet.balance_micros + post.amount_micros, post.fact, post.refers_to, post.reason, post.author,
+    wallet.last_hash, new_hash
+  )
   on conflict on constraint transactions_account_id_fact_key do nothing
   returning transactions.id into new_id;
   if new_id is null then
     return null;
   end if;
 
-  new_hash := private.entry_hash(
-    wallet.last_hash, post.account_id, wallet.entry_count + 1, new_id, post.kind, post.fact, post.amount_micros,
-    wallet.balance_micros + post.amount_micros
-  );
-  insert into private.entries (
-    transaction_id, book, account_id, amount_micros, sequence, balance_micros, previous_hash, hash
-  )
-  values
-    (
-      new_id, 'wallet', post.account_id, post.amount_micros, wallet.entry_count + 1,
-      wallet.balance_micros + post.amount_micros, wallet.last_hash, new_hash
-    ),
-    (new_id, post.book, post.account_id, -post.amount_micros, null, null, null, null);
-
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
     held_micros = wallet.held_micros - post.release_micros,
-    entry_count = wallet.entry_count + 1,
+    transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
-  where wallets.account_id = post.account_id;
+  where wallets.account_id = wallet.account_id and wallets.transaction_count = wallet.transaction_count;
+  if not found then
+    perform private.fail(500, 'unbalanced', 'The wallet changed under its lock.', 'Nothing was written.');
+  end if;
   return new_id;
 end
 $$;
 
 comment on function private.post is
-  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Returns the transaction, or nothing when the fact was posted before.';
+  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked. Returns the transaction, or nothing when the fact was posted before.';
 
 create function private.replay(
   account_id uuid, fact text, kind private.transaction_kind, book private.book, amount_micros bigint, refers_to bigint default null
@@ -1574,7 +1590,9 @@ begin
   select * into earlier
   from private.transactions
   where transactions.account_id = replay.account_id and transactions.fact = replay.fact;
-  if earlier.request_hash is distinct from sha256(convert_to(concat_ws('|', kind, book, amount_micros, refers_to), 'UTF8')) then
+  if (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
+    is distinct from (replay.kind, replay.book, replay.amount_micros, replay.refers_to)
+  then
     perform private.fail(
       409, 'conflict', format('%s was already booked with other figures.', replay.fact),
       'Use a new fact for a new event.'
@@ -1596,46 +1614,33 @@ security invoker
 set search_path = ''
 as $$
 declare
-  burnt bigint;
+  lot private.lots;
+  owed bigint := burn_lots.amount_micros;
+  taken bigint;
 begin
-  with queue as (
-    select
-      lots.id,
-      least(
-        lots.remaining_micros,
-        burn_lots.amount_micros - coalesce(
-          sum(lots.remaining_micros) over (
-            order by
-              lots.id is distinct from burn_lots.first_lot_id,
-              lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
-            rows between unbounded preceding and 1 preceding
-          ), 0
-        )
-      ) as taken
-    from private.lots
+  for lot in
+    select * from private.lots
     where lots.account_id = burn_lots.account_id and not lots.is_used_up
-  ),
-  burnt_lots as (
-    update private.lots set remaining_micros = lots.remaining_micros - queue.taken
-    from queue
-    where lots.id = queue.id and queue.taken > 0
-    returning lots.id, queue.taken
-  ),
-  recorded as (
+    order by
+      lots.id is distinct from burn_lots.first_lot_id,
+      lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+  loop
+    taken := least(lot.remaining_micros, owed);
+    update private.lots set remaining_micros = lot.remaining_micros - taken where lots.id = lot.id;
     insert into private.allocations (transaction_id, lot_id, amount_micros)
-    select burn_lots.transaction_id, burnt_lots.id, burnt_lots.taken
-    from burnt_lots
-    returning allocations.amount_micros
-  )
-  select sum(recorded.amount_micros) into burnt from recorded;
+    values (burn_lots.transaction_id, lot.id, taken);
+    owed := owed - taken;
+    exit when owed = 0;
+  end loop;
 
-  if burnt is distinct from burn_lots.amount_micros then
+  if owed > 0 then
     perform private.fail(500, 'unbalanced', 'The lots of the account do not cover the amount.', 'Nothing was written.');
   end if;
 end
 $$;
 
-comment on function private.burn_lots is 'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
+comment on function private.burn_lots is
+  'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
 
 create function private.note_next_expiry(account_id uuid)
 returns void
@@ -1697,26 +1702,6 @@ begin
 end
 $$;
 
-create function private.require_wallet(account_id uuid)
-returns private.wallets
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  wallet private.wallets;
-begin
-  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for update;
-  if wallet.account_id is null then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
-  end if;
-  return wallet;
-end
-$$;
-
-comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
-
 create function private.grant_credits(
   account_id uuid,
   amount_micros bigint,
@@ -1740,9 +1725,8 @@ declare
   new_id bigint;
 begin
   perform private.require_amount(grant_credits.amount_micros);
-  perform private.require_wallet(grant_credits.account_id);
   new_id := private.post(
-    grant_credits.account_id, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
+    private.require_wallet(grant_credits.account_id), grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
     grant_credits.reason, grant_credits.author, grant_credits.refers_to
   );
   if new_id is null then
@@ -1770,16 +1754,18 @@ comment on function private.grant_credits is
 
 create function private.place_hold(hold_id uuid, account_id uuid, amount_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.wallets set held_micros = wallets.held_micros + place_hold.amount_micros
   where wallets.account_id = place_hold.account_id;
   -- Longer than any function may run, so that a hold never lapses under a living call.
   insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes')
+  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes');
+end
 $$;
 
 comment on function private.place_hold is
@@ -1794,27 +1780,23 @@ set search_path = ''
 as $$
 declare
   hold private.holds;
+  wallet private.wallets;
   charged bigint;
   new_id bigint;
   resolution private.resolutions;
 begin
   select * into hold from private.holds where holds.id = resolve_hold.hold_id;
-  if hold.id is null then
-    perform private.fail(404, 'not_found', 'There is no such hold.', null);
-  end if;
-  perform from private.wallets where wallets.account_id = hold.account_id for update;
-
-  -- What the upstream bills beyond the hold is our loss, never the customer's.
-  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
-
+  wallet := private.require_wallet(hold.account_id);
   select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
   if resolution.hold_id is not null then
     return resolution;
   end if;
 
+  -- What the upstream bills beyond the hold is our loss, never the customer's.
+  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
   if charged > 0 then
     new_id := private.post(
-      hold.account_id, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
+      wallet, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
       release_micros => hold.amount_micros
     );
     perform private.burn_lots(hold.account_id, new_id, charged);
@@ -1843,8 +1825,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  wallet constant private.wallets := private.require_wallet(account_id);
-  free bigint := wallet.balance_micros + wallet.debt_micros - wallet.held_micros;
+  wallet private.wallets := private.require_wallet(account_id);
   expired bigint := 0;
   lot private.lots;
   taken bigint;
@@ -1856,15 +1837,15 @@ begin
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
-    taken := least(lot.remaining_micros, free);
+    taken := least(lot.remaining_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros);
     exit when taken <= 0;
     new_id := private.post(
-      expire_lots.account_id, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
+      wallet, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
       'These credits were not used in time', 'system', refers_to => lot.transaction_id
     );
     insert into private.allocations (transaction_id, lot_id, amount_micros) values (new_id, lot.id, taken);
     update private.lots set remaining_micros = lots.remaining_micros - taken where lots.id = lot.id;
-    free := free - taken;
+    wallet := private.require_wallet(expire_lots.account_id);
     expired := expired + taken;
   end loop;
   perform private.note_next_expiry(expire_lots.account_id);
@@ -1883,7 +1864,6 @@ set search_path = ''
 as $$
 declare
   charge private.transactions;
-  charged bigint;
   refunded bigint;
 begin
   perform private.require_amount(refund_charge.amount_micros);
@@ -1903,15 +1883,12 @@ begin
     );
   end if;
 
-  select -entries.amount_micros into charged
-  from private.entries where entries.transaction_id = charge.id and entries.book = 'wallet';
-  select coalesce(sum(entries.amount_micros), 0) into refunded
+  select coalesce(sum(transactions.amount_micros), 0) into refunded
   from private.transactions
-  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
   where transactions.refers_to = charge.id and transactions.kind = 'refund';
-  if refund_charge.amount_micros > charged - refunded then
+  if refund_charge.amount_micros > -charge.amount_micros - refunded then
     perform private.fail(
-      409, 'conflict', format('Only %s micro-credits of this charge are left to refund.', charged - refunded),
+      409, 'conflict', format('Only %s micro-credits of this charge are left to refund.', -charge.amount_micros - refunded),
       'Refund that much or less.'
     );
   end if;
@@ -1967,9 +1944,8 @@ begin
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
-  select coalesce(sum(-entries.amount_micros), 0) into reversed
+  select coalesce(sum(-transactions.amount_micros), 0) into reversed
   from private.transactions
-  join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet'
   where transactions.refers_to = granted.id and transactions.kind = 'reversal';
   if reverse_grant.amount_micros > lot.amount_micros - reversed then
     perform private.fail(
@@ -1984,7 +1960,7 @@ begin
   );
   update private.wallets set debt_micros = wallets.debt_micros + owed where wallets.account_id = granted.account_id;
   new_id := private.post(
-    granted.account_id, 'reversal', 'issuance', -reverse_grant.amount_micros, reverse_grant.fact, reverse_grant.reason,
+    wallet, 'reversal', 'issuance', -reverse_grant.amount_micros, reverse_grant.fact, reverse_grant.reason,
     reverse_grant.author, granted.id
   );
   if reverse_grant.amount_micros > owed then
@@ -2032,7 +2008,7 @@ begin
     );
   end if;
   new_id := private.post(
-    adjust_credits.account_id, 'adjustment', 'issuance', adjust_credits.amount_micros, adjust_credits.fact,
+    wallet, 'adjustment', 'issuance', adjust_credits.amount_micros, adjust_credits.fact,
     adjust_credits.reason, adjust_credits.author
   );
   perform private.burn_lots(adjust_credits.account_id, new_id, -adjust_credits.amount_micros);
@@ -2079,14 +2055,14 @@ as $$
     where transactions.created_at < now() - interval '10 minutes'
   )
   insert into private.book_balances as rolled (book, balance_micros, through_transaction_id)
-  select books.book, coalesce(sum(entries.amount_micros), 0), horizon.transaction_id
+  select books.book, coalesce(sum(-transactions.amount_micros), 0), horizon.transaction_id
   from unnest(enum_range(null::private.book)) as books (book)
   cross join horizon
   left join private.book_balances as before on before.book = books.book
-  left join private.entries
-    on entries.book = books.book
-    and entries.transaction_id > coalesce(before.through_transaction_id, 0)
-    and entries.transaction_id <= horizon.transaction_id
+  left join private.transactions
+    on transactions.book = books.book
+    and transactions.id > coalesce(before.through_transaction_id, 0)
+    and transactions.id <= horizon.transaction_id
   where books.book <> 'wallet'
   group by books.book, horizon.transaction_id
   on conflict on constraint book_balances_pkey do update set
@@ -2246,8 +2222,6 @@ create policy "members see what their accounts have" on private.wallets
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "those who manage an account see its transactions" on private.transactions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its entries" on private.entries
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its lots" on private.lots
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its holds" on private.holds
@@ -2264,7 +2238,7 @@ create policy "those who manage an account see its codes" on private.redemptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
 grant select on
-  private.wallets, private.transactions, private.entries, private.lots, private.allocations, private.holds,
+  private.wallets, private.transactions, private.lots, private.allocations, private.holds,
   private.resolutions, private.redemptions
 to authenticated, service_role;
 grant select on private.book_balances, private.coupons to service_role;
@@ -2281,7 +2255,7 @@ select
   greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
   wallets.debt_micros,
   wallets.next_expiry_at,
-  wallets.entry_count,
+  wallets.transaction_count,
   encode(wallets.last_hash, 'hex') as last_hash
 from private.wallets;
 
@@ -2293,18 +2267,18 @@ as
 select
   transactions.id,
   transactions.account_id,
-  entries.sequence,
+  transactions.sequence,
   transactions.kind,
+  transactions.book,
+  transactions.amount_micros,
+  transactions.balance_micros,
   transactions.fact,
-  entries.amount_micros,
-  entries.balance_micros,
+  transactions.refers_to,
   transactions.reason,
   transactions.author,
-  transactions.refers_to,
   transactions.created_at,
-  encode(entries.hash, 'hex') as hash
-from private.transactions
-join private.entries on entries.transaction_id = transactions.id and entries.book = 'wallet';
+  encode(transactions.hash, 'hex') as hash
+from private.transactions;
 
 comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
 
@@ -2357,7 +2331,7 @@ grant execute on function api.redeem_code to authenticated;
 -- windows, monthly quotas, budgets of keys and members, and the guard of our upstream account.
 --
 -- Every check and every count happens under the lock of the account's wallet, so a limit can
--- never be passed by two calls at once. A crash may forget a minute of a window, never a budget.
+-- never be passed by two calls at once. A crash may forget a window, never a quota or a budget.
 
 create type private.budget_subject as enum ('key', 'member');
 create type private.budget_period as enum ('day', 'month', 'total');
@@ -2388,6 +2362,7 @@ create table private.plan_models (
   plan_id text not null references private.plans (id) on delete cascade,
   priority integer not null,
   pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  like_pattern text not null generated always as (private.like_pattern(pattern)) stored,
   allowed boolean not null
 );
 
@@ -2400,6 +2375,7 @@ create table private.model_quotas (
   id bigint generated always as identity primary key,
   plan_id text not null references private.plans (id) on delete cascade,
   pattern text not null check (pattern ~ '^[a-z0-9~*._:/-]{1,200}$'),
+  like_pattern text not null generated always as (private.like_pattern(pattern)) stored,
   tokens_per_month bigint not null check (tokens_per_month > 0),
   unique (plan_id, pattern)
 );
@@ -2443,21 +2419,19 @@ create index limit_overrides_account_id_idx on private.limit_overrides (account_
 
 -- counters --------------------------------------------------------------------------------
 
-create unlogged table private.rate_counters (
-  subject_id uuid primary key,
-  minute_bucket bigint not null,
-  minute_counts integer[] not null,
-  hour_bucket bigint not null,
-  hour_counts integer[] not null,
-  day_bucket bigint not null,
-  day_counts integer[] not null
+create unlogged table private.rate_windows (
+  subject_id uuid not null,
+  slice_seconds integer not null,
+  bucket bigint not null,
+  counts integer[] not null,
+  primary key (subject_id, slice_seconds)
 )
 with (fillfactor = 60);
 
-comment on table private.rate_counters is
-  'How often an account or a key called lately: thirteen slices of each window (5 seconds, 5 minutes, 2 hours), the running one last.';
+comment on table private.rate_windows is
+  'How often an account or a key called lately, a row per window that has a limit: thirteen slices of 5 seconds, 5 minutes or 2 hours, the running one last.';
 
-alter table private.rate_counters enable row level security;
+alter table private.rate_windows enable row level security;
 
 create table private.quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -2522,55 +2496,59 @@ alter table private.upstream_guard enable row level security;
 
 create function private.month_start(anchor timestamptz, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  first constant timestamp := anchor at time zone 'UTC';
+  moment constant timestamp := at at time zone 'UTC';
+  months integer;
+begin
+  if anchor is null then
+    return date_trunc('month', at, 'UTC');
+  end if;
+  months := 12 * (extract(year from moment) - extract(year from first)) + extract(month from moment) - extract(month from first);
   -- Months of an anchor on the 31st start on the last day where there is no 31st.
-  select case
-    when anchor is null then date_trunc('month', at, 'UTC')
-    else (
-      select (local.anchor + make_interval(months => months.whole
-        - (local.anchor + make_interval(months => months.whole) > local.at)::integer)) at time zone 'UTC'
-      from (select anchor at time zone 'UTC' as anchor, at at time zone 'UTC' as at) as local
-      cross join lateral (
-        select (
-          12 * (extract(year from local.at) - extract(year from local.anchor))
-          + extract(month from local.at) - extract(month from local.anchor)
-        )::integer as whole
-      ) as months
-    )
-  end
+  if first + make_interval(months => months) > moment then
+    months := months - 1;
+  end if;
+  return (first + make_interval(months => months)) at time zone 'UTC';
+end
 $$;
 
 comment on function private.month_start is 'When the month of a plan began that a moment lies in.';
 
 create function private.month_end(anchor timestamptz, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- 32 days after its start every month has ended, and no month after it has.
-  select private.month_start(anchor, private.month_start(anchor, at) + interval '32 days')
+  return private.month_start(anchor, private.month_start(anchor, at) + interval '32 days');
+end
 $$;
 
 comment on function private.month_end is 'When the month of a plan ends that a moment lies in.';
 
 create function private.budget_start(period private.budget_period, at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case period
+begin
+  return case period
     when 'day' then date_trunc('day', at, 'UTC')
     when 'month' then date_trunc('month', at, 'UTC')
     else '-infinity'::timestamptz
-  end
+  end;
+end
 $$;
 
 comment on function private.budget_start is 'When the window of a budget began that a moment lies in.';
@@ -2590,157 +2568,103 @@ $$;
 
 comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
 
-create function private.slide(counts integer[], last_bucket bigint, bucket bigint)
-returns integer[]
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select case
-    when counts is null or bucket - last_bucket >= 13 then array_fill(0, array[13])
-    when bucket <= last_bucket then counts
-    else counts[(bucket - last_bucket + 1)::integer:13] || array_fill(0, array[(bucket - last_bucket)::integer])
-  end
-$$;
-
-comment on function private.slide is 'The slices of a window as they stand at a later moment.';
-
-create type private.window_state as (
-  counts integer[],
-  bucket bigint,
-  used integer,
-  resets_at timestamptz
-);
-
-create function private.read_window(
-  counts integer[], last_bucket bigint, slice_seconds integer, at timestamptz, max_count integer
-)
-returns private.window_state
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-declare
-  state private.window_state;
-  freed integer := 0;
-begin
-  state.bucket := greatest(floor(extract(epoch from at) / slice_seconds)::bigint, coalesce(last_bucket, 0));
-  state.counts := private.slide(counts, last_bucket, state.bucket);
-  state.used := 0;
-  for nth in 1..13 loop
-    state.used := state.used + state.counts[nth];
-  end loop;
-  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if state.used >= max_count then
-    for nth in 1..13 loop
-      freed := freed + state.counts[nth];
-      if state.used - freed < max_count then
-        state.resets_at := to_timestamp((state.bucket + nth) * slice_seconds);
-        exit;
-      end if;
-    end loop;
-  end if;
-  return state;
-end
-$$;
-
-comment on function private.read_window is 'How much of a sliding window is used, and when there is room again if it is full.';
-
 create type private.rate_state as (
-  subject_id uuid,
-  minute private.window_state,
-  hour private.window_state,
-  day private.window_state,
   rule text,
   max_count integer,
-  used integer,
+  remaining integer,
   resets_at timestamptz
 );
 
-create function private.read_rate(
-  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
-)
+create function private.count_in_window(subject_id uuid, slice_seconds integer, max_count integer, at timestamptz)
 returns private.rate_state
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  counter private.rate_counters;
-  state private.rate_state;
-begin
-  select * into counter from private.rate_counters where rate_counters.subject_id = read_rate.subject_id;
-  state.subject_id := read_rate.subject_id;
-  if per_minute is not null then
-    state.minute := private.read_window(counter.minute_counts, counter.minute_bucket, 5, at, per_minute);
-    state.max_count := per_minute;
-    state.used := (state.minute).used;
-    if (state.minute).resets_at is not null then
-      state.rule := 'requests_per_minute';
-      state.resets_at := (state.minute).resets_at;
-    end if;
-  end if;
-  if per_hour is not null then
-    state.hour := private.read_window(counter.hour_counts, counter.hour_bucket, 300, at, per_hour);
-    if (state.hour).resets_at is not null then
-      state.rule := 'requests_per_hour';
-      state.resets_at := (state.hour).resets_at;
-    end if;
-  end if;
-  if per_day is not null then
-    state.day := private.read_window(counter.day_counts, counter.day_bucket, 7200, at, per_day);
-    if (state.day).resets_at is not null then
-      state.rule := 'requests_per_day';
-      state.resets_at := (state.day).resets_at;
-    end if;
-  end if;
-  return state;
-end
-$$;
-
-comment on function private.read_rate is 'How often a subject called lately, and the longest window that is full, if one is.';
-
-create function private.count_request(state private.rate_state)
-returns void
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  minutes integer[] := (state.minute).counts;
-  hours integer[] := (state.hour).counts;
-  days integer[] := (state.day).counts;
+  running private.rate_windows;
+  new_bucket bigint := floor(extract(epoch from at) / slice_seconds);
+  new_counts integer[];
+  used integer := 0;
 begin
-  minutes[13] := minutes[13] + 1;
-  hours[13] := hours[13] + 1;
-  days[13] := days[13] + 1;
-  update private.rate_counters set
-    minute_bucket = coalesce((state.minute).bucket, rate_counters.minute_bucket),
-    minute_counts = coalesce(minutes, rate_counters.minute_counts),
-    hour_bucket = coalesce((state.hour).bucket, rate_counters.hour_bucket),
-    hour_counts = coalesce(hours, rate_counters.hour_counts),
-    day_bucket = coalesce((state.day).bucket, rate_counters.day_bucket),
-    day_counts = coalesce(days, rate_counters.day_counts)
-  where rate_counters.subject_id = state.subject_id;
-  if not found then
-    insert into private.rate_counters (
-      subject_id, minute_bucket, minute_counts, hour_bucket, hour_counts, day_bucket, day_counts
-    )
-    values (
-      state.subject_id,
-      coalesce((state.minute).bucket, 0), coalesce(minutes, array_fill(0, array[13])),
-      coalesce((state.hour).bucket, 0), coalesce(hours, array_fill(0, array[13])),
-      coalesce((state.day).bucket, 0), coalesce(days, array_fill(0, array[13]))
-    );
+  select * into running from private.rate_windows
+  where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
+  if running.bucket >= new_bucket then
+    new_bucket := running.bucket;
+    new_counts := running.counts;
+  elsif running.bucket > new_bucket - 13 then
+    new_counts := running.counts[(new_bucket - running.bucket + 1)::integer:13]
+      || array_fill(0, array[(new_bucket - running.bucket)::integer]);
+  else
+    new_counts := array_fill(0, array[13]);
   end if;
+  for nth in 1..13 loop
+    used := used + new_counts[nth];
+  end loop;
+
+  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
+  if used >= max_count then
+    for nth in 1..13 loop
+      used := used - new_counts[nth];
+      if used < max_count then
+        return row(null, max_count, 0, to_timestamp((new_bucket + nth) * slice_seconds))::private.rate_state;
+      end if;
+    end loop;
+  end if;
+
+  new_counts[13] := new_counts[13] + 1;
+  if running.bucket is null then
+    insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
+    values (count_in_window.subject_id, count_in_window.slice_seconds, new_bucket, new_counts);
+  else
+    update private.rate_windows set bucket = new_bucket, counts = new_counts
+    where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
+  end if;
+  return row(null, max_count, max_count - used - 1, null)::private.rate_state;
 end
 $$;
 
-comment on function private.count_request is 'Counts one more request in every window that has a limit.';
+comment on function private.count_in_window is
+  'Counts one more call in a sliding window, or says when there is room again if it is full.';
+
+create function private.count_call(
+  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
+)
+returns private.rate_state
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  minute private.rate_state;
+  longer private.rate_state;
+begin
+  if per_day is not null then
+    longer := private.count_in_window(subject_id, 7200, per_day, at);
+    if longer.resets_at is not null then
+      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    end if;
+  end if;
+  if per_hour is not null then
+    longer := private.count_in_window(subject_id, 300, per_hour, at);
+    if longer.resets_at is not null then
+      return row('requests_per_hour', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    end if;
+  end if;
+  if per_minute is null then
+    return null;
+  end if;
+  minute := private.count_in_window(subject_id, 5, per_minute, at);
+  return row(
+    case when minute.resets_at is not null then 'requests_per_minute' end, minute.max_count, minute.remaining, minute.resets_at
+  )::private.rate_state;
+end
+$$;
+
+comment on function private.count_call is
+  'Counts a call in every window that has a limit. The first that is full refuses it; a call refused later for another reason stays counted.';
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -2870,29 +2794,32 @@ comment on function private.set_budget is 'Sets, changes or (with an empty limit
 
 create function private.hold_budgets(account_id uuid, subject_ids uuid[], amount_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.budgets set
     spent_micros = case
       when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
     end,
     window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
     held_micros = budgets.held_micros + hold_budgets.amount_micros
-  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids)
+  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids);
+end
 $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
 
 create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- A charge counts in the window in which it is made; it was within the limit already as a hold.
   update private.budgets set
     spent_micros = settle_budgets.charged_micros + case
@@ -2900,10 +2827,29 @@ as $$
     end,
     window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
     held_micros = budgets.held_micros - settle_budgets.held_micros
-  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids)
+  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
+end
 $$;
 
 comment on function private.settle_budgets is 'Turns what was set aside in the budgets into what was spent.';
+
+create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0)
+  from private.model_quotas
+  left join private.token_quotas
+    on token_quotas.model_quota_id = model_quotas.id
+    and token_quotas.account_id = tokens_left.account_id
+    and token_quotas.period_start = tokens_left.period_start
+  where model_quotas.id = tokens_left.model_quota_id
+$$;
+
+comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
 
 -- policies and grants -------------------------------------------------------------------------
 
@@ -2923,7 +2869,7 @@ create policy "those who manage an account see its budgets, members their own" o
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides, private.quotas, private.budgets to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.rate_counters, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.rate_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 
@@ -3019,7 +2965,7 @@ grant execute on function api.set_budget to authenticated;
 -- through the API: authorised before it, finished once after it, by whichever of the caller, the
 -- sweep or a reconciliation comes first.
 --
--- Authorising holds the most a call can cost, or refuses and changes nothing. Finishing settles
+-- Authorising holds the most a call can cost, or refuses. Finishing settles
 -- the hold and writes the receipt in the same transaction. A run never ends twice.
 
 create type private.run_task as enum ('completion', 'embedding');
@@ -3031,12 +2977,12 @@ create type private.cost_label as enum ('reported', 'reconciled', 'estimated', '
 
 create table private.runs (
   id uuid primary key,
-  account_id uuid not null references private.accounts (id) on delete restrict,
+  account_id uuid not null,
   user_id uuid not null,
   key_id uuid,
   task private.run_task not null,
   status private.run_status not null default 'open',
-  idempotency_key text check (char_length(idempotency_key) between 1 and 200),
+  idempotency_key text,
   request_hash bytea,
   requested_model text not null,
   model_ids text[] not null,
@@ -3045,6 +2991,7 @@ create table private.runs (
   shape private.request_shape not null,
   max_tokens integer not null,
   is_clamped boolean not null,
+  held_micros bigint not null,
   period_start timestamptz not null,
   token_quota_id bigint,
   held_tokens bigint not null default 0,
@@ -3054,7 +3001,9 @@ create table private.runs (
   request_id text,
   started_at timestamptz not null,
   finished_at timestamptz,
-  check ((status = 'finished') = (finished_at is not null))
+  constraint well_formed check (
+    (status = 'finished') = (finished_at is not null) and octet_length(idempotency_key) between 1 and 400
+  )
 )
 with (fillfactor = 70);
 
@@ -3168,15 +3117,17 @@ create function private.refusal(
   shortfall_micros bigint default null, resets_at timestamptz default null
 )
 returns private.verdict
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+begin
+  return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
     null, null, null, null, null, null, null, null, null, null, null, null, null, null
-  )::private.verdict
+  )::private.verdict;
+end
 $$;
 
 create type private.run_request as (
@@ -3235,9 +3186,7 @@ declare
   shown constant text := left(coalesce(why_not_callable.model_id, ''), 100);
 begin
   select * into model from private.models where models.id = why_not_callable.model_id;
-  if exists (select from private.api_keys where api_keys.id = why_not_callable.key_id and api_keys.revoked_at is not null) then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-  elsif model.id is null or not model.enabled then
+  if model.id is null or not model.enabled then
     return private.refusal(404, 'not_found', 'model', format('There is no model %s.', shown), 'Choose one from the list of models.');
   elsif model.retired_at is not null then
     return private.refusal(404, 'not_found', 'model', format('%s has been retired.', shown), 'Choose one from the list of models.');
@@ -3261,12 +3210,13 @@ comment on function private.why_not_callable is 'Says in words why a model canno
 
 create function private.unaffordable(binding text, shortfall_micros bigint, resets_at timestamptz)
 returns private.verdict
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case binding
+begin
+  return case binding
     when 'balance' then private.refusal(
       402, 'insufficient_credits', 'balance', 'There are not enough credits for this request.',
       'Top up, shorten the prompt or choose a cheaper model.', shortfall_micros
@@ -3279,7 +3229,8 @@ as $$
       429, 'quota_exceeded', binding, 'The budget is used up.', 'Ask who manages the account, or wait for the next period.',
       shortfall_micros, resets_at
     )
-  end
+  end;
+end
 $$;
 
 comment on function private.unaffordable is 'The refusal for want of money, by what it was that did not suffice.';
@@ -3292,30 +3243,32 @@ security invoker
 set search_path = ''
 as $$
 declare
-  verdict private.verdict;
   at constant timestamptz := private.clock();
   shape constant private.request_shape := private.require_shape(request.shape);
+  verdict private.verdict;
   holder record;
   earlier private.runs;
-  wanted_models text[];
-  choice record;
-  account_rate private.rate_state;
-  key_rate private.rate_state;
-  full_rate private.rate_state;
+  rate private.rate_state;
   key_limits private.limit_overrides;
+  key_rate private.rate_state;
   requests bigint;
   budget record;
-  tokens record;
-  room numeric;
-  binding text;
-  cap bigint;
+  room bigint;
+  binding text := 'balance';
+  wanted_models text[] := request.models[1:10];
+  wanted_model text;
+  candidate record;
+  quota_id bigint;
+  held_tokens bigint := 0;
+  wanted_tokens integer;
   output_tokens numeric;
-  kept integer := 0;
+  price_version_ids bigint[] := '{}';
   hold numeric := 0;
+  is_routed boolean := false;
 begin
   -- The wallet's lock comes first: from here on nothing of this account changes under us.
   select
-    wallets.balance_micros - wallets.held_micros as available_micros,
+    wallets.balance_micros - wallets.held_micros as available,
     wallets.next_expiry_at,
     accounts.suspended_at,
     plans.id as plan_id,
@@ -3324,9 +3277,9 @@ begin
     coalesce(own.requests_per_hour, plans.requests_per_hour) as per_hour,
     coalesce(own.requests_per_day, plans.requests_per_day) as per_day,
     coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
-    coalesce(own.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-    account_plans.cycle_anchor,
-    private.month_start(account_plans.cycle_anchor, at) as period_start,
+    least(coalesce(own.max_cost_micros, plans.max_cost_micros), request.max_cost_micros) as max_cost_micros,
+    private.month_start(account_plans.cycle_anchor, at) as month_start,
+    private.month_end(account_plans.cycle_anchor, at) as month_end,
     guard.is_paused or guard.closed_until > at as is_closed,
     guard.closed_until
   into holder
@@ -3372,117 +3325,52 @@ begin
       resets_at => holder.closed_until
     );
   end if;
+  if request.key_id is not null and exists (
+    -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
+    select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null
+  ) then
+    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+  end if;
   if holder.next_expiry_at <= at then
-    holder.available_micros := holder.available_micros - private.expire_lots(request.account_id);
-  end if;
-
-  -- which models ----------------------------------------------------------------------------
-  if request.models[1] like 'oneai/%' then
-    select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
-    from private.route(request.models[1], request.features) as routed;
-    if wanted_models is null then
-      return private.refusal(
-        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-        'Choose a model yourself.'
-      );
-    end if;
-  else
-    wanted_models := request.models[1:10];
-  end if;
-
-  select
-    array_agg(fit.id order by fit.position) as model_ids,
-    array_agg(fit.price_version_id order by fit.position) as price_version_ids,
-    array_agg(fit.fixed_micros order by fit.position) as fixed_micros,
-    array_agg(fit.rate_micros order by fit.position) as rate_micros,
-    array_agg(fit.quota_id order by fit.position) as quota_ids,
-    least(shape.max_tokens, min(fit.max_output_tokens)) as output_tokens,
-    max(fit.upstream_prompt_usd) as max_prompt_usd,
-    max(fit.upstream_completion_usd) as max_completion_usd,
-    min(fit.position) as first_position
-  into choice
-  from (
-    select
-      listed.position, models.id, models.max_output_tokens, price.id as price_version_id,
-      greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
-      private.output_token_micros(price) * shape.choices as rate_micros,
-      price.upstream_prompt_usd, price.upstream_completion_usd,
-      (
-        select model_quotas.id
-        from private.model_quotas
-        where model_quotas.plan_id = holder.plan_id and models.id like private.like_pattern(model_quotas.pattern)
-        order by char_length(model_quotas.pattern) desc, model_quotas.id
-        limit 1
-      ) as quota_id
-    from unnest(wanted_models) with ordinality as listed (model_id, position)
-    join private.models on models.id = listed.model_id
-    join private.price_versions as price on price.id = models.price_version_id
-    where models.enabled and models.retired_at is null
-      and coalesce((
-        select plan_models.allowed
-        from private.plan_models
-        where plan_models.plan_id = holder.plan_id and models.id like private.like_pattern(plan_models.pattern)
-        order by plan_models.priority, plan_models.id
-        limit 1
-      ), false)
-      and (request.key_id is null or exists (
-        select from private.api_keys
-        cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-        -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-        where api_keys.id = request.key_id
-          and api_keys.revoked_at is null
-          and models.id like private.like_pattern(allowed.pattern)
-      ))
-  ) as fit;
-  if choice.model_ids is null or (verdict.route_reason is null and choice.first_position > 1) then
-    return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
+    holder.available := holder.available - private.expire_lots(request.account_id);
   end if;
 
   -- how often -------------------------------------------------------------------------------
-  account_rate := private.read_rate(request.account_id, at, holder.per_minute, holder.per_hour, holder.per_day);
-  full_rate := account_rate;
-  if request.key_id is not null then
+  rate := private.count_call(request.account_id, at, holder.per_minute, holder.per_hour, holder.per_day);
+  if request.key_id is not null and rate.resets_at is null then
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
-      key_rate := private.read_rate(
+      key_rate := private.count_call(
         request.key_id, at, key_limits.requests_per_minute, key_limits.requests_per_hour, key_limits.requests_per_day
       );
       if key_rate.resets_at is not null then
-        full_rate := key_rate;
+        rate := key_rate;
       end if;
     end if;
   end if;
-  verdict.rate_limit := account_rate.max_count;
-  verdict.rate_remaining := account_rate.max_count - account_rate.used - 1;
-  verdict.rate_resets_at := at + interval '1 minute';
-  if full_rate.resets_at is not null then
+  if rate.resets_at is not null then
     return private.refusal(
-      429, 'rate_limited', full_rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
-      resets_at => full_rate.resets_at
+      429, 'rate_limited', rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
+      resets_at => rate.resets_at
     );
   end if;
 
-  select coalesce(max(quotas.requests), 0) into requests
+  select quotas.requests into requests
   from private.quotas
-  where quotas.account_id = request.account_id and quotas.period_start = holder.period_start;
-  verdict.quota_limit := holder.per_month;
-  verdict.quota_remaining := holder.per_month - requests - 1;
-  verdict.quota_resets_at := private.month_end(holder.cycle_anchor, at);
+  where quotas.account_id = request.account_id and quotas.period_start = holder.month_start;
   if requests >= holder.per_month then
     return private.refusal(
       429, 'quota_exceeded', 'requests_per_month',
       format('The %s plan''s %s requests of this month are used.', holder.plan_name, holder.per_month),
-      'Wait for the next month or choose a larger plan.', resets_at => verdict.quota_resets_at
+      'Wait for the next month or choose a larger plan.', resets_at => holder.month_end
     );
   end if;
 
   -- how much --------------------------------------------------------------------------------
-  room := holder.available_micros;
-  binding := 'balance';
-  cap := least(holder.max_cost_micros, key_limits.max_cost_micros, request.max_cost_micros);
-  if cap < room then
-    room := cap;
+  room := holder.available;
+  if least(holder.max_cost_micros, key_limits.max_cost_micros) < room then
+    room := least(holder.max_cost_micros, key_limits.max_cost_micros);
     binding := 'price_cap';
   end if;
   select
@@ -3500,91 +3388,139 @@ begin
     binding := budget.rule;
   end if;
 
-  output_tokens := choice.output_tokens;
-  if choice.quota_ids[1] is not null then
-    select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0) as left_over
-    into tokens
-    from private.model_quotas
-    left join private.token_quotas
-      on token_quotas.model_quota_id = model_quotas.id
-      and token_quotas.account_id = request.account_id
-      and token_quotas.period_start = holder.period_start
-    where model_quotas.id = choice.quota_ids[1];
-    output_tokens := least(
-      output_tokens, floor((tokens.left_over - private.prompt_tokens_bound(shape))::numeric / shape.choices)
-    );
-    if output_tokens < 1 then
+  -- of which model --------------------------------------------------------------------------
+  if wanted_models[1] like 'oneai/%' then
+    is_routed := true;
+    select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
+    from private.route(wanted_models[1], request.features) as routed;
+    if wanted_models is null then
       return private.refusal(
-        429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-        'Choose another model, or wait for the next month.', resets_at => verdict.quota_resets_at
+        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+        'Choose a model yourself.'
       );
     end if;
   end if;
 
-  -- The answer may be as long as the first model leaves room for; a fallback that would not leave room is dropped.
-  if choice.fixed_micros[1] + choice.rate_micros[1] > room then
-    return private.unaffordable(
-      binding, ceil(choice.fixed_micros[1] + choice.rate_micros[1] - greatest(room, 0))::bigint, budget.resets_at
-    );
-  end if;
-  for nth in 1..cardinality(choice.model_ids) loop
-    if choice.quota_ids[nth] is not distinct from choice.quota_ids[1]
-      and choice.fixed_micros[nth] + choice.rate_micros[nth] <= room
-    then
-      kept := kept + 1;
-      verdict.model_ids[kept] := choice.model_ids[nth];
-      choice.price_version_ids[kept] := choice.price_version_ids[nth];
-      choice.fixed_micros[kept] := choice.fixed_micros[nth];
-      choice.rate_micros[kept] := choice.rate_micros[nth];
-      if choice.rate_micros[nth] > 0 then
-        output_tokens := least(output_tokens, floor((room - choice.fixed_micros[nth]) / choice.rate_micros[nth]));
+  foreach wanted_model in array coalesce(wanted_models, array['']) loop
+    select
+      models.max_output_tokens,
+      price.id as price_version_id,
+      greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
+      greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
+      price.upstream_prompt_usd,
+      price.upstream_completion_usd,
+      (
+        select model_quotas.id
+        from private.model_quotas
+        where model_quotas.plan_id = holder.plan_id and models.id like model_quotas.like_pattern
+        order by char_length(model_quotas.pattern) desc, model_quotas.id
+        limit 1
+      ) as quota_id
+    into candidate
+    from private.models
+    join private.price_versions as price on price.id = models.price_version_id
+    where models.id = wanted_model
+      and models.enabled
+      and models.retired_at is null
+      and (
+        select plan_models.allowed
+        from private.plan_models
+        where plan_models.plan_id = holder.plan_id and models.id like plan_models.like_pattern
+        order by plan_models.priority, plan_models.id
+        limit 1
+      )
+      and (request.key_id is null or exists (
+        select from private.api_keys
+        cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+        where api_keys.id = request.key_id and models.id like private.like_pattern(allowed.pattern)
+      ));
+
+    if verdict.model_ids is not null then
+      -- A fallback is kept if it can give an answer of the same length with what is set aside at most.
+      if candidate.fixed_micros + candidate.rate_micros * output_tokens <= room
+        and candidate.max_output_tokens >= output_tokens
+        and candidate.quota_id is not distinct from quota_id
+      then
+        verdict.model_ids := verdict.model_ids || wanted_model;
+        price_version_ids := price_version_ids || candidate.price_version_id;
+        hold := greatest(hold, ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens));
+        verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, candidate.upstream_prompt_usd);
+        verdict.max_completion_usd := greatest(verdict.max_completion_usd, candidate.upstream_completion_usd);
       end if;
+      continue;
     end if;
-  end loop;
-  for nth in 1..kept loop
-    hold := greatest(hold, ceil(choice.fixed_micros[nth] + choice.rate_micros[nth] * output_tokens));
-  end loop;
 
-  -- allowed ---------------------------------------------------------------------------------
-  verdict.allowed := true;
-  verdict.is_replay := false;
-  verdict.run_id := private.new_id();
-  verdict.max_tokens := output_tokens;
-  verdict.is_clamped := output_tokens < choice.output_tokens;
-  verdict.hold_micros := hold;
-  verdict.available_micros := holder.available_micros - hold;
-  verdict.max_prompt_usd := choice.max_prompt_usd;
-  verdict.max_completion_usd := choice.max_completion_usd;
-
-  perform private.count_request(account_rate);
-  if key_rate.subject_id is not null then
-    perform private.count_request(key_rate);
+    -- The first model decides how long the answer may be.
+    if candidate.price_version_id is null then
+      continue when is_routed;
+      return private.why_not_callable(wanted_model, request.key_id, holder.plan_name);
+    end if;
+    if candidate.fixed_micros + candidate.rate_micros > room then
+      return private.unaffordable(
+        binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
+      );
+    end if;
+    quota_id := candidate.quota_id;
+    wanted_tokens := least(shape.max_tokens, candidate.max_output_tokens);
+    output_tokens := case
+      when candidate.rate_micros > 0
+      then least(wanted_tokens, floor((room - candidate.fixed_micros) / candidate.rate_micros))
+      else wanted_tokens
+    end;
+    if quota_id is not null then
+      output_tokens := least(
+        output_tokens,
+        floor(
+          (private.tokens_left(request.account_id, quota_id, holder.month_start) - private.prompt_tokens_bound(shape))::numeric
+          / shape.choices
+        )
+      );
+      if output_tokens < 1 then
+        return private.refusal(
+          429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+          'Choose another model, or wait for the next month.', resets_at => holder.month_end
+        );
+      end if;
+      held_tokens := private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices;
+    end if;
+    hold := ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens);
+    price_version_ids := array[candidate.price_version_id];
+    verdict.model_ids := array[wanted_model];
+    verdict.max_prompt_usd := candidate.upstream_prompt_usd;
+    verdict.max_completion_usd := candidate.upstream_completion_usd;
+  end loop;
+  if verdict.model_ids is null then
+    return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
   end if;
+
+  -- allowed: write it all down --------------------------------------------------------------
+  verdict := row(
+    true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+    output_tokens, output_tokens < wanted_tokens, hold, holder.available - hold, verdict.max_prompt_usd,
+    verdict.max_completion_usd, rate.max_count, rate.remaining, at + interval '1 minute', holder.per_month,
+    holder.per_month - coalesce(requests, 0) - 1, holder.month_end
+  );
   insert into private.quotas as quota (account_id, period_start, requests)
-  values (request.account_id, holder.period_start, 1)
+  values (request.account_id, holder.month_start, 1)
   on conflict on constraint quotas_pkey do update set requests = quota.requests + 1;
   if budget.rule is not null then
     perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], hold::bigint);
   end if;
-  if choice.quota_ids[1] is not null then
+  if quota_id is not null then
     insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
-    values (
-      request.account_id, choice.quota_ids[1], holder.period_start,
-      private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices
-    )
+    values (request.account_id, quota_id, holder.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   perform private.place_hold(verdict.run_id, request.account_id, hold::bigint);
   insert into private.runs (
     id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
-    route_reason, shape, max_tokens, is_clamped, period_start, token_quota_id, held_tokens, lease_until, request_id, started_at
+    route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until,
+    request_id, started_at
   )
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.idempotency_key,
-    request.request_hash, request.models[1], verdict.model_ids, choice.price_version_ids[1:kept], verdict.route_reason,
-    shape, verdict.max_tokens, verdict.is_clamped, holder.period_start, choice.quota_ids[1],
-    case when choice.quota_ids[1] is not null
-      then private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices else 0 end,
+    request.request_hash, request.models[1], verdict.model_ids, price_version_ids, verdict.route_reason,
+    shape, verdict.max_tokens, verdict.is_clamped, hold, holder.month_start, quota_id, held_tokens,
     at + interval '30 seconds', private.request_id(), at
   );
   return verdict;
@@ -3592,7 +3528,7 @@ end
 $$;
 
 comment on function private.authorize_run is
-  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has changed nothing.';
+  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
 
 -- finishing ---------------------------------------------------------------------------------
 
@@ -3628,14 +3564,13 @@ declare
   used private.token_counts := report.used;
   label private.cost_label := case when coalesce(report.is_reconciled, false) then 'reconciled' else 'reported' end;
   charge bigint := 0;
-  subject_ids uuid[];
+  priced record;
 begin
-  select * into run from private.runs where runs.id = finish_run.run_id;
+  -- A run is locked before the wallet, here and everywhere.
+  select * into run from private.runs where runs.id = finish_run.run_id for no key update;
   if run.id is null then
     perform private.fail(404, 'not_found', 'There is no such run.', null);
   end if;
-  perform from private.wallets where wallets.account_id = run.account_id for no key update;
-  select * into run from private.runs where runs.id = finish_run.run_id;
   if run.status = 'finished' then
     select * into event from private.usage_events
     where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id;
@@ -3657,8 +3592,13 @@ begin
     used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
   end if;
 
-  select * into price from private.price_versions
+  select
+    price_versions as price,
+    exists (select from private.model_health where model_health.model_id = price_versions.model_id) as was_failing
+  into priced
+  from private.price_versions
   where price_versions.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
+  price := priced.price;
   if report.outcome in ('completed', 'stopped') and (used.completion_tokens > 0 or run.task = 'embedding') then
     charge := private.price_micros(price, used);
   else
@@ -3671,37 +3611,20 @@ begin
     charge, price.model_id
   );
 
-  event.run_id := run.id;
-  event.account_id := run.account_id;
-  event.user_id := run.user_id;
-  event.key_id := run.key_id;
-  event.task := run.task;
-  event.outcome := report.outcome;
-  event.finish_reason := left(report.finish_reason, 100);
-  event.error_code := left(report.error_code, 100);
-  event.requested_model := run.requested_model;
-  event.model_id := price.model_id;
-  event.route_reason := run.route_reason;
-  event.attempts := coalesce(report.attempts, '[]');
-  event.price_version_id := price.id;
-  event.used := used;
-  select holds.amount_micros into event.held_micros from private.holds where holds.id = run.id;
-  event.charged_micros := resolution.charged_micros;
-  event.upstream_micros := least(ceil(report.upstream_usd * 1e9), 9007199254740991);
-  event.cost_label := label;
-  event.transaction_id := resolution.transaction_id;
-  event.first_token_ms := report.first_token_ms;
-  event.latency_ms := least(extract(epoch from at - run.started_at) * 1000, 2147483647);
-  event.request_id := run.request_id;
-  event.started_at := run.started_at;
-  event.finished_at := at;
-  insert into private.usage_events values (event.*);
-
+  insert into private.usage_events values (
+    run.id, run.account_id, run.user_id, run.key_id, run.task, report.outcome, left(report.finish_reason, 100),
+    left(report.error_code, 100), run.requested_model, price.model_id, run.route_reason, coalesce(report.attempts, '[]'),
+    price.id, used, run.held_micros, resolution.charged_micros,
+    least(ceil(report.upstream_usd * 1e9), 9007199254740991), label, resolution.transaction_id, report.first_token_ms,
+    least(extract(epoch from at - run.started_at) * 1000, 2147483647), run.request_id, run.started_at, at
+  )
+  returning * into event;
   update private.runs set
     status = 'finished', finished_at = at, generation_id = coalesce(report.generation_id, runs.generation_id)
   where runs.id = run.id;
-  subject_ids := array[run.key_id, run.user_id];
-  perform private.settle_budgets(run.account_id, subject_ids, event.held_micros, event.charged_micros);
+  perform private.settle_budgets(
+    run.account_id, array[run.key_id, run.user_id], event.held_micros, event.charged_micros
+  );
   if run.token_quota_id is not null then
     update private.token_quotas set
       held_tokens = token_quotas.held_tokens - run.held_tokens,
@@ -3717,7 +3640,9 @@ begin
     where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
   end if;
   perform private.add_usage(event);
-  perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
+    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  end if;
   return event;
 end
 $$;
@@ -3727,11 +3652,12 @@ comment on function private.finish_run is
 
 create function private.add_usage(event private.usage_events)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
     upstream_micros, latency_ms, first_token_ms, first_tokens
@@ -3752,7 +3678,8 @@ as $$
     upstream_micros = so_far.upstream_micros + excluded.upstream_micros,
     latency_ms = so_far.latency_ms + excluded.latency_ms,
     first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
-    first_tokens = so_far.first_tokens + excluded.first_tokens
+    first_tokens = so_far.first_tokens + excluded.first_tokens;
+end
 $$;
 
 comment on function private.add_usage is 'Adds a receipt to its day.';
@@ -3804,11 +3731,8 @@ begin
     where runs.finished_at is null and runs.lease_until < private.clock()
     order by runs.lease_until
     limit sweep_runs.max_runs
+    for no key update of runs skip locked
   loop
-    -- Somebody at work on this account may be finishing the very run: leave it to them.
-    continue when not exists (
-      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
-    );
     if due.generation_id is null or due.is_over then
       perform private.finish_run(
         due.id,
@@ -3816,7 +3740,7 @@ begin
       );
       swept := swept + 1;
     elsif due.status = 'open' then
-      update private.runs set status = 'reconciling' where runs.id = due.id and runs.status = 'open';
+      update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;
     end if;
   end loop;
@@ -3973,7 +3897,7 @@ comment on function private.finish_reported_run is 'Ends a run as its worker rep
 
 -- reading what callers send ---------------------------------------------------------------------
 
-create function private.read_count(label text, value jsonb)
+create function private.read_count(label text, value jsonb, most bigint default 2147483647)
 returns bigint
 language plpgsql
 immutable
@@ -3986,6 +3910,9 @@ begin
   end if;
   if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]{1,15}(\.0+)?$' then
     perform private.fail(422, 'invalid_input', format('%s must be a whole number, not %s.', label, left(value::text, 40)), null);
+  end if;
+  if value::numeric > most then
+    perform private.fail(422, 'invalid_input', format('%s is too large: %s.', label, left(value::text, 40)), format('At most %s.', most));
   end if;
   return value::numeric::bigint;
 end
@@ -4002,11 +3929,11 @@ set search_path = ''
 as $$
   select row(
     private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
-    least(private.read_count('messages', shape -> 'messages'), 2147483647),
-    least(private.read_count('images', shape -> 'images'), 2147483647),
-    least(private.read_count('max_tokens', shape -> 'max_tokens'), 2147483647),
-    least(private.read_count('n', shape -> 'choices'), 2147483647),
-    least(private.read_count('searches', shape -> 'searches'), 2147483647)
+    private.read_count('messages', shape -> 'messages'),
+    private.read_count('images', shape -> 'images'),
+    private.read_count('max_tokens', shape -> 'max_tokens'),
+    private.read_count('n', shape -> 'choices'),
+    private.read_count('searches', shape -> 'searches')
   )::private.request_shape
 $$;
 
@@ -4023,13 +3950,26 @@ as $$
     features -> 'has_images' = 'true',
     features -> 'has_tools' = 'true',
     case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end,
-    least(private.read_count('prompt_tokens', features -> 'prompt_tokens'), 2147483647),
-    least(private.read_count('context_tokens', features -> 'context_tokens'), 2147483647),
+    private.read_count('prompt_tokens', features -> 'prompt_tokens'),
+    private.read_count('context_tokens', features -> 'context_tokens'),
     case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
       select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
     ) end
   )::private.request_features
 $$;
+
+create function private.read_used(value jsonb)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
+  select case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end
+$$;
+
+comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
 
 create function private.read_report(report jsonb)
 returns private.run_report
@@ -4051,19 +3991,19 @@ begin
     report ->> 'finish_reason',
     report ->> 'error_code',
     row(
-      private.read_count('prompt_tokens', used -> 'prompt_tokens'),
-      private.read_count('completion_tokens', used -> 'completion_tokens'),
-      private.read_count('cache_read_tokens', used -> 'cache_read_tokens'),
-      private.read_count('cache_write_tokens', used -> 'cache_write_tokens'),
-      private.read_count('reasoning_tokens', used -> 'reasoning_tokens'),
-      private.read_count('audio_tokens', used -> 'audio_tokens'),
-      private.read_count('images', used -> 'images'),
-      private.read_count('searches', used -> 'searches')
+      private.read_used(used -> 'prompt_tokens'),
+      private.read_used(used -> 'completion_tokens'),
+      private.read_used(used -> 'cache_read_tokens'),
+      private.read_used(used -> 'cache_write_tokens'),
+      private.read_used(used -> 'reasoning_tokens'),
+      private.read_used(used -> 'audio_tokens'),
+      private.read_used(used -> 'images'),
+      private.read_used(used -> 'searches')
     ),
-    private.read_count('produced_bytes', report -> 'produced_bytes'),
+    private.read_used(report -> 'produced_bytes'),
     case when report ->> 'upstream_usd' ~ '^[0-9]{1,6}(\.[0-9]{1,40})?([eE]-[0-9]{1,2})?$' then report ->> 'upstream_usd' end,
     case when jsonb_typeof(report -> 'attempts') = 'array' then report -> 'attempts' end,
-    least(private.read_count('first_token_ms', report -> 'first_token_ms'), 2147483647),
+    private.read_used(report -> 'first_token_ms'),
     report -> 'is_reconciled' = 'true'
   )::private.run_report;
 end
@@ -4137,10 +4077,10 @@ begin
   preview.max_tokens := least(coalesce(known.max_tokens, chosen.max_output_tokens), chosen.max_output_tokens);
   -- A token of a prompt is rarely under three bytes or over five; an answer rarely longer than 1,200 tokens.
   preview.likely_low_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 5.0) + 300 * known.images, least(20, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+    ceil(known.prompt_bytes / 5.0)::bigint + 300 * known.images, least(20, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
   ));
   preview.likely_high_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 3.0) + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+    ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
   ));
   preview.cap_micros := least(
     9007199254740991,
@@ -4467,3 +4407,199 @@ comment on function api.claim_reconciliations is 'Runs whose cost is to be asked
 
 grant execute on function api.preview_cost, api.start_run, api.stop_run to authenticated;
 grant execute on function api.start_key_run, api.touch_run, api.finish_run, api.claim_reconciliations to service_role;
+
+-- schemas/07_export.sql -----------------------------------------------------------------------
+
+-- export: the ledger of one account as lines of JSON that its owner can keep and check without us.
+-- scripts/ledger/verify.ts is the other half: it recomputes every figure from the lines alone.
+--
+-- The export runs as its caller, so row level security decides who may read which ledger. It
+-- never writes, and never leaves out a transaction between the first and the last it shows.
+
+create function private.utc_text(moment timestamptz)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+comment on function private.utc_text is 'A moment as an export writes it, whatever the session''s time zone.';
+
+create function private.checked_line(content jsonb)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select content || jsonb_build_object('check', encode(sha256(convert_to(content::text, 'UTF8')), 'hex'))
+$$;
+
+comment on function private.checked_line is
+  'A line of an export with the SHA-256 of itself, so that a slip in any field shows. The chain of hashes proves the money; this guards the rest.';
+
+create function private.transaction_line(posted private.transactions)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'type', 'transaction',
+    'sequence', posted.sequence,
+    'id', posted.id,
+    'kind', posted.kind,
+    'book', posted.book,
+    'amount_micros', posted.amount_micros,
+    'balance_micros', posted.balance_micros,
+    'fact', posted.fact,
+    'refers_to', posted.refers_to,
+    'reason', posted.reason,
+    'author', posted.author,
+    'created_at', private.utc_text(posted.created_at),
+    'previous_hash', encode(posted.previous_hash, 'hex'),
+    'hash', encode(posted.hash, 'hex'),
+    'lot', (
+      select jsonb_build_object(
+        'id', lots.id, 'source', lots.source, 'priority', lots.priority, 'amount_micros', lots.amount_micros,
+        'expires_at', private.utc_text(lots.expires_at)
+      )
+      from private.lots
+      where lots.transaction_id = posted.id
+    ),
+    'allocations', (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object('lot_id', allocations.lot_id, 'amount_micros', allocations.amount_micros)
+          order by allocations.lot_id
+        ),
+        '[]'
+      )
+      from private.allocations
+      where allocations.transaction_id = posted.id
+    )
+  )
+$$;
+
+comment on function private.transaction_line is 'A transaction as an export shows it, with the lot it made and the lots that paid for it.';
+
+create function private.wallet_line(wallet private.wallets)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'type', 'wallet',
+    'account_id', wallet.account_id,
+    'transaction_count', wallet.transaction_count,
+    'last_hash', encode(wallet.last_hash, 'hex'),
+    'balance_micros', wallet.balance_micros,
+    'held_micros', wallet.held_micros,
+    'debt_micros', wallet.debt_micros,
+    'open_lots', (
+      select coalesce(
+        jsonb_agg(jsonb_build_object('id', lots.id, 'remaining_micros', lots.remaining_micros) order by lots.id), '[]'
+      )
+      from private.lots
+      where lots.account_id = wallet.account_id and not lots.is_used_up
+    ),
+    'open_holds', (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object(
+            'id', holds.id, 'amount_micros', holds.amount_micros, 'created_at', private.utc_text(holds.created_at),
+            'expires_at', private.utc_text(holds.expires_at)
+          )
+          order by holds.id
+        ),
+        '[]'
+      )
+      from private.runs
+      join private.holds on holds.id = runs.id
+      where runs.account_id = wallet.account_id
+        and runs.finished_at is null
+        and not exists (select from private.resolutions where resolutions.hold_id = holds.id)
+    )
+  )
+$$;
+
+comment on function private.wallet_line is 'How an account stands: the last line of an export, with what is left of each lot and every open hold.';
+
+grant execute on function private.utc_text, private.checked_line, private.transaction_line, private.wallet_line
+  to authenticated, service_role;
+
+create function api.export_ledger(account_id uuid, after_sequence bigint default 0, max_transactions integer default 500)
+returns setof jsonb
+language plpgsql
+-- Stable, so that all of a page is read at one moment.
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet private.wallets;
+  before private.transactions;
+  through bigint;
+begin
+  -- The Data API gives at most 1,000 rows: a page with its first and last line stays whole.
+  if export_ledger.max_transactions is null or export_ledger.max_transactions not between 1 and 998 then
+    perform private.fail(422, 'invalid_input', 'A page has between 1 and 998 transactions.', 'Ask for the next page with after_sequence.');
+  end if;
+  select * into wallet from private.wallets where wallets.account_id = export_ledger.account_id;
+  if wallet.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  if export_ledger.after_sequence is null or export_ledger.after_sequence not between 0 and wallet.transaction_count then
+    perform private.fail(
+      422, 'invalid_input', format('This ledger has %s transactions.', wallet.transaction_count),
+      'Start with after_sequence 0, then go on from where a page says it ends.'
+    );
+  end if;
+  if wallet.transaction_count > 0 and not exists (
+    select from private.transactions
+    where transactions.account_id = export_ledger.account_id and transactions.sequence = 1
+  ) then
+    perform private.fail(
+      403, 'forbidden', 'You may not read the ledger of this account.', 'Ask an owner, admin or billing member for the export.'
+    );
+  end if;
+  through := least(export_ledger.after_sequence + export_ledger.max_transactions, wallet.transaction_count);
+  select * into before from private.transactions
+  where transactions.account_id = export_ledger.account_id and transactions.sequence = export_ledger.after_sequence;
+
+  return next private.checked_line(jsonb_build_object(
+    'type', 'header',
+    'format', 'oneai-ledger/1',
+    'account_id', wallet.account_id,
+    'exported_at', private.utc_text(private.clock()),
+    'after_sequence', export_ledger.after_sequence,
+    'after_hash', encode(coalesce(before.hash, ''), 'hex'),
+    'transaction_count', wallet.transaction_count,
+    'last_hash', encode(wallet.last_hash, 'hex')
+  ));
+  return query
+  select private.checked_line(private.transaction_line(transactions.*))
+  from private.transactions
+  where transactions.account_id = export_ledger.account_id
+    and transactions.sequence > export_ledger.after_sequence
+    and transactions.sequence <= through
+  order by transactions.sequence;
+  return next private.checked_line(
+    case
+      when through < wallet.transaction_count then jsonb_build_object('type', 'more', 'through_sequence', through)
+      else private.wallet_line(wallet)
+    end
+  );
+end
+$$;
+
+comment on function api.export_ledger is
+  'A page of an account''s ledger as lines of JSON, for npm run ledger:verify. A last line of type more says through which transaction the page goes: ask for the next one after that, and write the pages one after the other into one file.';
+
+grant execute on function api.export_ledger to authenticated, service_role;
