@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Stack } from '../../scripts/stack/stack.ts';
+import type { Stack } from './stack.ts';
 
 const web = join(import.meta.dirname, '..');
 

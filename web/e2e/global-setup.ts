@@ -1,6 +1,6 @@
-import { startStack } from '../../scripts/stack/stack.ts';
 import { buildSite } from './build-site.ts';
 import { serveSite } from './serve.ts';
+import { startStack } from './stack.ts';
 
 /** A stack and a site of the tests' own, on free ports, gone when the tests are. */
 export default async function globalSetup(): Promise<() => Promise<void>> {

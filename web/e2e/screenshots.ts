@@ -2,11 +2,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium, type Page } from '@playwright/test';
-import { startStack } from '../../scripts/stack/stack.ts';
-import { startSite } from '../../scripts/stack/site.ts';
 import { buildSite } from './build-site.ts';
 import { chromium as ours } from './chromium.ts';
 import { serveSite } from './serve.ts';
+import { startDevelopmentSite, startStack } from './stack.ts';
 
 const target = join(import.meta.dirname, '../../test-results/screens');
 const person = { email: 'asha@example.com', password: 'correct horse battery' };
@@ -30,7 +29,6 @@ const outside: Shot[] = [
 const inside: Shot[] = [
   ['app', '/app'],
   ['app-menu', '/app', openMenu],
-  ['app-drawer', '/app', openDrawer],
   ['app-loading', '/app', holdData],
   ['app-unreachable', '/app', refuseData],
   ['profile', '/app/settings/profile'],
@@ -38,6 +36,8 @@ const inside: Shot[] = [
   ['security', '/app/settings/security'],
   ['security-dialog', '/app/settings/security', openDialog],
   ['account', '/app/settings/account'],
+  // Last, because a narrowed sidebar stays so.
+  ['app-drawer', '/app', openDrawer],
 ];
 
 const workshop: Shot[] = [
@@ -99,7 +99,7 @@ await using parts = new AsyncDisposableStack();
 const stack = parts.use(await startStack());
 const built = parts.use(await buildSite(stack));
 parts.defer(await serveSite(built.directory, stack.ports.site));
-const workshopSite = await startSite({
+const workshopSite = await startDevelopmentSite({
   port: stack.ports.razorpay + 1,
   alert: console.error,
   env: {
