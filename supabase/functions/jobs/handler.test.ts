@@ -16,6 +16,7 @@ function ask(
   return handleJobs(request, {
     env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey },
     openRouterUrl: 'http://openrouter',
+    openRouterKey: 'the-key',
     fetch: () => Promise.reject(new Error('nothing is fetched here')),
     rpc: () => Promise.reject(new Error('nothing is called here')),
     tasks: { known: ({ requestId }) => Promise.resolve(`done for ${requestId}`) },

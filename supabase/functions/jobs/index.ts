@@ -6,6 +6,7 @@ import { tasks } from './tasks.ts';
 const deps = {
   env: readEnv(),
   openRouterUrl: requireEnv('OPENROUTER_BASE_URL'),
+  openRouterKey: Deno.env.get('OPENROUTER_API_KEY') ?? '',
   fetch: globalThis.fetch,
   rpc,
   tasks,

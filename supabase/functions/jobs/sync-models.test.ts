@@ -16,6 +16,7 @@ function run(answer: () => Response | Promise<Response>, calls: Call[] = [], rpc
   return syncModels({
     env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' },
     openRouterUrl: 'http://openrouter/api/v1',
+    openRouterKey: 'the-key',
     fetch: (input) => {
       assertEquals(String(input), 'http://openrouter/api/v1/models');
       return Promise.resolve(answer());
