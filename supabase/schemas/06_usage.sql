@@ -1272,7 +1272,7 @@ grant execute on function private.start_run, private.stop_run, private.preview_c
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
 grant execute on function private.read_shape, private.read_features, private.read_count to authenticated, service_role;
-grant execute on function private.read_report to service_role;
+grant execute on function private.read_report, private.read_used to service_role;
 
 -- api ---------------------------------------------------------------------------------------
 
