@@ -28,7 +28,6 @@ export async function runUntilStopped(
     void stop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask);
-  stopWithParent(ask);
 
   const fail = (error: unknown) => {
     exitCode = 1;
@@ -51,15 +50,6 @@ export async function runUntilStopped(
     fail(error);
     ask();
   });
-}
-
-/** npm killed outright cannot pass the signal on; its child notices that it has another parent. */
-function stopWithParent(ask: () => void): void {
-  if (!process.env['npm_lifecycle_event']) return;
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) ask();
-  }, 1000).unref();
 }
 
 function explain(error: unknown): string {
