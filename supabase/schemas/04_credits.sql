@@ -239,11 +239,7 @@ begin
     wallet.balance_micros + post.amount_micros, post.fact, post.refers_to, post.reason, post.author,
     wallet.last_hash, new_hash
   )
-  on conflict on constraint transactions_account_id_fact_key do nothing
   returning transactions.id into new_id;
-  if new_id is null then
-    return null;
-  end if;
 
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
@@ -259,7 +255,7 @@ end
 $$;
 
 comment on function private.post is
-  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked. Returns the transaction, or nothing when the fact was posted before.';
+  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked.';
 
 create function private.replay(
   account_id uuid, fact text, kind private.transaction_kind, book private.book, amount_micros bigint, refers_to bigint default null
@@ -276,7 +272,7 @@ begin
   select * into earlier
   from private.transactions
   where transactions.account_id = replay.account_id and transactions.fact = replay.fact;
-  if (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
+  if earlier.id is not null and (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
     is distinct from (replay.kind, replay.book, replay.amount_micros, replay.refers_to)
   then
     perform private.fail(
@@ -288,7 +284,8 @@ begin
 end
 $$;
 
-comment on function private.replay is 'The transaction that booked a fact before; refused when it booked something else.';
+comment on function private.replay is
+  'The transaction that booked a fact before, or nothing; refused when it booked something else.';
 
 create function private.burn_lots(
   account_id uuid, transaction_id bigint, amount_micros bigint, first_lot_id bigint default null
@@ -300,12 +297,12 @@ security invoker
 set search_path = ''
 as $$
 declare
-  lot private.lots;
+  lot record;
   owed bigint := burn_lots.amount_micros;
   taken bigint;
 begin
   for lot in
-    select * from private.lots
+    select lots.id, lots.remaining_micros from private.lots
     where lots.account_id = burn_lots.account_id and not lots.is_used_up
     order by
       lots.id is distinct from burn_lots.first_lot_id,
@@ -408,20 +405,23 @@ security invoker
 set search_path = ''
 as $$
 declare
+  wallet private.wallets;
   new_id bigint;
 begin
   perform private.require_amount(grant_credits.amount_micros);
-  new_id := private.post(
-    private.require_wallet(grant_credits.account_id), grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
-    grant_credits.reason, grant_credits.author, grant_credits.refers_to
+  wallet := private.require_wallet(grant_credits.account_id);
+  new_id := private.replay(
+    grant_credits.account_id, grant_credits.fact, grant_credits.kind, grant_credits.book, grant_credits.amount_micros,
+    grant_credits.refers_to
   );
-  if new_id is null then
-    return private.replay(
-      grant_credits.account_id, grant_credits.fact, grant_credits.kind, grant_credits.book,
-      grant_credits.amount_micros, grant_credits.refers_to
-    );
+  if new_id is not null then
+    return new_id;
   end if;
 
+  new_id := private.post(
+    wallet, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact, grant_credits.reason,
+    grant_credits.author, grant_credits.refers_to
+  );
   insert into private.lots (account_id, transaction_id, source, priority, amount_micros, remaining_micros, expires_at)
   values (
     grant_credits.account_id, new_id, grant_credits.source, grant_credits.priority, grant_credits.amount_micros,
@@ -438,25 +438,6 @@ comment on function private.grant_credits is
 
 -- holds ---------------------------------------------------------------------------------------
 
-create function private.place_hold(hold_id uuid, account_id uuid, amount_micros bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  update private.wallets set held_micros = wallets.held_micros + place_hold.amount_micros
-  where wallets.account_id = place_hold.account_id;
-  -- Longer than any function may run, so that a hold never lapses under a living call.
-  insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes');
-end
-$$;
-
-comment on function private.place_hold is
-  'Sets credits aside for a call. The caller has locked the wallet and found them free; the table refuses if they are not.';
-
 create function private.resolve_hold(hold_id uuid, outcome private.hold_outcome, charge_micros bigint, reason text)
 returns private.resolutions
 language plpgsql
@@ -472,6 +453,9 @@ declare
   resolution private.resolutions;
 begin
   select * into hold from private.holds where holds.id = resolve_hold.hold_id;
+  if hold.id is null then
+    perform private.fail(404, 'not_found', 'There is no such hold.', null);
+  end if;
   wallet := private.require_wallet(hold.account_id);
   select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
   if resolution.hold_id is not null then
@@ -550,6 +534,7 @@ set search_path = ''
 as $$
 declare
   charge private.transactions;
+  earlier bigint;
   refunded bigint;
 begin
   perform private.require_amount(refund_charge.amount_micros);
@@ -560,13 +545,11 @@ begin
   end if;
   perform private.require_wallet(charge.account_id);
 
-  if exists (
-    select from private.transactions
-    where transactions.account_id = charge.account_id and transactions.fact = refund_charge.fact
-  ) then
-    return private.replay(
-      charge.account_id, refund_charge.fact, 'refund', 'refunds', refund_charge.amount_micros, charge.id
-    );
+  earlier := private.replay(
+    charge.account_id, refund_charge.fact, 'refund', 'refunds', refund_charge.amount_micros, charge.id
+  );
+  if earlier is not null then
+    return earlier;
   end if;
 
   select coalesce(sum(transactions.amount_micros), 0) into refunded
@@ -620,13 +603,11 @@ begin
   end if;
   wallet := private.require_wallet(granted.account_id);
 
-  if exists (
-    select from private.transactions
-    where transactions.account_id = granted.account_id and transactions.fact = reverse_grant.fact
-  ) then
-    return private.replay(
-      granted.account_id, reverse_grant.fact, 'reversal', 'issuance', -reverse_grant.amount_micros, granted.id
-    );
+  new_id := private.replay(
+    granted.account_id, reverse_grant.fact, 'reversal', 'issuance', -reverse_grant.amount_micros, granted.id
+  );
+  if new_id is not null then
+    return new_id;
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
@@ -679,13 +660,11 @@ begin
     );
   end if;
   perform private.require_amount(-adjust_credits.amount_micros);
-  if exists (
-    select from private.transactions
-    where transactions.account_id = adjust_credits.account_id and transactions.fact = adjust_credits.fact
-  ) then
-    return private.replay(
-      adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
-    );
+  new_id := private.replay(
+    adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
+  );
+  if new_id is not null then
+    return new_id;
   end if;
   if -adjust_credits.amount_micros > free then
     perform private.fail(
@@ -858,6 +837,8 @@ security invoker
 set search_path = ''
 as $$
 declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  earlier constant bigint := private.replay(account_id, fact, 'grant', 'issuance', amount_micros);
   new_id constant bigint := private.grant_credits(account_id, amount_micros, 'top_up', fact, reason, author);
   coupon private.coupons;
   bonus_id bigint;
@@ -865,12 +846,10 @@ begin
   select coupons.* into coupon
   from private.redemptions
   join private.coupons on coupons.id = redemptions.coupon_id
-  where redemptions.account_id = grant_top_up.account_id and redemptions.transaction_id is null
+  where redemptions.account_id = wallet.account_id and redemptions.transaction_id is null
   order by redemptions.created_at
   limit 1;
-  if coupon.id is null or exists (
-    select from private.transactions where transactions.refers_to = new_id and transactions.kind = 'grant'
-  ) then
+  if earlier is not null or coupon.id is null then
     return new_id;
   end if;
   bonus_id := private.grant_credits(

@@ -59,10 +59,13 @@ create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
   plan_id text not null references private.plans (id),
   cycle_anchor timestamptz,
+  month_start timestamptz not null default '-infinity',
+  month_end timestamptz not null default '-infinity',
   granted_until timestamptz not null default '-infinity'
 );
 
 comment on table private.account_plans is 'The plan of each account. Months are counted from the cycle''s anchor, or by the calendar where there is none.';
+comment on column private.account_plans.month_end is 'The running month, moved on by the first call after it has ended.';
 comment on column private.account_plans.granted_until is 'The end of the month whose credits have been given.';
 
 alter table private.account_plans enable row level security;
@@ -483,27 +486,6 @@ $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
 
-create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
-  update private.budgets set
-    spent_micros = settle_budgets.charged_micros + case
-      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
-    end,
-    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
-    held_micros = budgets.held_micros - settle_budgets.held_micros
-  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
-end
-$$;
-
-comment on function private.settle_budgets is 'Turns what was set aside in the budgets into what was spent.';
-
 create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
 returns bigint
 language sql
@@ -611,7 +593,9 @@ security invoker
 set search_path = ''
 as $$
 begin
-  if set_budget.subject not in ('key', 'member') or set_budget.period not in ('day', 'month', 'total') then
+  if coalesce(set_budget.subject, '') not in ('key', 'member')
+    or coalesce(set_budget.period, '') not in ('day', 'month', 'total')
+  then
     perform private.fail(422, 'invalid_input', 'A budget is for a key or a member, by day, month or total.', null);
   end if;
   perform private.set_budget(

@@ -281,7 +281,7 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  shape constant private.request_shape := private.require_shape(request.shape);
+  shape constant private.request_shape := request.shape;
   verdict private.verdict;
   holder record;
   earlier private.runs;
@@ -307,7 +307,6 @@ begin
   select
     wallets.balance_micros - wallets.held_micros as available,
     wallets.next_expiry_at,
-    accounts.suspended_at,
     plans.id as plan_id,
     plans.name as plan_name,
     coalesce(own.requests_per_minute, plans.requests_per_minute) as per_minute,
@@ -315,10 +314,14 @@ begin
     coalesce(own.requests_per_day, plans.requests_per_day) as per_day,
     coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
     least(coalesce(own.max_cost_micros, plans.max_cost_micros), request.max_cost_micros) as max_cost_micros,
-    private.month_start(account_plans.cycle_anchor, at) as month_start,
-    private.month_end(account_plans.cycle_anchor, at) as month_end,
-    guard.is_paused or guard.closed_until > at as is_closed,
-    guard.closed_until
+    account_plans.cycle_anchor,
+    account_plans.month_start,
+    account_plans.month_end,
+    guard.closed_until,
+    case
+      when accounts.suspended_at is not null then 'suspended'
+      when guard.is_paused or guard.closed_until > at then 'guard'
+    end as barred_by
   into holder
   from private.wallets
   join private.accounts on accounts.id = wallets.account_id
@@ -349,24 +352,31 @@ begin
       verdict.route_reason := earlier.route_reason;
       verdict.max_tokens := earlier.max_tokens;
       verdict.is_clamped := earlier.is_clamped;
+      verdict.hold_micros := earlier.held_micros;
       return verdict;
     end if;
   end if;
 
-  if holder.suspended_at is not null then
+  if holder.barred_by = 'suspended' then
     return private.refusal(403, 'forbidden', 'suspended', 'This account is suspended.', 'Write to support.');
-  end if;
-  if holder.is_closed then
+  elsif holder.barred_by = 'guard' then
     return private.refusal(
       503, 'upstream_unavailable', 'guard', 'OneAI is pausing new requests for a moment.', 'Try again shortly.',
       resets_at => holder.closed_until
     );
   end if;
-  if request.key_id is not null and exists (
+  if request.key_id is not null then
     -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-    select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null
-  ) then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+    if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
+      return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+    end if;
+  end if;
+  if holder.month_end <= at then
+    update private.account_plans set
+      month_start = private.month_start(account_plans.cycle_anchor, at),
+      month_end = private.month_end(account_plans.cycle_anchor, at)
+    where account_plans.account_id = request.account_id
+    returning account_plans.month_start, account_plans.month_end into holder.month_start, holder.month_end;
   end if;
   if holder.next_expiry_at <= at then
     holder.available := holder.available - private.expire_lots(request.account_id);
@@ -548,7 +558,11 @@ begin
     values (request.account_id, quota_id, holder.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
-  perform private.place_hold(verdict.run_id, request.account_id, hold::bigint);
+  -- The hold outlasts any function that may run, so that it never lapses under a living call.
+  update private.wallets set held_micros = wallets.held_micros + hold
+  where wallets.account_id = request.account_id;
+  insert into private.holds (id, account_id, amount_micros, expires_at)
+  values (verdict.run_id, request.account_id, hold, at + interval '15 minutes');
   insert into private.runs (
     id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
     route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until,
@@ -659,9 +673,14 @@ begin
   update private.runs set
     status = 'finished', finished_at = at, generation_id = coalesce(report.generation_id, runs.generation_id)
   where runs.id = run.id;
-  perform private.settle_budgets(
-    run.account_id, array[run.key_id, run.user_id], event.held_micros, event.charged_micros
-  );
+  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
+  update private.budgets set
+    spent_micros = resolution.charged_micros + case
+      when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, at)),
+    held_micros = budgets.held_micros - run.held_micros
+  where budgets.account_id = run.account_id and budgets.subject_id in (run.key_id, run.user_id);
   if run.token_quota_id is not null then
     update private.token_quotas set
       held_tokens = token_quotas.held_tokens - run.held_tokens,
@@ -676,35 +695,16 @@ begin
     update private.quotas set requests = quotas.requests - 1
     where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
   end if;
-  perform private.add_usage(event);
-  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
-    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
-  end if;
-  return event;
-end
-$$;
-
-comment on function private.finish_run is
-  'Ends a run: settles or releases its hold, writes the receipt and moves every counter, all or nothing. A repeated call returns the first receipt; one whose cost is not known yet waits to be reconciled and returns nothing.';
-
-create function private.add_usage(event private.usage_events)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
     upstream_micros, latency_ms, first_token_ms, first_tokens
   )
   values (
-    event.account_id, (event.finished_at at time zone 'UTC')::date, event.model_id, event.user_id,
-    coalesce(event.key_id, '00000000-0000-0000-0000-000000000000'), 1,
-    (event.outcome in ('failed', 'expired'))::integer, coalesce((event.used).prompt_tokens, 0),
-    coalesce((event.used).completion_tokens, 0), event.charged_micros, coalesce(event.upstream_micros, 0),
-    event.latency_ms, coalesce(event.first_token_ms, 0), (event.first_token_ms is not null)::integer
+    run.account_id, (at at time zone 'UTC')::date, event.model_id, run.user_id,
+    coalesce(run.key_id, '00000000-0000-0000-0000-000000000000'), 1, (report.outcome in ('failed', 'expired'))::integer,
+    coalesce(used.prompt_tokens, 0), coalesce(used.completion_tokens, 0), event.charged_micros,
+    coalesce(event.upstream_micros, 0), event.latency_ms, coalesce(event.first_token_ms, 0),
+    (event.first_token_ms is not null)::integer
   )
   on conflict on constraint usage_days_pkey do update set
     requests = so_far.requests + 1,
@@ -716,10 +716,15 @@ begin
     latency_ms = so_far.latency_ms + excluded.latency_ms,
     first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
     first_tokens = so_far.first_tokens + excluded.first_tokens;
+  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
+    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  end if;
+  return event;
 end
 $$;
 
-comment on function private.add_usage is 'Adds a receipt to its day.';
+comment on function private.finish_run is
+  'Ends a run: settles or releases its hold, writes the receipt and moves every counter, all or nothing. A repeated call returns the first receipt; one whose cost is not known yet waits to be reconciled and returns nothing.';
 
 create function private.note_attempts(attempts jsonb, answered_by text, outcome private.run_outcome)
 returns void
@@ -802,7 +807,7 @@ as $$
     from private.runs as waiting
     where waiting.finished_at is null and waiting.status = 'reconciling' and waiting.lease_until < private.clock()
     order by waiting.lease_until
-    limit least(claim_reconciliations.max_runs, 100)
+    limit least(greatest(claim_reconciliations.max_runs, 0), 100)
     for update skip locked
   )
   returning runs.id, runs.generation_id
@@ -964,15 +969,64 @@ immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+  select private.require_shape(row(
     private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
     private.read_count('messages', shape -> 'messages'),
     private.read_count('images', shape -> 'images'),
     private.read_count('max_tokens', shape -> 'max_tokens'),
     private.read_count('n', shape -> 'choices'),
     private.read_count('searches', shape -> 'searches')
-  )::private.request_shape
+  )::private.request_shape)
 $$;
+
+create function private.require_task(task text)
+returns private.run_task
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if coalesce(task, '') not in ('completion', 'embedding') then
+    perform private.fail(422, 'invalid_input', 'A task is a completion or an embedding.', null);
+  end if;
+  return task::private.run_task;
+end
+$$;
+
+create function private.require_idempotency_key(idempotency_key text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if octet_length(idempotency_key) not between 1 and 255 then
+    perform private.fail(422, 'invalid_input', 'An idempotency key has between 1 and 255 bytes.', null);
+  end if;
+  return idempotency_key;
+end
+$$;
+
+create function private.read_hash(hash text)
+returns bytea
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if hash !~ '^[0-9a-f]{64}$' then
+    perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
+  end if;
+  return decode(hash, 'hex');
+end
+$$;
+
+comment on function private.require_task is 'What kind of call a run is, refused when there is no such kind.';
+comment on function private.require_idempotency_key is 'An idempotency key of a length that can be kept.';
+comment on function private.read_hash is 'A SHA-256 out of its hexadecimal digits.';
 
 create function private.read_features(features jsonb)
 returns private.request_features
@@ -1076,7 +1130,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  known constant private.request_shape := private.require_shape(shape);
+  known constant private.request_shape := shape;
   preview private.cost_preview;
   price private.price_versions;
   chosen private.models;
@@ -1271,7 +1325,8 @@ grant select on private.runs, private.usage_events, private.usage_days to authen
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
-grant execute on function private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+grant execute on function
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_hash, private.read_shape, private.read_features, private.read_count to authenticated, service_role;
 grant execute on function private.read_report, private.read_used to service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -1362,8 +1417,8 @@ security invoker
 set search_path = ''
 as $$
   select private.start_run(
-    account_id, models, private.read_shape(shape), private.read_features(features), task::private.run_task,
-    max_cost_micros, idempotency_key, decode(request_hash, 'hex')
+    account_id, models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
 
@@ -1381,8 +1436,8 @@ security invoker
 set search_path = ''
 as $$
   select private.start_key_run(
-    decode(key_hash, 'hex'), models, private.read_shape(shape), private.read_features(features), task::private.run_task,
-    max_cost_micros, idempotency_key, decode(request_hash, 'hex')
+    private.read_hash(key_hash), models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
 
