@@ -19,6 +19,9 @@ export default defineConfig({
       },
       {
         extends: true,
+        // All that the components import is bundled beforehand: found in the middle of a test it
+        // would reload the page under it, on a fresh clone only.
+        optimizeDeps: { entries: ['src/**/*.svelte', 'src/**/*.svelte.test.ts'] },
         test: {
           name: 'components',
           include: ['src/**/*.svelte.test.ts'],

@@ -28,7 +28,7 @@ test('the theme follows the system until one is chosen', async ({ page, person }
   expect(dark).not.toBe(light);
 
   await page.getByRole('button', { name: 'You: Asha Rao' }).filter({ visible: true }).click();
-  await page.getByRole('menuitem', { name: 'Light' }).click();
+  await page.getByRole('menuitemradio', { name: 'Light' }).click();
   await expect.poll(ground).toBe(light);
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
