@@ -659,7 +659,7 @@ begin
       adjust_credits.author, kind => 'adjustment'
     );
   end if;
-  perform private.require_amount(-adjust_credits.amount_micros);
+  perform private.require_amount(-greatest(adjust_credits.amount_micros, -9223372036854775807));
   new_id := private.replay(
     adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
   );

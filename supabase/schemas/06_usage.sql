@@ -612,7 +612,7 @@ declare
   event private.usage_events;
   price private.price_versions;
   resolution private.resolutions;
-  used private.token_counts := report.used;
+  used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
   label private.cost_label := case when coalesce(report.is_reconciled, false) then 'reconciled' else 'reported' end;
   charge bigint := 0;
   priced record;
