@@ -364,6 +364,10 @@ begin
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
+    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
+    continue when not exists (
+      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
+    );
     perform private.grant_credits(
       due.account_id, due.monthly_credits_micros, 'subscription',
       format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),

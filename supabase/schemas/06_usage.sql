@@ -775,6 +775,10 @@ begin
     limit sweep_runs.max_runs
     for no key update of runs skip locked
   loop
+    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
+    continue when not exists (
+      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
+    );
     if due.generation_id is null or due.is_over then
       perform private.finish_run(
         due.id,
