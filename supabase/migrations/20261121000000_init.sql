@@ -550,15 +550,15 @@ create table private.models (
   input_modalities text[] not null default '{text}',
   output_modalities text[] not null default '{text}',
   parameters text[] not null default '{}',
-  prompt_usd numeric check (prompt_usd >= 0),
-  completion_usd numeric check (completion_usd >= 0),
-  cache_read_usd numeric check (cache_read_usd >= 0),
-  cache_write_usd numeric check (cache_write_usd >= 0),
-  reasoning_usd numeric check (reasoning_usd >= 0),
-  audio_usd numeric check (audio_usd >= 0),
-  image_usd numeric check (image_usd >= 0),
-  search_usd numeric check (search_usd >= 0),
-  request_usd numeric check (request_usd >= 0),
+  prompt_usd numeric check (prompt_usd between 0 and 10),
+  completion_usd numeric check (completion_usd between 0 and 10),
+  cache_read_usd numeric check (cache_read_usd between 0 and 10),
+  cache_write_usd numeric check (cache_write_usd between 0 and 10),
+  reasoning_usd numeric check (reasoning_usd between 0 and 10),
+  audio_usd numeric check (audio_usd between 0 and 10),
+  image_usd numeric check (image_usd between 0 and 10),
+  search_usd numeric check (search_usd between 0 and 10),
+  request_usd numeric check (request_usd between 0 and 10),
   price_version_id bigint,
   enabled boolean not null default true,
   listed_at timestamptz,
@@ -612,18 +612,18 @@ create table private.price_versions (
   id bigint generated always as identity primary key,
   model_id text not null references private.models (id),
   rule_id bigint,
-  prompt_micros numeric not null check (prompt_micros >= 0),
-  completion_micros numeric not null check (completion_micros >= 0),
-  cache_read_micros numeric not null check (cache_read_micros >= 0),
-  cache_write_micros numeric not null check (cache_write_micros >= 0),
-  reasoning_micros numeric not null check (reasoning_micros >= 0),
-  audio_micros numeric not null check (audio_micros >= 0),
-  image_micros numeric not null check (image_micros >= 0),
-  search_micros numeric not null check (search_micros >= 0),
-  request_micros numeric not null check (request_micros >= 0),
+  prompt_micros numeric not null check (prompt_micros between 0 and 1e15),
+  completion_micros numeric not null check (completion_micros between 0 and 1e15),
+  cache_read_micros numeric not null check (cache_read_micros between 0 and 1e15),
+  cache_write_micros numeric not null check (cache_write_micros between 0 and 1e15),
+  reasoning_micros numeric not null check (reasoning_micros between 0 and 1e15),
+  audio_micros numeric not null check (audio_micros between 0 and 1e15),
+  image_micros numeric not null check (image_micros between 0 and 1e15),
+  search_micros numeric not null check (search_micros between 0 and 1e15),
+  request_micros numeric not null check (request_micros between 0 and 1e15),
   minimum_micros bigint not null check (minimum_micros >= 0),
-  upstream_prompt_usd numeric not null check (upstream_prompt_usd >= 0),
-  upstream_completion_usd numeric not null check (upstream_completion_usd >= 0),
+  upstream_prompt_usd numeric not null check (upstream_prompt_usd between 0 and 10),
+  upstream_completion_usd numeric not null check (upstream_completion_usd between 0 and 10),
   created_at timestamptz not null default now()
 );
 
@@ -1553,11 +1553,7 @@ begin
     wallet.balance_micros + post.amount_micros, post.fact, post.refers_to, post.reason, post.author,
     wallet.last_hash, new_hash
   )
-  on conflict on constraint transactions_account_id_fact_key do nothing
   returning transactions.id into new_id;
-  if new_id is null then
-    return null;
-  end if;
 
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
@@ -1573,7 +1569,7 @@ end
 $$;
 
 comment on function private.post is
-  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked. Returns the transaction, or nothing when the fact was posted before.';
+  'The only function that moves a credit: from a book to a wallet (or back, when negative), once per fact. Takes the wallet as it was locked.';
 
 create function private.replay(
   account_id uuid, fact text, kind private.transaction_kind, book private.book, amount_micros bigint, refers_to bigint default null
@@ -1590,7 +1586,7 @@ begin
   select * into earlier
   from private.transactions
   where transactions.account_id = replay.account_id and transactions.fact = replay.fact;
-  if (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
+  if earlier.id is not null and (earlier.kind, earlier.book, earlier.amount_micros, earlier.refers_to)
     is distinct from (replay.kind, replay.book, replay.amount_micros, replay.refers_to)
   then
     perform private.fail(
@@ -1602,7 +1598,8 @@ begin
 end
 $$;
 
-comment on function private.replay is 'The transaction that booked a fact before; refused when it booked something else.';
+comment on function private.replay is
+  'The transaction that booked a fact before, or nothing; refused when it booked something else.';
 
 create function private.burn_lots(
   account_id uuid, transaction_id bigint, amount_micros bigint, first_lot_id bigint default null
@@ -1614,12 +1611,12 @@ security invoker
 set search_path = ''
 as $$
 declare
-  lot private.lots;
+  lot record;
   owed bigint := burn_lots.amount_micros;
   taken bigint;
 begin
   for lot in
-    select * from private.lots
+    select lots.id, lots.remaining_micros from private.lots
     where lots.account_id = burn_lots.account_id and not lots.is_used_up
     order by
       lots.id is distinct from burn_lots.first_lot_id,
@@ -1722,20 +1719,23 @@ security invoker
 set search_path = ''
 as $$
 declare
+  wallet private.wallets;
   new_id bigint;
 begin
   perform private.require_amount(grant_credits.amount_micros);
-  new_id := private.post(
-    private.require_wallet(grant_credits.account_id), grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact,
-    grant_credits.reason, grant_credits.author, grant_credits.refers_to
+  wallet := private.require_wallet(grant_credits.account_id);
+  new_id := private.replay(
+    grant_credits.account_id, grant_credits.fact, grant_credits.kind, grant_credits.book, grant_credits.amount_micros,
+    grant_credits.refers_to
   );
-  if new_id is null then
-    return private.replay(
-      grant_credits.account_id, grant_credits.fact, grant_credits.kind, grant_credits.book,
-      grant_credits.amount_micros, grant_credits.refers_to
-    );
+  if new_id is not null then
+    return new_id;
   end if;
 
+  new_id := private.post(
+    wallet, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact, grant_credits.reason,
+    grant_credits.author, grant_credits.refers_to
+  );
   insert into private.lots (account_id, transaction_id, source, priority, amount_micros, remaining_micros, expires_at)
   values (
     grant_credits.account_id, new_id, grant_credits.source, grant_credits.priority, grant_credits.amount_micros,
@@ -1752,25 +1752,6 @@ comment on function private.grant_credits is
 
 -- holds ---------------------------------------------------------------------------------------
 
-create function private.place_hold(hold_id uuid, account_id uuid, amount_micros bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  update private.wallets set held_micros = wallets.held_micros + place_hold.amount_micros
-  where wallets.account_id = place_hold.account_id;
-  -- Longer than any function may run, so that a hold never lapses under a living call.
-  insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (place_hold.hold_id, place_hold.account_id, place_hold.amount_micros, private.clock() + interval '15 minutes');
-end
-$$;
-
-comment on function private.place_hold is
-  'Sets credits aside for a call. The caller has locked the wallet and found them free; the table refuses if they are not.';
-
 create function private.resolve_hold(hold_id uuid, outcome private.hold_outcome, charge_micros bigint, reason text)
 returns private.resolutions
 language plpgsql
@@ -1786,6 +1767,9 @@ declare
   resolution private.resolutions;
 begin
   select * into hold from private.holds where holds.id = resolve_hold.hold_id;
+  if hold.id is null then
+    perform private.fail(404, 'not_found', 'There is no such hold.', null);
+  end if;
   wallet := private.require_wallet(hold.account_id);
   select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
   if resolution.hold_id is not null then
@@ -1864,6 +1848,7 @@ set search_path = ''
 as $$
 declare
   charge private.transactions;
+  earlier bigint;
   refunded bigint;
 begin
   perform private.require_amount(refund_charge.amount_micros);
@@ -1874,13 +1859,11 @@ begin
   end if;
   perform private.require_wallet(charge.account_id);
 
-  if exists (
-    select from private.transactions
-    where transactions.account_id = charge.account_id and transactions.fact = refund_charge.fact
-  ) then
-    return private.replay(
-      charge.account_id, refund_charge.fact, 'refund', 'refunds', refund_charge.amount_micros, charge.id
-    );
+  earlier := private.replay(
+    charge.account_id, refund_charge.fact, 'refund', 'refunds', refund_charge.amount_micros, charge.id
+  );
+  if earlier is not null then
+    return earlier;
   end if;
 
   select coalesce(sum(transactions.amount_micros), 0) into refunded
@@ -1934,13 +1917,11 @@ begin
   end if;
   wallet := private.require_wallet(granted.account_id);
 
-  if exists (
-    select from private.transactions
-    where transactions.account_id = granted.account_id and transactions.fact = reverse_grant.fact
-  ) then
-    return private.replay(
-      granted.account_id, reverse_grant.fact, 'reversal', 'issuance', -reverse_grant.amount_micros, granted.id
-    );
+  new_id := private.replay(
+    granted.account_id, reverse_grant.fact, 'reversal', 'issuance', -reverse_grant.amount_micros, granted.id
+  );
+  if new_id is not null then
+    return new_id;
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
@@ -1992,14 +1973,12 @@ begin
       adjust_credits.author, kind => 'adjustment'
     );
   end if;
-  perform private.require_amount(-adjust_credits.amount_micros);
-  if exists (
-    select from private.transactions
-    where transactions.account_id = adjust_credits.account_id and transactions.fact = adjust_credits.fact
-  ) then
-    return private.replay(
-      adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
-    );
+  perform private.require_amount(-greatest(adjust_credits.amount_micros, -9223372036854775807));
+  new_id := private.replay(
+    adjust_credits.account_id, adjust_credits.fact, 'adjustment', 'issuance', adjust_credits.amount_micros
+  );
+  if new_id is not null then
+    return new_id;
   end if;
   if -adjust_credits.amount_micros > free then
     perform private.fail(
@@ -2172,6 +2151,8 @@ security invoker
 set search_path = ''
 as $$
 declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  earlier constant bigint := private.replay(account_id, fact, 'grant', 'issuance', amount_micros);
   new_id constant bigint := private.grant_credits(account_id, amount_micros, 'top_up', fact, reason, author);
   coupon private.coupons;
   bonus_id bigint;
@@ -2179,12 +2160,10 @@ begin
   select coupons.* into coupon
   from private.redemptions
   join private.coupons on coupons.id = redemptions.coupon_id
-  where redemptions.account_id = grant_top_up.account_id and redemptions.transaction_id is null
+  where redemptions.account_id = wallet.account_id and redemptions.transaction_id is null
   order by redemptions.created_at
   limit 1;
-  if coupon.id is null or exists (
-    select from private.transactions where transactions.refers_to = new_id and transactions.kind = 'grant'
-  ) then
+  if earlier is not null or coupon.id is null then
     return new_id;
   end if;
   bonus_id := private.grant_credits(
@@ -2388,10 +2367,13 @@ create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
   plan_id text not null references private.plans (id),
   cycle_anchor timestamptz,
+  month_start timestamptz not null default '-infinity',
+  month_end timestamptz not null default '-infinity',
   granted_until timestamptz not null default '-infinity'
 );
 
 comment on table private.account_plans is 'The plan of each account. Months are counted from the cycle''s anchor, or by the calendar where there is none.';
+comment on column private.account_plans.month_end is 'The running month, moved on by the first call after it has ended.';
 comment on column private.account_plans.granted_until is 'The end of the month whose credits have been given.';
 
 alter table private.account_plans enable row level security;
@@ -2690,6 +2672,10 @@ begin
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
+    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
+    continue when not exists (
+      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
+    );
     perform private.grant_credits(
       due.account_id, due.monthly_credits_micros, 'subscription',
       format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
@@ -2812,27 +2798,6 @@ $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
 
-create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
-  update private.budgets set
-    spent_micros = settle_budgets.charged_micros + case
-      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
-    end,
-    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
-    held_micros = budgets.held_micros - settle_budgets.held_micros
-  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
-end
-$$;
-
-comment on function private.settle_budgets is 'Turns what was set aside in the budgets into what was spent.';
-
 create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
 returns bigint
 language sql
@@ -2940,7 +2905,9 @@ security invoker
 set search_path = ''
 as $$
 begin
-  if set_budget.subject not in ('key', 'member') or set_budget.period not in ('day', 'month', 'total') then
+  if coalesce(set_budget.subject, '') not in ('key', 'member')
+    or coalesce(set_budget.period, '') not in ('day', 'month', 'total')
+  then
     perform private.fail(422, 'invalid_input', 'A budget is for a key or a member, by day, month or total.', null);
   end if;
   perform private.set_budget(
@@ -3244,7 +3211,7 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  shape constant private.request_shape := private.require_shape(request.shape);
+  shape constant private.request_shape := request.shape;
   verdict private.verdict;
   holder record;
   earlier private.runs;
@@ -3270,7 +3237,6 @@ begin
   select
     wallets.balance_micros - wallets.held_micros as available,
     wallets.next_expiry_at,
-    accounts.suspended_at,
     plans.id as plan_id,
     plans.name as plan_name,
     coalesce(own.requests_per_minute, plans.requests_per_minute) as per_minute,
@@ -3278,10 +3244,14 @@ begin
     coalesce(own.requests_per_day, plans.requests_per_day) as per_day,
     coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
     least(coalesce(own.max_cost_micros, plans.max_cost_micros), request.max_cost_micros) as max_cost_micros,
-    private.month_start(account_plans.cycle_anchor, at) as month_start,
-    private.month_end(account_plans.cycle_anchor, at) as month_end,
-    guard.is_paused or guard.closed_until > at as is_closed,
-    guard.closed_until
+    account_plans.cycle_anchor,
+    account_plans.month_start,
+    account_plans.month_end,
+    guard.closed_until,
+    case
+      when accounts.suspended_at is not null then 'suspended'
+      when guard.is_paused or guard.closed_until > at then 'guard'
+    end as barred_by
   into holder
   from private.wallets
   join private.accounts on accounts.id = wallets.account_id
@@ -3312,24 +3282,31 @@ begin
       verdict.route_reason := earlier.route_reason;
       verdict.max_tokens := earlier.max_tokens;
       verdict.is_clamped := earlier.is_clamped;
+      verdict.hold_micros := earlier.held_micros;
       return verdict;
     end if;
   end if;
 
-  if holder.suspended_at is not null then
+  if holder.barred_by = 'suspended' then
     return private.refusal(403, 'forbidden', 'suspended', 'This account is suspended.', 'Write to support.');
-  end if;
-  if holder.is_closed then
+  elsif holder.barred_by = 'guard' then
     return private.refusal(
       503, 'upstream_unavailable', 'guard', 'OneAI is pausing new requests for a moment.', 'Try again shortly.',
       resets_at => holder.closed_until
     );
   end if;
-  if request.key_id is not null and exists (
+  if request.key_id is not null then
     -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-    select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null
-  ) then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+    if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
+      return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+    end if;
+  end if;
+  if holder.month_end <= at then
+    update private.account_plans set
+      month_start = private.month_start(account_plans.cycle_anchor, at),
+      month_end = private.month_end(account_plans.cycle_anchor, at)
+    where account_plans.account_id = request.account_id
+    returning account_plans.month_start, account_plans.month_end into holder.month_start, holder.month_end;
   end if;
   if holder.next_expiry_at <= at then
     holder.available := holder.available - private.expire_lots(request.account_id);
@@ -3511,7 +3488,11 @@ begin
     values (request.account_id, quota_id, holder.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
-  perform private.place_hold(verdict.run_id, request.account_id, hold::bigint);
+  -- The hold outlasts any function that may run, so that it never lapses under a living call.
+  update private.wallets set held_micros = wallets.held_micros + hold
+  where wallets.account_id = request.account_id;
+  insert into private.holds (id, account_id, amount_micros, expires_at)
+  values (verdict.run_id, request.account_id, hold, at + interval '15 minutes');
   insert into private.runs (
     id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
     route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until,
@@ -3561,7 +3542,7 @@ declare
   event private.usage_events;
   price private.price_versions;
   resolution private.resolutions;
-  used private.token_counts := report.used;
+  used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
   label private.cost_label := case when coalesce(report.is_reconciled, false) then 'reconciled' else 'reported' end;
   charge bigint := 0;
   priced record;
@@ -3622,9 +3603,14 @@ begin
   update private.runs set
     status = 'finished', finished_at = at, generation_id = coalesce(report.generation_id, runs.generation_id)
   where runs.id = run.id;
-  perform private.settle_budgets(
-    run.account_id, array[run.key_id, run.user_id], event.held_micros, event.charged_micros
-  );
+  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
+  update private.budgets set
+    spent_micros = resolution.charged_micros + case
+      when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, at)),
+    held_micros = budgets.held_micros - run.held_micros
+  where budgets.account_id = run.account_id and budgets.subject_id in (run.key_id, run.user_id);
   if run.token_quota_id is not null then
     update private.token_quotas set
       held_tokens = token_quotas.held_tokens - run.held_tokens,
@@ -3639,35 +3625,16 @@ begin
     update private.quotas set requests = quotas.requests - 1
     where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
   end if;
-  perform private.add_usage(event);
-  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
-    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
-  end if;
-  return event;
-end
-$$;
-
-comment on function private.finish_run is
-  'Ends a run: settles or releases its hold, writes the receipt and moves every counter, all or nothing. A repeated call returns the first receipt; one whose cost is not known yet waits to be reconciled and returns nothing.';
-
-create function private.add_usage(event private.usage_events)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
     upstream_micros, latency_ms, first_token_ms, first_tokens
   )
   values (
-    event.account_id, (event.finished_at at time zone 'UTC')::date, event.model_id, event.user_id,
-    coalesce(event.key_id, '00000000-0000-0000-0000-000000000000'), 1,
-    (event.outcome in ('failed', 'expired'))::integer, coalesce((event.used).prompt_tokens, 0),
-    coalesce((event.used).completion_tokens, 0), event.charged_micros, coalesce(event.upstream_micros, 0),
-    event.latency_ms, coalesce(event.first_token_ms, 0), (event.first_token_ms is not null)::integer
+    run.account_id, (at at time zone 'UTC')::date, event.model_id, run.user_id,
+    coalesce(run.key_id, '00000000-0000-0000-0000-000000000000'), 1, (report.outcome in ('failed', 'expired'))::integer,
+    coalesce(used.prompt_tokens, 0), coalesce(used.completion_tokens, 0), event.charged_micros,
+    coalesce(event.upstream_micros, 0), event.latency_ms, coalesce(event.first_token_ms, 0),
+    (event.first_token_ms is not null)::integer
   )
   on conflict on constraint usage_days_pkey do update set
     requests = so_far.requests + 1,
@@ -3679,10 +3646,15 @@ begin
     latency_ms = so_far.latency_ms + excluded.latency_ms,
     first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
     first_tokens = so_far.first_tokens + excluded.first_tokens;
+  if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
+    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+  end if;
+  return event;
 end
 $$;
 
-comment on function private.add_usage is 'Adds a receipt to its day.';
+comment on function private.finish_run is
+  'Ends a run: settles or releases its hold, writes the receipt and moves every counter, all or nothing. A repeated call returns the first receipt; one whose cost is not known yet waits to be reconciled and returns nothing.';
 
 create function private.note_attempts(attempts jsonb, answered_by text, outcome private.run_outcome)
 returns void
@@ -3733,6 +3705,10 @@ begin
     limit sweep_runs.max_runs
     for no key update of runs skip locked
   loop
+    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
+    continue when not exists (
+      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
+    );
     if due.generation_id is null or due.is_over then
       perform private.finish_run(
         due.id,
@@ -3765,7 +3741,7 @@ as $$
     from private.runs as waiting
     where waiting.finished_at is null and waiting.status = 'reconciling' and waiting.lease_until < private.clock()
     order by waiting.lease_until
-    limit least(claim_reconciliations.max_runs, 100)
+    limit least(greatest(claim_reconciliations.max_runs, 0), 100)
     for update skip locked
   )
   returning runs.id, runs.generation_id
@@ -3927,15 +3903,64 @@ immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+  select private.require_shape(row(
     private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
     private.read_count('messages', shape -> 'messages'),
     private.read_count('images', shape -> 'images'),
     private.read_count('max_tokens', shape -> 'max_tokens'),
     private.read_count('n', shape -> 'choices'),
     private.read_count('searches', shape -> 'searches')
-  )::private.request_shape
+  )::private.request_shape)
 $$;
+
+create function private.require_task(task text)
+returns private.run_task
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if coalesce(task, '') not in ('completion', 'embedding') then
+    perform private.fail(422, 'invalid_input', 'A task is a completion or an embedding.', null);
+  end if;
+  return task::private.run_task;
+end
+$$;
+
+create function private.require_idempotency_key(idempotency_key text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if octet_length(idempotency_key) not between 1 and 255 then
+    perform private.fail(422, 'invalid_input', 'An idempotency key has between 1 and 255 bytes.', null);
+  end if;
+  return idempotency_key;
+end
+$$;
+
+create function private.read_hash(hash text)
+returns bytea
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if hash !~ '^[0-9a-f]{64}$' then
+    perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
+  end if;
+  return decode(hash, 'hex');
+end
+$$;
+
+comment on function private.require_task is 'What kind of call a run is, refused when there is no such kind.';
+comment on function private.require_idempotency_key is 'An idempotency key of a length that can be kept.';
+comment on function private.read_hash is 'A SHA-256 out of its hexadecimal digits.';
 
 create function private.read_features(features jsonb)
 returns private.request_features
@@ -4039,7 +4064,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  known constant private.request_shape := private.require_shape(shape);
+  known constant private.request_shape := shape;
   preview private.cost_preview;
   price private.price_versions;
   chosen private.models;
@@ -4234,7 +4259,8 @@ grant select on private.runs, private.usage_events, private.usage_days to authen
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
-grant execute on function private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+grant execute on function
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_hash, private.read_shape, private.read_features, private.read_count to authenticated, service_role;
 grant execute on function private.read_report, private.read_used to service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -4325,8 +4351,8 @@ security invoker
 set search_path = ''
 as $$
   select private.start_run(
-    account_id, models, private.read_shape(shape), private.read_features(features), task::private.run_task,
-    max_cost_micros, idempotency_key, decode(request_hash, 'hex')
+    account_id, models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
 
@@ -4344,8 +4370,8 @@ security invoker
 set search_path = ''
 as $$
   select private.start_key_run(
-    decode(key_hash, 'hex'), models, private.read_shape(shape), private.read_features(features), task::private.run_task,
-    max_cost_micros, idempotency_key, decode(request_hash, 'hex')
+    private.read_hash(key_hash), models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
 
@@ -4590,7 +4616,8 @@ begin
     and transactions.sequence > export_ledger.after_sequence
     and transactions.sequence <= through
   order by transactions.sequence;
-  return next private.checked_line(
+  return query
+  select private.checked_line(
     case
       when through < wallet.transaction_count then jsonb_build_object('type', 'more', 'through_sequence', through)
       else private.wallet_line(wallet)
