@@ -187,7 +187,7 @@ test('work handed to waitUntil is done before the function is ended', async () =
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const own = await startStack({ functionsDir: fixtures });
+  await using own = await startStack({ functionsDir: fixtures });
   const response = await fetch(`${own.url}/functions/v1/probe/later`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await signUp(own)}` },

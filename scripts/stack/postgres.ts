@@ -1,5 +1,13 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StackError } from './stack-error.ts';
@@ -29,6 +37,7 @@ export interface PostgresOptions {
 }
 
 const localPassword = 'postgres';
+const neededBytes = 64_000_000;
 const settings = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
@@ -133,17 +142,21 @@ function initialise(dataDir: string, initdb: string, prefix: string[]): void {
   try {
     execFileSync(command[0] as string, command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {
-    const reason = String((error as { stderr?: Buffer }).stderr ?? error).trim();
+    const said = String((error as { stderr?: Buffer }).stderr ?? error).split('\n');
+    const { bavail, bsize } = statfsSync(dataDir);
+    const reason = said.find((line) => /FATAL|PANIC|error|could not/.test(line)) ?? said[0];
     throw new StackError(
-      reason.includes('No space left')
-        ? `The disk that holds ${dataDir} is full.`
-        : `Postgres could not create its data in ${dataDir}: ${reason.split('\n').at(-1)}`,
+      bavail * bsize < neededBytes
+        ? `The disk that holds ${dataDir} is full; a new database needs 64 MB.`
+        : `Postgres could not create its data in ${dataDir}: ${reason}`,
     );
   }
 }
 
 function start(prefix: string[], command: string[]): ChildProcess {
-  const [file, ...args] = [...prefix, ...command] as [string, ...string[]];
+  // A stack killed outright takes its Postgres with it, where the system can arrange that.
+  const dying = prefix.length > 0 ? [...prefix, '--pdeathsig=INT'] : prefix;
+  const [file, ...args] = [...dying, ...command] as [string, ...string[]];
   // A group of its own: Ctrl-C in the terminal reaches the stack only, which stops parts in order.
   return spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
 }
