@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +46,17 @@ export async function startScratch(options: ScratchOptions = {}): Promise<Scratc
     rmSync(folder, { recursive: true, force: true });
     throw error;
   });
+  // A process that ends by a signal or a bug takes its server and its files with it.
+  const abandon = () => {
+    const pidFile = join(folder, 'data/postmaster.pid');
+    process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGQUIT');
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let i = 0; existsSync(pidFile) && i < 1000; i += 1) Atomics.wait(pause, 0, 0, 10);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
   const stop = async () => {
+    process.off('exit', abandon);
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };

@@ -17,6 +17,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.once('SIGTERM', () => process.exit(143));
   const scratch = await startScratch();
   try {
     const plain = await scratch.database('plain', 'migrations');
