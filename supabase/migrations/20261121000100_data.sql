@@ -68,6 +68,7 @@ values
   ('measure-guard', '5 seconds', 'select private.measure_guard()', 'Compares all accounts together with the limits of our account upstream.'),
   ('expire-lots', '* * * * *', 'select private.expire_due_lots()', 'Takes back credits that lapsed.'),
   ('monthly-credits', '* * * * *', 'select private.grant_monthly_credits()', 'Gives the credits of a new month.'),
+  ('first-models', '10 seconds', $$select private.call_job('sync-models') where not exists (select from private.models)$$, 'Fills the catalogue of a new installation at once.'),
   ('sync-models', '*/30 * * * *', $$select private.call_job('sync-models')$$, 'Brings the catalogue and its prices up to date.'),
   ('roll-up-books', '7 * * * *', 'select private.roll_up_books()', 'Sums up our own side of the ledger.'),
   ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
