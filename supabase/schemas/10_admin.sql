@@ -1,0 +1,793 @@
+-- admin: what an admin sees and does in Studio, in words and credits instead of ids and micros.
+-- Views to read, functions that do a whole act at once; each function names its author and a reason.
+--
+-- Nothing of it is exposed or granted: only the database's own owner, who is signed in to Studio,
+-- gets here. No rule of the product stands here; the functions call those that have the rule.
+
+create schema admin;
+
+comment on schema admin is 'Views and acts for admins in Studio. Never exposed, granted to no role.';
+
+-- words -------------------------------------------------------------------------------------
+
+create function admin.credits(micros numeric)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select trim_scale(micros / 1000000)
+$$;
+
+comment on function admin.credits is 'An amount in credits.';
+
+create function admin.micros(credits numeric)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A comparison with NaN is written so that it fails.
+  if credits is null or not abs(credits) <= 9007199254 or scale(trim_scale(credits)) > 6 then
+    perform private.fail(
+      422, 'invalid_input', 'Give a number of credits with at most six decimals.', 'Write it like 250 or 12.5.'
+    );
+  end if;
+  return credits * 1000000;
+end
+$$;
+
+comment on function admin.micros is 'A number of credits as the ledger counts it.';
+
+create function admin.find_account(account text)
+returns uuid
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant text := lower(btrim(coalesce(find_account.account, '')));
+  found_id uuid;
+begin
+  select accounts.id into found_id
+  from private.accounts
+  left join auth.users on users.id = accounts.personal_user_id
+  where users.email = wanted or accounts.id::text = wanted;
+  if found_id is null then
+    perform private.fail(
+      404, 'not_found', format('Nobody has the address or account id %s.', left(wanted, 100)),
+      'Look it up in admin.people or admin.accounts.'
+    );
+  end if;
+  return found_id;
+end
+$$;
+
+comment on function admin.find_account is 'The account of a person by email, or any account by its id.';
+
+create function admin.sign_act(author text, reason text)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := 'admin:' || private.require_text('Author', coalesce(author, ''), 100);
+begin
+  perform
+    set_config('oneai.author', signature, true),
+    set_config('oneai.reason', private.require_text('Reason', coalesce(sign_act.reason, ''), 500), true);
+  return signature;
+end
+$$;
+
+comment on function admin.sign_act is 'Who acts and why, for the ledger and for the audit log of this transaction.';
+
+-- people and accounts -----------------------------------------------------------------------
+
+create view admin.owners
+with (security_invoker = true)
+as
+select
+  accounts.id as account_id,
+  accounts.name as account,
+  (
+    select string_agg(users.email, ', ' order by users.email)
+    from private.members
+    join auth.users on users.id = members.user_id
+    where members.account_id = accounts.id and members.role = 'owner'
+  ) as owner_email
+from private.accounts;
+
+comment on view admin.owners is 'Which account belongs to whom.';
+
+create view admin.accounts
+with (security_invoker = true)
+as
+select
+  accounts.id as account_id,
+  accounts.kind,
+  accounts.name as account,
+  owners.owner_email,
+  plans.name as plan,
+  admin.credits(wallets.balance_micros) as credits,
+  admin.credits(wallets.held_micros) as held_credits,
+  admin.credits(wallets.debt_micros) as owed_credits,
+  (select count(*) from private.members where members.account_id = accounts.id) as members,
+  wallets.transaction_count as transactions,
+  wallets.next_expiry_at as next_expiry,
+  accounts.suspended_at as suspended_since,
+  accounts.created_at as opened_at
+from private.accounts
+join admin.owners on owners.account_id = accounts.id
+left join private.wallets on wallets.account_id = accounts.id
+left join private.account_plans on account_plans.account_id = accounts.id
+left join private.plans on plans.id = account_plans.plan_id;
+
+comment on view admin.accounts is 'Every account, personal or a team''s: plan, what it has, what is set aside for open calls, what it owes.';
+
+create view admin.people
+with (security_invoker = true)
+as
+select
+  users.email,
+  profiles.name,
+  accounts.plan,
+  accounts.credits,
+  accounts.held_credits,
+  accounts.owed_credits,
+  greatest(
+    users.last_sign_in_at,
+    (select max(usage_days.day) from private.usage_days where usage_days.account_id = accounts.account_id)::timestamp at time zone 'UTC'
+  ) as last_seen,
+  accounts.suspended_since,
+  (
+    select string_agg(format('%s (%s)', teams.name, members.role), ', ' order by teams.name)
+    from private.members
+    join private.accounts as teams on teams.id = members.account_id and teams.kind = 'team'
+    where members.user_id = profiles.user_id
+  ) as teams,
+  users.created_at as signed_up_at,
+  accounts.account_id,
+  profiles.user_id
+from private.profiles
+join auth.users on users.id = profiles.user_id
+left join private.accounts as personal on personal.personal_user_id = profiles.user_id
+left join admin.accounts on accounts.account_id = personal.id;
+
+comment on view admin.people is 'Everybody who signed up, with their own account. Last seen is the last sign-in or the last day of use.';
+
+-- money -------------------------------------------------------------------------------------
+
+create view admin.transactions
+with (security_invoker = true)
+as
+select
+  transactions.created_at as at,
+  owners.account,
+  owners.owner_email,
+  transactions.kind,
+  admin.credits(transactions.amount_micros) as credits,
+  admin.credits(transactions.balance_micros) as balance_after,
+  transactions.reason,
+  transactions.author,
+  transactions.fact,
+  transactions.refers_to as refers_to_transaction,
+  transactions.sequence,
+  transactions.id as transaction_id,
+  transactions.account_id
+from private.transactions
+join admin.owners on owners.account_id = transactions.account_id;
+
+comment on view admin.transactions is 'Every movement of credits, in credits, with who made it and why.';
+
+create view admin.lots
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  lots.source,
+  admin.credits(lots.amount_micros) as granted_credits,
+  admin.credits(lots.remaining_micros) as remaining_credits,
+  lots.expires_at,
+  transactions.reason,
+  transactions.author,
+  lots.created_at as granted_at,
+  lots.id as lot_id,
+  lots.transaction_id,
+  lots.account_id
+from private.lots
+join private.transactions on transactions.id = lots.transaction_id
+join admin.owners on owners.account_id = lots.account_id;
+
+comment on view admin.lots is 'What was granted to whom, how much of it is left and when it lapses.';
+
+create view admin.charges
+with (security_invoker = true)
+as
+select
+  usage_events.finished_at as at,
+  owners.account,
+  owners.owner_email,
+  users.email as user_email,
+  case when usage_events.key_id is null then 'chat' else coalesce(api_keys.name, 'a deleted key') end as through,
+  usage_events.requested_model,
+  usage_events.model_id as model,
+  usage_events.outcome,
+  (usage_events.used).prompt_tokens,
+  (usage_events.used).completion_tokens,
+  (usage_events.used).cache_read_tokens,
+  (usage_events.used).reasoning_tokens,
+  admin.credits(usage_events.held_micros) as held_credits,
+  admin.credits(usage_events.charged_micros) as charged_credits,
+  usage_events.cost_label,
+  usage_events.upstream_micros / 1e9 as upstream_usd,
+  usage_events.price_version_id,
+  coalesce(pricing_rules.pattern, 'a deleted rule') as price_rule,
+  (
+    select string_agg(
+      format('%s of lot %s (%s)', admin.credits(allocations.amount_micros), lots.id, lots.source), ', ' order by lots.id
+    )
+    from private.allocations
+    join private.lots on lots.id = allocations.lot_id
+    where allocations.transaction_id = usage_events.transaction_id
+  ) as paid_from,
+  (
+    select admin.credits(sum(refunds.amount_micros))
+    from private.transactions as refunds
+    where refunds.refers_to = usage_events.transaction_id and refunds.kind = 'refund'
+  ) as refunded_credits,
+  usage_events.error_code,
+  usage_events.run_id,
+  usage_events.transaction_id,
+  usage_events.request_id,
+  usage_events.account_id
+from private.usage_events
+join admin.owners on owners.account_id = usage_events.account_id
+left join auth.users on users.id = usage_events.user_id
+left join private.api_keys on api_keys.id = usage_events.key_id
+left join private.price_versions on price_versions.id = usage_events.price_version_id
+left join private.pricing_rules on pricing_rules.id = price_versions.rule_id;
+
+comment on view admin.charges is 'Every call that ended, from the model and its tokens to the price, the charge and the lots that paid.';
+
+create view admin.open_runs
+with (security_invoker = true)
+as
+select
+  private.clock() - runs.started_at as age,
+  owners.account,
+  owners.owner_email,
+  runs.requested_model,
+  runs.status,
+  admin.credits(holds.amount_micros) as held_credits,
+  runs.lease_until < private.clock() as is_worker_gone,
+  holds.expires_at < private.clock() - interval '1 minute' as is_stuck,
+  runs.stop_requested_at,
+  holds.expires_at as hold_expires_at,
+  runs.id as run_id,
+  runs.generation_id,
+  runs.request_id,
+  runs.account_id
+from private.runs
+join private.holds on holds.id = runs.id
+join admin.owners on owners.account_id = runs.account_id
+where runs.finished_at is null;
+
+comment on view admin.open_runs is 'Calls that are running or wait for their cost. A stuck one should have been ended by the sweep: see its schedule.';
+
+create view admin.failed_runs
+with (security_invoker = true)
+as
+select charges.*
+from admin.charges
+where charges.outcome in ('failed', 'expired');
+
+comment on view admin.failed_runs is 'Calls that gave nothing and cost nothing. A call that was refused beforehand leaves no trace at all.';
+
+create view admin.coupons
+with (security_invoker = true)
+as
+select
+  coupons.code,
+  admin.credits(coupons.credits_micros) as credits,
+  coupons.bonus_percent,
+  coupons.lasts,
+  coupons.redemption_count as redeemed,
+  coupons.max_redemptions,
+  coupons.starts_at,
+  coupons.ends_at,
+  coupons.active
+    and private.clock() >= coupons.starts_at
+    and private.clock() < coalesce(coupons.ends_at, 'infinity')
+    and coupons.redemption_count < coalesce(coupons.max_redemptions, 2147483647) as works_now,
+  coupons.note,
+  coupons.id as coupon_id
+from private.coupons;
+
+comment on view admin.coupons is 'Codes, what they give, and how often they were used.';
+
+-- limits ------------------------------------------------------------------------------------
+
+create view admin.overrides
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  case when limit_overrides.subject_id = limit_overrides.account_id then 'account' else coalesce(api_keys.name, 'a deleted key') end as applies_to,
+  limit_overrides.requests_per_minute,
+  limit_overrides.requests_per_hour,
+  limit_overrides.requests_per_day,
+  limit_overrides.requests_per_month,
+  admin.credits(limit_overrides.max_cost_micros) as max_credits_per_request,
+  limit_overrides.expires_at,
+  coalesce(limit_overrides.expires_at, 'infinity') > private.clock() as works_now,
+  limit_overrides.reason,
+  limit_overrides.account_id,
+  limit_overrides.subject_id
+from private.limit_overrides
+join admin.owners on owners.account_id = limit_overrides.account_id
+left join private.api_keys on api_keys.id = limit_overrides.subject_id;
+
+comment on view admin.overrides is 'Limits that differ from the plan''s. An empty limit is the plan''s own.';
+
+create view admin.budgets
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  budgets.subject,
+  coalesce(api_keys.name, users.email) as name,
+  budgets.period,
+  admin.credits(budgets.limit_micros) as limit_credits,
+  admin.credits(
+    case when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0 end
+  ) as spent_credits,
+  admin.credits(budgets.held_micros) as held_credits,
+  private.budget_end(budgets.period, private.clock()) as resets_at,
+  budgets.account_id,
+  budgets.subject_id
+from private.budgets
+join admin.owners on owners.account_id = budgets.account_id
+left join private.api_keys on api_keys.id = budgets.subject_id
+left join auth.users on users.id = budgets.subject_id;
+
+comment on view admin.budgets is 'What keys and members may spend, as those who manage the account set it.';
+
+-- prices and margin -------------------------------------------------------------------------
+
+create view admin.prices
+with (security_invoker = true)
+as
+select
+  models.id as model,
+  pricing_rules.pattern as price_rule,
+  pricing_rules.note,
+  trim_scale(price_versions.prompt_micros / 1000) as input_credits_per_1k,
+  trim_scale(price_versions.completion_micros / 1000) as output_credits_per_1k,
+  trim_scale(price_versions.upstream_prompt_usd * 1000000) as upstream_input_credits_per_1k,
+  trim_scale(price_versions.upstream_completion_usd * 1000000) as upstream_output_credits_per_1k,
+  round(100 * (price_versions.prompt_micros / nullif(price_versions.upstream_prompt_usd * 1e9, 0) - 1), 1) as input_margin_percent,
+  round(100 * (price_versions.completion_micros / nullif(price_versions.upstream_completion_usd * 1e9, 0) - 1), 1) as output_margin_percent,
+  price_versions.prompt_micros < price_versions.upstream_prompt_usd * 1e9
+    or price_versions.completion_micros < price_versions.upstream_completion_usd * 1e9 as is_below_cost,
+  admin.credits(price_versions.minimum_micros) as minimum_credits,
+  models.enabled,
+  price_versions.created_at as since,
+  price_versions.id as price_version_id,
+  price_versions.rule_id
+from private.models
+join private.price_versions on price_versions.id = models.price_version_id
+left join private.pricing_rules on pricing_rules.id = price_versions.rule_id
+where models.retired_at is null;
+
+comment on view admin.prices is
+  'Our price of each model beside what it costs us, both in credits for 1,000 tokens. Margins are of the upstream price; is_below_cost says we lose on it.';
+
+create view admin.margins
+with (security_invoker = true)
+as
+select
+  usage_days.day,
+  usage_days.model_id as model,
+  sum(usage_days.requests) as requests,
+  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
+  round(sum(usage_days.charged_micros) / 1e9, 6) as charged_usd,
+  round(sum(usage_days.upstream_micros) / 1e9, 6) as upstream_usd,
+  round((sum(usage_days.charged_micros) - sum(usage_days.upstream_micros)) / 1e9, 6) as margin_usd,
+  round(100 * (sum(usage_days.charged_micros) / nullif(sum(usage_days.upstream_micros), 0) - 1), 1) as margin_percent
+from private.usage_days
+group by usage_days.day, usage_days.model_id;
+
+comment on view admin.margins is
+  'By day and model: what was charged, a credit counted as US$0.001 of list price, and what the upstream billed us for it.';
+
+create view admin.usage
+with (security_invoker = true)
+as
+select
+  usage_days.day,
+  usage_days.model_id as model,
+  count(distinct usage_days.account_id) as accounts,
+  sum(usage_days.requests) as requests,
+  sum(usage_days.errors) as errors,
+  round(100 * sum(usage_days.errors) / sum(usage_days.requests), 1) as error_percent,
+  sum(usage_days.prompt_tokens) as prompt_tokens,
+  sum(usage_days.completion_tokens) as completion_tokens,
+  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
+  round(sum(usage_days.latency_ms) / sum(usage_days.requests)) as mean_latency_ms,
+  round(sum(usage_days.first_token_ms) / nullif(sum(usage_days.first_tokens), 0)) as mean_first_token_ms
+from private.usage_days
+group by usage_days.day, usage_days.model_id;
+
+comment on view admin.usage is 'By day and model: how many accounts called it, how often, with how many tokens, and how it went.';
+
+-- acts on money -----------------------------------------------------------------------------
+
+create function admin.grant_credits(
+  account text, credits numeric, reason text, author text, reference text, expires_at timestamptz default null
+)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  account_id constant uuid := admin.find_account(account);
+  fact constant text := 'admin:grant:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  granted_id bigint;
+begin
+  granted_id := private.grant_credits(
+    account_id, admin.micros(grant_credits.credits), 'bonus', fact, btrim(grant_credits.reason), signature, grant_credits.expires_at
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = granted_id;
+end
+$$;
+
+comment on function admin.grant_credits is
+  'Gives credits to an account. The reference, a ticket''s number say, makes sure that the same grant never happens twice.';
+
+create function admin.adjust_credits(account text, credits numeric, reason text, author text, reference text)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  account_id constant uuid := admin.find_account(account);
+  fact constant text := 'admin:adjustment:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  adjusted_id bigint;
+begin
+  adjusted_id := private.adjust_credits(
+    account_id, admin.micros(adjust_credits.credits), fact, btrim(adjust_credits.reason), signature
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = adjusted_id;
+end
+$$;
+
+comment on function admin.adjust_credits is 'Corrects an account by hand: takes credits when negative, but never what is held or not there.';
+
+create function admin.refund_charge(run_id uuid, reason text, author text, reference text, credits numeric default null)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  refund_fact constant text := 'admin:refund:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  charge private.transactions;
+  left_micros bigint;
+  refund_id bigint;
+begin
+  select transactions.* into charge
+  from private.resolutions
+  join private.transactions on transactions.id = resolutions.transaction_id
+  where resolutions.hold_id = refund_charge.run_id;
+  if charge.id is null then
+    perform private.fail(404, 'not_found', 'This call was never charged.', 'Look it up in admin.charges.');
+  end if;
+  perform private.require_wallet(charge.account_id);
+  -- Without the refund of the same reference, so that repeating it finds the figure it had.
+  select -charge.amount_micros - coalesce(sum(transactions.amount_micros), 0) into left_micros
+  from private.transactions
+  where transactions.refers_to = charge.id and transactions.kind = 'refund' and transactions.fact <> refund_fact;
+  if refund_charge.credits is null and left_micros = 0 then
+    perform private.fail(409, 'conflict', 'This charge has been refunded in full.', null);
+  end if;
+  refund_id := private.refund_charge(
+    charge.id, case when refund_charge.credits is null then left_micros else admin.micros(refund_charge.credits) end,
+    refund_fact, btrim(refund_charge.reason), signature
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = refund_id;
+end
+$$;
+
+comment on function admin.refund_charge is 'Gives back what a call cost: all that is left of it, or as many credits as given.';
+
+create function admin.find_charge(search text, most integer default 50)
+returns setof admin.charges
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant text := lower(btrim(coalesce(search, '')));
+  run private.runs;
+begin
+  if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select * into run from private.runs where runs.id = wanted::uuid;
+  elsif wanted ~ '^[0-9]{1,18}$' then
+    select runs.* into run
+    from private.transactions
+    join private.resolutions on transactions.fact = 'run:' || resolutions.hold_id
+    join private.runs on runs.id = resolutions.hold_id
+    where transactions.id = wanted::bigint;
+  end if;
+  if run.id is not null then
+    return query
+    select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
+  elsif exists (select from auth.users where users.email = wanted) or exists (select from private.accounts where accounts.id::text = wanted) then
+    return query
+    select * from admin.charges
+    where charges.account_id = admin.find_account(wanted)
+    order by charges.at desc
+    limit find_charge.most;
+  else
+    return query
+    select * from admin.charges
+    where charges.request_id = btrim(search) and charges.at > private.clock() - interval '7 days'
+    order by charges.at desc
+    limit find_charge.most;
+  end if;
+end
+$$;
+
+comment on function admin.find_charge is
+  'Charges by whatever is at hand: the id of a call or a transaction, an email or an account''s id (the latest first), or a request id of the last seven days.';
+
+create function admin.explain_charge(run_id uuid)
+returns table (step bigint, what text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with run as (
+    select * from private.runs where runs.id = explain_charge.run_id
+  ),
+  charge as (
+    select charges.* from run join admin.charges on charges.run_id = run.id and charges.at = run.finished_at
+  ),
+  said (position, what) as (
+    select 1, format(
+      '%s of %s called %s at %s UTC%s.', coalesce(users.email, 'Somebody'), owners.account, run.requested_model,
+      to_char(run.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ', request ' || run.request_id
+    )
+    from run
+    join admin.owners on owners.account_id = run.account_id
+    left join auth.users on users.id = run.user_id
+    union all
+    select 2, format(
+      'It might have cost %s credits at most (%s bytes of prompt, up to %s tokens of answer): that much was held.',
+      admin.credits(run.held_micros), (run.shape).prompt_bytes, run.max_tokens
+    )
+    from run
+    union all
+    select 3, format('The router chose %s: %s', array_to_string(run.model_ids, ', '), run.route_reason)
+    from run
+    where run.route_reason is not null
+    union all
+    select 4, 'It has not ended yet.' from run where run.finished_at is null
+    union all
+    select 5, format(
+      '%s ended as %s with %s tokens in and %s out.', charge.model, charge.outcome,
+      coalesce(charge.prompt_tokens, 0), coalesce(charge.completion_tokens, 0)
+    )
+    from charge
+    union all
+    select 6, format(
+      'Price version %s, made by the rule for %s: %s credits for 1,000 tokens in, %s for 1,000 out, at least %s.',
+      price_versions.id, charge.price_rule, trim_scale(price_versions.prompt_micros / 1000),
+      trim_scale(price_versions.completion_micros / 1000), admin.credits(price_versions.minimum_micros)
+    )
+    from charge
+    join private.price_versions on price_versions.id = charge.price_version_id
+    union all
+    select 7, case resolutions.outcome
+      when 'settled' then format('%s credits were charged (%s), and the rest of the hold was freed.', charge.charged_credits, charge.cost_label)
+      when 'released' then 'Nothing was charged: the call gave nothing, and the hold was freed.'
+      else 'Nothing was charged: the worker was lost, and the hold was freed.'
+    end
+    from charge
+    join private.resolutions on resolutions.hold_id = charge.run_id
+    union all
+    select 8, format('The ledger has it as transaction %s, number %s of the account, balance after it %s credits.',
+      transactions.transaction_id, transactions.sequence, transactions.balance_after)
+    from charge
+    join admin.transactions on transactions.transaction_id = charge.transaction_id
+    union all
+    select 9, format('It was paid with %s.', charge.paid_from) from charge where charge.paid_from is not null
+    union all
+    select 10, format('%s credits were given back on %s by %s: %s', refunds.credits,
+      to_char(refunds.at at time zone 'UTC', 'YYYY-MM-DD'), refunds.author, refunds.reason)
+    from charge
+    join admin.transactions as refunds on refunds.refers_to_transaction = charge.transaction_id and refunds.kind = 'refund'
+    union all
+    select 11, format('The upstream billed us US$%s for it.', trim_scale(round(charge.upstream_usd::numeric, 9)))
+    from charge
+    where charge.upstream_usd is not null
+  )
+  select row_number() over (order by said.position, said.what), said.what from said
+$$;
+
+comment on function admin.explain_charge is 'Tells in sentences how a call came to cost what it did.';
+
+-- acts on accounts ----------------------------------------------------------------------------
+
+create function admin.suspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  -- Under the wallet's lock: once this has returned, no new call of the account gets through.
+  update private.accounts set suspended_at = coalesce(accounts.suspended_at, private.clock())
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.suspend_account is 'Stops an account from spending. Running calls end; signing in and reading go on.';
+
+create function admin.unsuspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  update private.accounts set suspended_at = null
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.unsuspend_account is 'Lets a suspended account spend again.';
+
+create function admin.set_plan(account text, plan text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  new_plan private.plans;
+begin
+  select * into new_plan from private.plans where plans.id = lower(btrim(set_plan.plan));
+  if new_plan.id is null then
+    perform private.fail(
+      404, 'not_found', 'There is no such plan.',
+      (select 'Choose one of: ' || string_agg(plans.id, ', ' order by plans.position) from private.plans)
+    );
+  end if;
+  update private.account_plans set plan_id = new_plan.id where account_plans.account_id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.set_plan is 'Puts an account on another plan by hand. Nothing is charged or granted by it.';
+
+create function admin.override_limits(
+  account text,
+  reason text,
+  author text,
+  requests_per_minute integer default null,
+  requests_per_hour integer default null,
+  requests_per_day integer default null,
+  requests_per_month bigint default null,
+  max_credits_per_request numeric default null,
+  expires_at timestamptz default null,
+  key_id uuid default null
+)
+returns setof admin.overrides
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  subject constant uuid := coalesce(override_limits.key_id, wallet.account_id);
+begin
+  if override_limits.key_id is not null and not exists (
+    select from private.api_keys where api_keys.id = override_limits.key_id and api_keys.account_id = wallet.account_id
+  ) then
+    perform private.fail(404, 'not_found', 'The account has no such key.', 'Leave key_id out for the account as a whole.');
+  end if;
+  if least(
+    override_limits.requests_per_minute, override_limits.requests_per_hour, override_limits.requests_per_day,
+    override_limits.requests_per_month, admin.micros(coalesce(override_limits.max_credits_per_request, 1))
+  ) < 1 then
+    perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
+  end if;
+  insert into private.limit_overrides as own (
+    subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,
+    max_cost_micros, expires_at, reason
+  )
+  values (
+    subject, wallet.account_id, override_limits.requests_per_minute, override_limits.requests_per_hour,
+    override_limits.requests_per_day, override_limits.requests_per_month,
+    case when override_limits.max_credits_per_request is not null then admin.micros(override_limits.max_credits_per_request) end,
+    override_limits.expires_at, btrim(override_limits.reason)
+  )
+  on conflict on constraint limit_overrides_pkey do update set
+    requests_per_minute = excluded.requests_per_minute,
+    requests_per_hour = excluded.requests_per_hour,
+    requests_per_day = excluded.requests_per_day,
+    requests_per_month = excluded.requests_per_month,
+    max_cost_micros = excluded.max_cost_micros,
+    expires_at = excluded.expires_at,
+    reason = excluded.reason;
+  return query
+  select * from admin.overrides where overrides.subject_id = subject;
+end
+$$;
+
+comment on function admin.override_limits is
+  'Gives an account, or one of its keys, limits of its own in place of those it had; a limit left out is the plan''s.';
+
+create function admin.clear_override(account text, reason text, author text, key_id uuid default null)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  cleared integer;
+begin
+  delete from private.limit_overrides
+  where limit_overrides.account_id = wallet.account_id
+    and limit_overrides.subject_id = coalesce(clear_override.key_id, wallet.account_id);
+  get diagnostics cleared = row_count;
+  return cleared;
+end
+$$;
+
+comment on function admin.clear_override is 'Gives an account or a key the limits of its plan back. Returns how many overrides there were.';
