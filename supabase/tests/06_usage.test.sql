@@ -1,0 +1,362 @@
+-- usage, authorising: every rule that can refuse a call and which of them goes first, how an
+-- answer is clamped to what there is, fallbacks, replays, and who may start a call at all.
+
+begin;
+select no_plan();
+
+select tests.travel_to('2027-03-10 12:00:00+00');
+select tests.create_user(name) from unnest(array['Ada', 'Bill', 'Mia', 'Vic', 'Eve']) as name;
+insert into private.accounts (kind, name) values ('team', 'Engine'), ('team', 'Other');
+create temporary table ids as
+select
+  (select id from private.accounts where name = 'Engine') as engine, (select id from private.accounts where name = 'Other') as other,
+  tests.id_of('Ada') as ada, md5('key')::uuid as key;
+grant select on ids to public;
+insert into private.members (account_id, user_id, role)
+select engine, tests.id_of(name), role::private.member_role
+from ids, (values ('Ada', 'owner'), ('Bill', 'billing'), ('Mia', 'member'), ('Vic', 'viewer')) as person (name, role);
+insert into private.api_keys (id, account_id, created_by, name, prefix, hash)
+select key, engine, ada, 'Robot', 'sk-oneai-r', sha256('sk-oneai-robot') from ids;
+
+-- 3 micros a token in and 15 out; the dear one twice that.
+insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
+values
+  ('acme/small', 'Small', 32000, 4000, 0.000001, 0.000002), ('acme/dear', 'Dear', 32000, 8000, 0.000004, 0.000001),
+  ('acme/short', 'Short', 32000, 100, 0.000001, 0.000002), ('acme/minimum', 'Minimum', 32000, 4000, 0, 0),
+  ('acme/free', 'Free', 32000, 4000, 0, 0), ('acme/unpriced', 'Unpriced', 32000, 4000, null, null),
+  ('acme/retired', 'Retired', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/barred', 'Barred', 32000, 4000, 0, 0);
+update private.models set retired_at = now() where id = 'acme/retired';
+update private.models set enabled = false where id = 'acme/off';
+insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k, minimum_micros)
+values ('acme/dear', 1, 0.006, 0.03, 0), ('acme/free', 1, 0, 0, 0), ('acme/minimum', 1, 0.003, 0.015, 600), ('acme/*', 2, 0.003, 0.015, 0);
+insert into private.plans (id, name) values ('test', 'Test');
+insert into private.plan_models (plan_id, priority, pattern, allowed) values ('test', 1, 'acme/barred', false), ('test', 2, '*', true);
+update private.account_plans set plan_id = 'test' from ids where account_id in (engine, other);
+
+create function pg_temp.verdict_of(
+  models text[] default '{acme/small}', max_tokens integer default 10, bytes bigint default 100, by_key boolean default false,
+  account text default 'Engine', idempotency text default null, hash bytea default null, max_cost bigint default null,
+  choices integer default 1, images integer default 0
+)
+returns private.verdict
+language sql
+as $$
+  select private.authorize_run(row(
+    case account when 'Engine' then engine when 'Other' then other end, ada, case when by_key then key end, 'completion', models,
+    row(bytes, 1, images, max_tokens, choices, 0)::private.request_shape, null, max_cost, idempotency, hash
+  )::private.run_request)
+  from ids
+$$;
+create function pg_temp.says(verdict private.verdict)
+returns text
+language sql
+as $$
+  select case when verdict.allowed then 'allowed' else concat_ws(' ', verdict.status, verdict.reason, verdict.rule) end
+$$;
+-- Gives the account exactly this much that is free.
+create function pg_temp.has_free(amount bigint)
+returns void
+language sql
+as $$
+  select private.adjust_credits(engine, amount - (balance_micros - held_micros), gen_random_uuid()::text, 'For tests', 'tests')
+  from ids
+  join private.wallets on account_id = engine
+  where amount <> balance_micros - held_micros
+$$;
+
+-- what is written down ------------------------------------------------------------------------------
+
+select pg_temp.has_free(1000);
+create temporary table first as select pg_temp.verdict_of(idempotency => 'once', hash => '\x01') as verdict;
+select results_eq(
+  $$
+    select (verdict).allowed, (verdict).is_replay, (verdict).model_ids, (verdict).max_tokens, (verdict).is_clamped, (verdict).hold_micros,
+      (verdict).available_micros, (verdict).max_prompt_usd, (verdict).max_completion_usd, (verdict).status, (verdict).rule
+    from first
+  $$,
+  $$values (true, false, '{acme/small}'::text[], 10, false, 690::bigint, 310::bigint, 0.000001, 0.000002, null::integer, null::text)$$,
+  'an allowed call holds 100 bytes, 16 a message and 64 a request at 3 micros, and 10 tokens at 15'
+);
+select results_eq(
+  $$
+    select wallets.held_micros, holds.amount_micros, holds.expires_at - private.clock(), runs.lease_until - private.clock(), runs.status::text,
+      quotas.requests
+    from first
+    join private.runs on runs.id = (verdict).run_id
+    join private.holds using (id)
+    join private.wallets on wallets.account_id = runs.account_id
+    join private.quotas on quotas.account_id = runs.account_id
+  $$,
+  $$values (690::bigint, 690::bigint, interval '15 minutes', interval '30 seconds', 'open', 1::bigint)$$,
+  'the hold outlasts every function, the lease a few heartbeats, and the month has one request more'
+);
+
+-- replays -----------------------------------------------------------------------------------------
+
+select results_eq(
+  $$
+    select allowed, is_replay, run_id, model_ids, max_tokens, is_clamped, hold_micros
+    from pg_temp.verdict_of(idempotency => 'once', hash => '\x01')
+  $$,
+  $$select true, true, (verdict).run_id, '{acme/small}'::text[], 10, false, 690::bigint from first$$, 'the same key and request is the same run'
+);
+select is((select count(*) from private.runs), 1::bigint, 'and no second one');
+select is((select held_micros from private.wallets, ids where account_id = engine), 690::bigint, 'that would hold something');
+select is(
+  pg_temp.says(pg_temp.verdict_of(idempotency => 'once', hash => '\x02')), '409 conflict idempotency', 'the same key for another request is a conflict'
+);
+select is(pg_temp.says(pg_temp.verdict_of(idempotency => 'once')), '409 conflict idempotency', 'so is one without a hash');
+select is(
+  pg_temp.says(pg_temp.verdict_of(models => '{acme/free}', account => 'Other', idempotency => 'once', hash => '\x02')), 'allowed',
+  'another account''s keys are its own'
+);
+
+-- which rule goes first ------------------------------------------------------------------------------
+
+-- Everything is wrong at once; then one thing after the other is put right.
+update private.accounts set suspended_at = now() from ids where id = engine;
+update private.upstream_guard set is_paused = true;
+update private.api_keys set revoked_at = now();
+insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, reason) select engine, engine, 1, 1, 'For tests' from ids;
+insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
+select engine, 5, floor(extract(epoch from private.clock()) / 5), array_fill(0, array[12]) || array[1] from ids;
+create function pg_temp.refused(expected text, description text, models text[] default '{acme/none}', idempotency text default null)
+returns text
+language sql
+as $$
+  select is(pg_temp.says(pg_temp.verdict_of(models, by_key => true, idempotency => idempotency)), expected, description)
+$$;
+
+select is(pg_temp.says(pg_temp.verdict_of(account => 'None')), '404 not_found account', 'an account that is not there');
+select pg_temp.refused('409 conflict idempotency', 'first a key that was used for another request', idempotency => 'once');
+select pg_temp.refused('403 forbidden suspended', 'then that the account is suspended');
+update private.accounts set suspended_at = null;
+select pg_temp.refused('503 upstream_unavailable guard', 'then that everything pauses');
+update private.upstream_guard set is_paused = false;
+select pg_temp.refused('401 unauthorized key', 'then that the key is revoked');
+update private.api_keys set revoked_at = null;
+select pg_temp.refused('429 rate_limited requests_per_minute', 'then that it calls too often');
+update private.limit_overrides set requests_per_minute = 1000;
+select pg_temp.refused('429 quota_exceeded requests_per_month', 'then that its month is used up');
+delete from private.limit_overrides;
+select pg_temp.refused('404 not_found model', 'then that there is no such model');
+select pg_temp.refused('404 not_found model', 'that it was switched off', '{acme/off}');
+select pg_temp.refused('404 not_found model', 'that it was retired', '{acme/retired}');
+select pg_temp.refused('404 not_found model', 'that it has no price', '{acme/unpriced}');
+select pg_temp.refused('404 not_found model', 'that none was named', '{}');
+select pg_temp.refused('404 not_found model', 'or none at all', null);
+update private.api_keys set allowed_models = '{acme/s*,other/*}';
+select pg_temp.refused('403 forbidden key_models', 'then that this key may not call it', '{acme/barred}');
+update private.api_keys set allowed_models = '{acme/*}';
+select pg_temp.refused('403 forbidden plan_models', 'or this plan', '{acme/barred}');
+select pg_temp.has_free(0);
+select pg_temp.refused('402 insufficient_credits balance', 'then that there is no money', '{acme/small}');
+select pg_temp.has_free(1000000);
+select pg_temp.refused('allowed', 'and nothing is left to refuse it', '{acme/small}');
+
+-- the purse, the cap or the budget: whichever is narrowest -------------------------------------------
+
+create function pg_temp.narrowest(balance bigint, cap bigint, member bigint, key bigint, bytes bigint default 100)
+returns text
+language plpgsql
+as $$
+begin
+  perform pg_temp.has_free(balance);
+  delete from private.limit_overrides;
+  insert into private.limit_overrides (subject_id, account_id, max_cost_micros, reason) select engine, engine, cap, 'For tests' from ids;
+  delete from private.budgets;
+  insert into private.budgets (account_id, subject, subject_id, period, limit_micros)
+  select engine, subject::private.budget_subject, subject_id, period::private.budget_period, amount
+  from ids
+  cross join lateral (
+    values ('member', ada, 'day', member), ('key', ids.key, 'total', narrowest.key)
+  ) as wanted (subject, subject_id, period, amount)
+  where amount is not null;
+  return (
+    select pg_temp.says(verdict) || coalesce(', ' || verdict.shortfall_micros || ' missing', '') || coalesce(' until ' || (verdict.resets_at at time zone 'UTC')::date, '')
+    from pg_temp.verdict_of(max_tokens => 100, bytes => bytes, by_key => true) as verdict
+  );
+end
+$$;
+select is(pg_temp.narrowest(554, null, null, null), '402 insufficient_credits balance, 1 missing', 'a prompt and one token must fit into the wallet');
+select is(pg_temp.narrowest(9999, 500, null, null), '413 too_large price_cap, 55 missing', 'and under the cap of a request');
+select is(pg_temp.narrowest(9999, 9000, 300, null), '429 quota_exceeded member_budget, 255 missing until 2027-03-11', 'and into the member''s budget');
+select is(pg_temp.narrowest(9999, 9000, 300, 200), '429 quota_exceeded key_budget, 355 missing', 'and into the key''s');
+select is(pg_temp.narrowest(100, 200, 300, 400), '402 insufficient_credits balance, 455 missing', 'the narrowest is the one that is named');
+select is(pg_temp.narrowest(400, 300, 100, 200), '429 quota_exceeded member_budget, 455 missing until 2027-03-11', 'whichever it is');
+select is(pg_temp.narrowest(0, null, null, null), '402 insufficient_credits balance, 555 missing', 'an empty wallet lacks it all');
+select is(pg_temp.narrowest(555, 555, 555, 555), 'allowed', 'exactly enough is enough, everywhere');
+select pg_temp.narrowest(1000000, null, null, null);
+
+insert into private.limit_overrides (subject_id, account_id, max_cost_micros, reason) select key, engine, 554, 'For tests' from ids;
+select is(pg_temp.says(pg_temp.verdict_of(by_key => true)), '413 too_large price_cap', 'a key may have a cap of its own');
+select is(pg_temp.says(pg_temp.verdict_of()), 'allowed', 'which is not the account''s');
+delete from private.limit_overrides;
+select is(pg_temp.says(pg_temp.verdict_of(max_cost => 554)), '413 too_large price_cap', 'and so may a request');
+select is(pg_temp.says(pg_temp.verdict_of(max_cost => amount)), '413 too_large price_cap', 'even one of ' || amount)
+from unnest(array[0, -1, -9223372036854775808]) as amount;
+select is(pg_temp.says(pg_temp.verdict_of('{acme/free}', max_cost => 0)), 'allowed', 'what costs nothing fits under any cap');
+
+-- clamping ------------------------------------------------------------------------------------------
+
+create function pg_temp.fits(
+  free bigint, max_tokens integer, models text[] default '{acme/small}', choices integer default 1, images integer default 0, max_cost bigint default null
+)
+returns text
+language sql
+as $$
+  select pg_temp.has_free(free);
+  select format(
+    '%s tokens%s, holds %s, leaves %s',
+    verdict.max_tokens, case when verdict.is_clamped then ' (clamped)' else '' end, verdict.hold_micros, verdict.available_micros
+  )
+  from pg_temp.verdict_of(models, fits.max_tokens, choices => fits.choices, images => fits.images, max_cost => fits.max_cost) as verdict
+$$;
+select is(pg_temp.fits(1000, 100), '30 tokens (clamped), holds 990, leaves 10', 'an answer is clamped to what the wallet can pay');
+select is(pg_temp.fits(1004, 100), '30 tokens (clamped), holds 990, leaves 14', 'a micro short of a token is not a token');
+select is(pg_temp.fits(1005, 100), '31 tokens (clamped), holds 1005, leaves 0', 'a micro more is one');
+select is(pg_temp.fits(555, 100), '1 tokens (clamped), holds 555, leaves 0', 'down to a single one');
+select is(pg_temp.fits(2040, 100), '100 tokens, holds 2040, leaves 0', 'exactly what was asked for is not clamped');
+select is(pg_temp.fits(100000, 5000), '4000 tokens, holds 60540, leaves 39460', 'the model''s own maximum is no clamp');
+select is(pg_temp.fits(100000, null), '4000 tokens, holds 60540, leaves 39460', 'and what is meant when nothing is asked for');
+select is(pg_temp.fits(1000, 100, choices => 2), '15 tokens (clamped), holds 990, leaves 10', 'two answers share it');
+select is(pg_temp.fits(120555, 100, images => 1), '1 tokens (clamped), holds 120555, leaves 0', 'an image may count 40,000 tokens');
+select is(pg_temp.fits(99999, 100, max_cost => 1000), '30 tokens (clamped), holds 990, leaves 99009', 'a cap clamps as the wallet does');
+select is(pg_temp.fits(1000, 100, '{acme/minimum}'), '26 tokens (clamped), holds 990, leaves 10', 'a minimum charge above the prompt''s cost is set aside instead of it');
+select is(pg_temp.fits(0, 100, '{acme/free}'), '100 tokens, holds 0, leaves 0', 'a free model needs no money');
+
+-- fallbacks -----------------------------------------------------------------------------------------
+
+create function pg_temp.kept(free bigint, max_tokens integer, models text[])
+returns text
+language sql
+as $$
+  select pg_temp.has_free(free);
+  select format('%s: %s tokens, holds %s', array_to_string(model_ids, ' '), verdict.max_tokens, hold_micros)
+  from pg_temp.verdict_of(models, kept.max_tokens) as verdict;
+$$;
+select is(pg_temp.kept(9999, 10, '{acme/small,acme/dear}'), 'acme/small acme/dear: 10 tokens, holds 1380', 'the dearest that may answer decides what is held');
+select is(pg_temp.kept(9999, 10, '{acme/dear,acme/small}'), 'acme/dear acme/small: 10 tokens, holds 1380', 'in whatever order');
+select is(pg_temp.kept(1379, 10, '{acme/small,acme/dear}'), 'acme/small: 10 tokens, holds 690', 'one that there is no money for is left out');
+select is(pg_temp.kept(1380, 10, '{acme/small,acme/dear}'), 'acme/small acme/dear: 10 tokens, holds 1380', 'to the micro');
+select is(pg_temp.kept(99999, 1000, '{acme/small,acme/short}'), 'acme/small: 1000 tokens, holds 15540', 'one that cannot answer at that length too');
+select is(
+  pg_temp.kept(9999, 10, '{acme/small,acme/none,acme/off,acme/unpriced,acme/barred,acme/free}'), 'acme/small acme/free: 10 tokens, holds 690',
+  'those that cannot be called are left out'
+);
+select is(
+  (select array_length(model_ids, 1) from pg_temp.verdict_of(array_fill('acme/free'::text, array[1000]))), 10, 'of a very long list the first ten count'
+);
+select results_eq(
+  $$select max_prompt_usd, max_completion_usd from pg_temp.verdict_of('{acme/free,acme/small,acme/dear}')$$,
+  'values (0.000004, 0.000002)', 'the caps for upstream are those of the dearest, each for itself'
+);
+select pg_temp.has_free(1000000);
+select is(pg_temp.says(pg_temp.verdict_of('{acme/none,acme/free}')), '404 not_found model', 'the first model must be one that can be called');
+
+insert into private.presets (id, name, description) values ('oneai/pick', 'Pick', 'For tests.');
+insert into private.router_rules (preset_id, priority, models, reason) values ('oneai/pick', 1, '{acme/off,acme/barred,acme/free,acme/small}', 'Because.');
+select results_eq(
+  $$select allowed, model_ids, route_reason from pg_temp.verdict_of('{oneai/pick}')$$,
+  $$values (true, '{acme/free,acme/small}'::text[], 'Because.')$$, 'the router''s choice respects the plan, and says why'
+);
+select is((select requested_model from private.runs order by started_at desc, id desc limit 1), 'oneai/pick', 'a run remembers what was asked for');
+select is(pg_temp.says(pg_temp.verdict_of('{oneai/none}')), '404 not_found model', 'a preset that is not there chooses nothing');
+update private.router_rules set models = '{acme/barred}' where preset_id = 'oneai/pick';
+select is(pg_temp.says(pg_temp.verdict_of('{oneai/pick}')), '403 forbidden plan_models', 'nor does one of which the plan has nothing');
+
+-- tokens of a month -----------------------------------------------------------------------------------
+
+insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('test', 'acme/*', 100000), ('test', 'acme/sm*', 400);
+select results_eq(
+  $$select max_tokens, is_clamped from pg_temp.verdict_of(max_tokens => 300)$$, 'values (220, true)', 'an answer is clamped to the month''s tokens, the closest pattern''s'
+);
+select results_eq(
+  $$select status, reason, rule, resets_at from pg_temp.verdict_of(max_tokens => 1)$$,
+  $$values (429, 'quota_exceeded', 'tokens_per_month', '2027-04-01 00:00:00+00'::timestamptz)$$, 'when they are used up or held a call is refused'
+);
+select is(pg_temp.says(pg_temp.verdict_of('{acme/dear}')), 'allowed', 'of that model only');
+select is(
+  (select model_ids from pg_temp.verdict_of('{acme/dear,acme/free,acme/small}')), '{acme/dear,acme/free}', 'a fallback under another quota is left out'
+);
+select tests.travel_to('2027-04-01 00:00:00+00');
+select is((pg_temp.verdict_of(max_tokens => 300)).max_tokens, 220, 'a new month brings new tokens');
+delete from private.model_quotas;
+
+-- credits that lapse --------------------------------------------------------------------------------
+
+select pg_temp.has_free(0);
+select private.grant_credits(engine, 555, 'bonus', 'lapsing', 'x', 'x', private.clock() + interval '1 second') from ids;
+select tests.travel('1 second');
+select is(pg_temp.says(pg_temp.verdict_of()), '402 insufficient_credits balance', 'what has lapsed cannot be spent, though nothing has swept it up yet');
+select pg_temp.has_free(1000000);
+
+-- who may start -----------------------------------------------------------------------------------
+
+create function pg_temp.starts()
+returns text
+language sql
+as $$
+  select case when allowed then 'allowed' else concat_ws(' ', status, reason, rule) end
+  from ids, api.start_run(engine, '{acme/free}', '{"prompt_bytes": 10, "max_tokens": 5}')
+$$;
+grant execute on function pg_temp.starts to public;
+select tests.sign_in_as('Ada');
+select is(pg_temp.starts(), 'allowed', 'an owner starts a call');
+select is((select user_id from api.runs order by started_at desc, id desc limit 1), (select ada from ids), 'as herself');
+select tests.sign_in_as('Mia');
+select is(pg_temp.starts(), 'allowed', 'so does a member');
+select tests.sign_in_as('Vic');
+select is(pg_temp.starts(), '404 not_found account', 'who only looks does not');
+select tests.sign_in_as('Bill');
+select is(pg_temp.starts(), '404 not_found account', 'nor who does the billing');
+select tests.sign_in_as('Eve');
+select is(pg_temp.starts(), '404 not_found account', 'for a stranger the account is not there');
+select tests.is_refused(
+  $$select api.start_key_run('00', '{acme/free}', '{"prompt_bytes": 10}')$$, 'and with a key''s hash only the gateway comes'
+);
+select tests.is_refused('select private.authorize_run(null)', 'nobody authorises a run directly');
+select tests.sign_in_anonymously();
+select tests.is_refused('select pg_temp.starts()', 'a visitor starts nothing');
+select tests.sign_in_as_service();
+select tests.is_refused('select pg_temp.starts()', 'the server does not act as a member');
+
+create function pg_temp.key_starts(key text)
+returns text
+language sql
+as $$
+  select case when allowed then 'allowed' else concat_ws(' ', status, reason, rule) end
+  from api.start_key_run(encode(sha256(convert_to(key, 'UTF8')), 'hex'), '{acme/free}', '{"prompt_bytes": 10, "max_tokens": 5}')
+$$;
+select tests.sign_out();
+grant execute on function pg_temp.key_starts to public;
+select tests.sign_in_as_service();
+select is(pg_temp.key_starts('sk-oneai-robot'), 'allowed', 'a key starts a call');
+select is(pg_temp.key_starts('sk-oneai-guess'), '401 unauthorized key', 'one that is not there does not');
+select tests.sign_out();
+select is((select key_id from private.runs order by started_at desc, id desc limit 1), (select key from ids), 'the run names its key');
+update private.api_keys set expires_at = private.clock();
+select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor one that has expired');
+update private.api_keys set expires_at = private.clock() + interval '1 second';
+select is(pg_temp.key_starts('sk-oneai-robot'), 'allowed', 'until its last second it is good');
+update private.api_keys set revoked_at = private.clock();
+select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'once revoked it never is');
+update private.api_keys set revoked_at = null, expires_at = null;
+update private.members set role = 'viewer' from ids where account_id = engine and user_id = ada;
+select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor when its maker may no longer call');
+delete from private.members using ids where account_id = engine and user_id = ada;
+select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'or is gone');
+
+select is_empty(
+  'select account_id from private.wallets where held_micros <> (select coalesce(sum(amount_micros), 0) from private.holds where holds.account_id = wallets.account_id)',
+  'after all this every wallet holds what its open calls hold'
+);
+select throws_ok(
+  $$insert into private.runs select (jsonb_populate_record(runs, jsonb_build_object('id', gen_random_uuid()))).* from private.runs where idempotency_key is not null limit 1$$,
+  '23505', null, 'one account''s idempotency key is of one run'
+);
+select throws_ok(format('update private.runs set %s where id = (select (verdict).run_id from first)', change), '23514', null, 'a run refuses ' || change)
+from unnest(array[$$idempotency_key = ''$$, $$idempotency_key = repeat('x', 201)$$, $$status = 'finished'$$, 'finished_at = now()']) as change;
+
+select * from finish();
+rollback;
