@@ -315,10 +315,10 @@ declare
   minute private.rate_state;
   longer private.rate_state;
 begin
-  if per_day is not null then
-    longer := private.count_in_window(subject_id, 7200, per_day, at);
-    if longer.resets_at is not null then
-      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+  if per_minute is not null then
+    minute := private.count_in_window(subject_id, 5, per_minute, at);
+    if minute.resets_at is not null then
+      return row('requests_per_minute', minute.max_count, 0, minute.resets_at)::private.rate_state;
     end if;
   end if;
   if per_hour is not null then
@@ -327,18 +327,18 @@ begin
       return row('requests_per_hour', longer.max_count, 0, longer.resets_at)::private.rate_state;
     end if;
   end if;
-  if per_minute is null then
-    return null;
+  if per_day is not null then
+    longer := private.count_in_window(subject_id, 7200, per_day, at);
+    if longer.resets_at is not null then
+      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    end if;
   end if;
-  minute := private.count_in_window(subject_id, 5, per_minute, at);
-  return row(
-    case when minute.resets_at is not null then 'requests_per_minute' end, minute.max_count, minute.remaining, minute.resets_at
-  )::private.rate_state;
+  return minute;
 end
 $$;
 
 comment on function private.count_call is
-  'Counts a call in every window that has a limit. The first that is full refuses it; a call refused later for another reason stays counted.';
+  'Counts a call in every window that has a limit, the shortest first. The first that is full refuses it, and a call so refused costs nothing of the longer ones.';
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -382,6 +382,26 @@ $$;
 
 comment on function private.grant_monthly_credits is
   'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
+
+create function private.restart_month()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  new.month_start := '-infinity';
+  new.month_end := '-infinity';
+  return new;
+end
+$$;
+
+comment on function private.restart_month is 'Has the next call work out the running month anew.';
+
+create trigger on_account_plans_anchor
+  before update of cycle_anchor on private.account_plans
+  for each row execute function private.restart_month();
 
 create function private.open_account()
 returns trigger

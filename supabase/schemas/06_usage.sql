@@ -283,6 +283,7 @@ declare
   at constant timestamptz := private.clock();
   shape constant private.request_shape := request.shape;
   verdict private.verdict;
+  wallet record;
   holder record;
   earlier private.runs;
   rate private.rate_state;
@@ -304,9 +305,13 @@ declare
   is_routed boolean := false;
 begin
   -- The wallet's lock comes first: from here on nothing of this account changes under us.
+  select wallets.balance_micros - wallets.held_micros as available, wallets.next_expiry_at into wallet
+  from private.wallets
+  where wallets.account_id = request.account_id
+  for no key update;
+
+  -- Read after the lock, so that whatever was decided while this call waited for it counts.
   select
-    wallets.balance_micros - wallets.held_micros as available,
-    wallets.next_expiry_at,
     plans.id as plan_id,
     plans.name as plan_name,
     coalesce(own.requests_per_minute, plans.requests_per_minute) as per_minute,
@@ -323,15 +328,13 @@ begin
       when guard.is_paused or guard.closed_until > at then 'guard'
     end as barred_by
   into holder
-  from private.wallets
-  join private.accounts on accounts.id = wallets.account_id
-  join private.account_plans on account_plans.account_id = wallets.account_id
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
-    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > at
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
   left join private.upstream_guard as guard on guard.id
-  where wallets.account_id = request.account_id
-  for no key update of wallets;
+  where account_plans.account_id = request.account_id;
 
   if holder.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
@@ -378,8 +381,8 @@ begin
     where account_plans.account_id = request.account_id
     returning account_plans.month_start, account_plans.month_end into holder.month_start, holder.month_end;
   end if;
-  if holder.next_expiry_at <= at then
-    holder.available := holder.available - private.expire_lots(request.account_id);
+  if wallet.next_expiry_at <= at then
+    wallet.available := wallet.available - private.expire_lots(request.account_id);
   end if;
 
   -- how often -------------------------------------------------------------------------------
@@ -415,7 +418,7 @@ begin
   end if;
 
   -- how much --------------------------------------------------------------------------------
-  room := holder.available;
+  room := wallet.available;
   if least(holder.max_cost_micros, key_limits.max_cost_micros) < room then
     room := least(holder.max_cost_micros, key_limits.max_cost_micros);
     binding := 'price_cap';
@@ -543,7 +546,7 @@ begin
   -- allowed: write it all down --------------------------------------------------------------
   verdict := row(
     true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
-    output_tokens, output_tokens < wanted_tokens, hold, holder.available - hold, verdict.max_prompt_usd,
+    output_tokens, output_tokens < wanted_tokens, hold, wallet.available - hold, verdict.max_prompt_usd,
     verdict.max_completion_usd, rate.max_count, rate.remaining, at + interval '1 minute', holder.per_month,
     holder.per_month - coalesce(requests, 0) - 1, holder.month_end
   );
