@@ -356,7 +356,7 @@ select throws_ok(
   '23505', null, 'one account''s idempotency key is of one run'
 );
 select throws_ok(format('update private.runs set %s where id = (select (verdict).run_id from first)', change), '23514', null, 'a run refuses ' || change)
-from unnest(array[$$idempotency_key = ''$$, $$idempotency_key = repeat('x', 201)$$, $$status = 'finished'$$, 'finished_at = now()']) as change;
+from unnest(array[$$idempotency_key = ''$$, $$idempotency_key = repeat('x', 1000)$$, $$status = 'finished'$$, 'finished_at = now()']) as change;
 
 select * from finish();
 rollback;
