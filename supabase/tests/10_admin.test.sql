@@ -83,7 +83,7 @@ select is(
 );
 select is(
   (select row(through, model, prompt_tokens, completion_tokens, charged_credits, price_rule, refunded_credits)::text
-   from admin.charges where run_id = current_setting('tests.charged')::uuid),
+    from admin.charges where run_id = current_setting('tests.charged')::uuid),
   '(chat,openai/gpt-3.5-turbo,100,1000,2.1,openai/gpt-3.5-turbo*,)', 'a charge is shown from the model to its price'
 );
 select matches(
@@ -97,7 +97,7 @@ select is(
 );
 select is(
   (select row(input_credits_per_1k, output_credits_per_1k, upstream_input_credits_per_1k, input_margin_percent, output_margin_percent, is_below_cost)::text
-   from admin.prices where model = 'openai/gpt-3.5-turbo'),
+    from admin.prices where model = 'openai/gpt-3.5-turbo'),
   '(1,2,0.5,100.0,33.3,f)', 'a price is shown beside what it costs us'
 );
 select is(
@@ -118,7 +118,7 @@ select tests.travel('-17 minutes');
 -- acts on money ---------------------------------------------------------------------------------
 select is(
   (select row(kind, credits, balance_after, reason, author, fact)::text
-   from admin.grant_credits('ada@example.com', 12.5, ' Sorry ', 'Grace', 'T-1')),
+    from admin.grant_credits('ada@example.com', 12.5, ' Sorry ', 'Grace', 'T-1')),
   '(grant,12.5,510.4,Sorry,admin:Grace,admin:grant:T-1)', 'an admin grants credits'
 );
 select is(
@@ -146,10 +146,10 @@ select is(
   (select credits from admin.refund_charge(current_setting('tests.charged')::uuid, 'Cut off', 'Grace', 'T-6')), 1.5, 'once per reference'
 );
 select tests.throws(
-  format($$select admin.refund_charge(%L, 'Cut off', 'Grace', 'T-7')$$, current_setting('tests.charged')), 409, 'conflict', 'never more than it was'
+  format('select admin.refund_charge(%L, ''Cut off'', ''Grace'', ''T-7'')', current_setting('tests.charged')), 409, 'conflict', 'never more than it was'
 );
 select tests.throws(
-  format($$select admin.refund_charge(%L, 'Cut off', 'Grace', 'T-8')$$, current_setting('tests.failed')), 404, 'not_found', 'what was not charged is not refunded'
+  format('select admin.refund_charge(%L, ''Cut off'', ''Grace'', ''T-8'')', current_setting('tests.failed')), 404, 'not_found', 'what was not charged is not refunded'
 );
 
 -- finding and explaining ------------------------------------------------------------------------
@@ -196,7 +196,7 @@ select is((select plan from admin.set_plan('ada@example.com', 'Pro', 'A gift', '
 select tests.throws($$select admin.set_plan('ada@example.com', 'gold', 'A gift', 'Grace')$$, 404, 'not_found', 'one that there is');
 select is(
   (select row(applies_to, requests_per_minute, max_credits_per_request, works_now)::text
-   from admin.override_limits('ada@example.com', 'A launch', 'Grace', requests_per_minute => 500, max_credits_per_request => 2.5)),
+    from admin.override_limits('ada@example.com', 'A launch', 'Grace', requests_per_minute => 500, max_credits_per_request => 2.5)),
   '(account,500,2.5,t)', 'an admin overrides limits'
 );
 select tests.throws($$select admin.override_limits('ada@example.com', 'A launch', 'Grace', requests_per_day => 0)$$, 422, 'invalid_input', 'but not to nothing');
