@@ -8,7 +8,11 @@ const passed = await runParts(
     { name: 'tsc', command: 'tsc --project .' },
     { name: 'deno', command: 'deno check --quiet supabase/functions/ && deno lint --quiet' },
     { name: 'prettier', command: 'prettier --check --log-level warn .' },
-    { name: 'sql', command: 'postgres-language-server check --disable-db supabase scripts' },
+    {
+      name: 'sql',
+      command:
+        'postgres-language-server check --disable-db supabase/schemas supabase/migrations scripts',
+    },
     { name: 'sql style', command: 'node scripts/db/style.ts' },
   ],
   { jobs: 2, quiet: true },
