@@ -2557,7 +2557,9 @@ create type private.rate_state as (
   resets_at timestamptz
 );
 
-create function private.count_in_window(subject_id uuid, slice_seconds integer, max_count integer, at timestamptz)
+create function private.count_in_window(
+  subject_id uuid, slice_seconds integer, max_count integer, at timestamptz, is_counted boolean default true
+)
 returns private.rate_state
 language plpgsql
 volatile
@@ -2595,6 +2597,9 @@ begin
     end loop;
   end if;
 
+  if not is_counted then
+    return null;
+  end if;
   new_counts[13] := new_counts[13] + 1;
   if running.bucket is null then
     insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
@@ -2608,7 +2613,7 @@ end
 $$;
 
 comment on function private.count_in_window is
-  'Counts one more call in a sliding window, or says when there is room again if it is full.';
+  'Counts one more call in a sliding window (or only looks), or says when there is room again if it is full.';
 
 create function private.count_call(
   subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
@@ -2620,33 +2625,44 @@ security invoker
 set search_path = ''
 as $$
 declare
-  minute private.rate_state;
-  longer private.rate_state;
+  state private.rate_state;
 begin
-  if per_day is not null then
-    longer := private.count_in_window(subject_id, 7200, per_day, at);
-    if longer.resets_at is not null then
-      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+  if per_day is not null or per_hour is not null then
+    -- Look at all of them first: a call that one window refuses must cost nothing in the others.
+    if per_day is not null then
+      state := private.count_in_window(subject_id, 7200, per_day, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_day', per_day, 0, state.resets_at)::private.rate_state;
+      end if;
     end if;
-  end if;
-  if per_hour is not null then
-    longer := private.count_in_window(subject_id, 300, per_hour, at);
-    if longer.resets_at is not null then
-      return row('requests_per_hour', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    if per_hour is not null then
+      state := private.count_in_window(subject_id, 300, per_hour, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_hour', per_hour, 0, state.resets_at)::private.rate_state;
+      end if;
     end if;
+    if per_minute is not null then
+      state := private.count_in_window(subject_id, 5, per_minute, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_minute', per_minute, 0, state.resets_at)::private.rate_state;
+      end if;
+    end if;
+    perform private.count_in_window(subject_id, 7200, per_day, at) where per_day is not null;
+    perform private.count_in_window(subject_id, 300, per_hour, at) where per_hour is not null;
   end if;
   if per_minute is null then
     return null;
   end if;
-  minute := private.count_in_window(subject_id, 5, per_minute, at);
-  return row(
-    case when minute.resets_at is not null then 'requests_per_minute' end, minute.max_count, minute.remaining, minute.resets_at
-  )::private.rate_state;
+  state := private.count_in_window(subject_id, 5, per_minute, at);
+  if state.resets_at is not null then
+    state.rule := 'requests_per_minute';
+  end if;
+  return state;
 end
 $$;
 
 comment on function private.count_call is
-  'Counts a call in every window that has a limit. The first that is full refuses it; a call refused later for another reason stays counted.';
+  'Counts a call in every window that has a limit, or in none: the longest that is full refuses it.';
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -2690,6 +2706,26 @@ $$;
 
 comment on function private.grant_monthly_credits is
   'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
+
+create function private.restart_month()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  new.month_start := '-infinity';
+  new.month_end := '-infinity';
+  return new;
+end
+$$;
+
+comment on function private.restart_month is 'Has the next call work out the running month anew.';
+
+create trigger on_account_plans_anchor
+  before update of cycle_anchor on private.account_plans
+  for each row execute function private.restart_month();
 
 create function private.open_account()
 returns trigger
@@ -3213,6 +3249,7 @@ declare
   at constant timestamptz := private.clock();
   shape constant private.request_shape := request.shape;
   verdict private.verdict;
+  wallet record;
   holder record;
   earlier private.runs;
   rate private.rate_state;
@@ -3234,9 +3271,13 @@ declare
   is_routed boolean := false;
 begin
   -- The wallet's lock comes first: from here on nothing of this account changes under us.
+  select wallets.balance_micros - wallets.held_micros as available, wallets.next_expiry_at into wallet
+  from private.wallets
+  where wallets.account_id = request.account_id
+  for no key update;
+
+  -- Read after the lock, so that whatever was decided while this call waited for it counts.
   select
-    wallets.balance_micros - wallets.held_micros as available,
-    wallets.next_expiry_at,
     plans.id as plan_id,
     plans.name as plan_name,
     coalesce(own.requests_per_minute, plans.requests_per_minute) as per_minute,
@@ -3253,15 +3294,13 @@ begin
       when guard.is_paused or guard.closed_until > at then 'guard'
     end as barred_by
   into holder
-  from private.wallets
-  join private.accounts on accounts.id = wallets.account_id
-  join private.account_plans on account_plans.account_id = wallets.account_id
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
-    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > at
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
   left join private.upstream_guard as guard on guard.id
-  where wallets.account_id = request.account_id
-  for no key update of wallets;
+  where account_plans.account_id = request.account_id;
 
   if holder.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
@@ -3308,8 +3347,8 @@ begin
     where account_plans.account_id = request.account_id
     returning account_plans.month_start, account_plans.month_end into holder.month_start, holder.month_end;
   end if;
-  if holder.next_expiry_at <= at then
-    holder.available := holder.available - private.expire_lots(request.account_id);
+  if wallet.next_expiry_at <= at then
+    wallet.available := wallet.available - private.expire_lots(request.account_id);
   end if;
 
   -- how often -------------------------------------------------------------------------------
@@ -3345,7 +3384,7 @@ begin
   end if;
 
   -- how much --------------------------------------------------------------------------------
-  room := holder.available;
+  room := wallet.available;
   if least(holder.max_cost_micros, key_limits.max_cost_micros) < room then
     room := least(holder.max_cost_micros, key_limits.max_cost_micros);
     binding := 'price_cap';
@@ -3473,7 +3512,7 @@ begin
   -- allowed: write it all down --------------------------------------------------------------
   verdict := row(
     true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
-    output_tokens, output_tokens < wanted_tokens, hold, holder.available - hold, verdict.max_prompt_usd,
+    output_tokens, output_tokens < wanted_tokens, hold, wallet.available - hold, verdict.max_prompt_usd,
     verdict.max_completion_usd, rate.max_count, rate.remaining, at + interval '1 minute', holder.per_month,
     holder.per_month - coalesce(requests, 0) - 1, holder.month_end
   );
@@ -3596,7 +3635,7 @@ begin
     run.id, run.account_id, run.user_id, run.key_id, run.task, report.outcome, left(report.finish_reason, 100),
     left(report.error_code, 100), run.requested_model, price.model_id, run.route_reason, coalesce(report.attempts, '[]'),
     price.id, used, run.held_micros, resolution.charged_micros,
-    least(ceil(report.upstream_usd * 1e9), 9007199254740991), label, resolution.transaction_id, report.first_token_ms,
+    case when report.upstream_usd is not null then least(ceil(report.upstream_usd * 1e9), 9007199254740991) end, label, resolution.transaction_id, report.first_token_ms,
     least(extract(epoch from at - run.started_at) * 1000, 2147483647), run.request_id, run.started_at, at
   )
   returning * into event;
@@ -3700,7 +3739,9 @@ begin
     select runs.id, runs.account_id, runs.status, runs.generation_id, holds.expires_at <= private.clock() as is_over
     from private.runs
     join private.holds on holds.id = runs.id
-    where runs.finished_at is null and runs.lease_until < private.clock()
+    where runs.finished_at is null
+      and runs.lease_until < private.clock()
+      and (runs.status = 'open' or holds.expires_at <= private.clock())
     order by runs.lease_until
     limit sweep_runs.max_runs
     for no key update of runs skip locked
@@ -3715,7 +3756,7 @@ begin
         row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
       );
       swept := swept + 1;
-    elsif due.status = 'open' then
+    else
       update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;
     end if;
@@ -4172,31 +4213,34 @@ set search_path = ''
 as $$
 declare
   made integer := 0;
-  month timestamptz;
+  month timestamp;
+  starts_at timestamptz;
+  ends_at timestamptz;
   name text;
 begin
   for month in
     select generate_series(
-      date_trunc('month', private.clock(), 'UTC'),
-      date_trunc('month', private.clock(), 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
-      interval '1 month', 'UTC'
+      date_trunc('month', private.clock() at time zone 'UTC'),
+      date_trunc('month', private.clock() at time zone 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
+      interval '1 month'
     )
   loop
-    name := 'usage_events_' || to_char(month at time zone 'UTC', 'YYYY_MM');
+    name := 'usage_events_' || to_char(month, 'YYYY_MM');
     continue when to_regclass('private.' || name) is not null;
     execute format('create table private.%I (like private.usage_events including all)', name);
     -- Receipts that came before their partition did move into it.
+    starts_at := month at time zone 'UTC';
+    ends_at := (month + interval '1 month') at time zone 'UTC';
     execute format(
       'with late as (delete from private.usage_events_default where finished_at >= %L and finished_at < %L returning *)
        insert into private.%I select * from late',
-      month, private.month_end(null, month), name
+      starts_at, ends_at, name
     );
     execute format(
-      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)',
-      name, month, private.month_end(null, month)
+      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)', name, starts_at, ends_at
     );
     execute format('alter table private.%I enable row level security', name);
-    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month at time zone 'UTC', 'FMMonth YYYY') || '.');
+    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month, 'FMMonth YYYY') || '.');
     made := made + 1;
   end loop;
   return made;
@@ -4630,3 +4674,1220 @@ comment on function api.export_ledger is
   'A page of an account''s ledger as lines of JSON, for npm run ledger:verify. A last line of type more says through which transaction the page goes: ask for the next one after that, and write the pages one after the other into one file.';
 
 grant execute on function api.export_ledger to authenticated, service_role;
+
+-- schemas/10_admin.sql ------------------------------------------------------------------------
+
+-- admin: what an admin sees and does in Studio, in words and credits instead of ids and micros.
+-- Views to read, functions that do a whole act at once; each function names its author and a reason.
+--
+-- Nothing of it is exposed or granted: only the database's own owner, who is signed in to Studio,
+-- gets here. No rule of the product stands here; the functions call those that have the rule.
+
+create schema admin;
+
+comment on schema admin is 'Views and acts for admins in Studio. Never exposed, granted to no role.';
+
+-- words -------------------------------------------------------------------------------------
+
+create function admin.credits(micros numeric)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select trim_scale(micros / 1000000)
+$$;
+
+comment on function admin.credits is 'An amount in credits.';
+
+create function admin.micros(credits numeric)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A comparison with NaN is written so that it fails.
+  if credits is null or not abs(credits) <= 9007199254 or scale(trim_scale(credits)) > 6 then
+    perform private.fail(
+      422, 'invalid_input', 'Give a number of credits with at most six decimals.', 'Write it like 250 or 12.5.'
+    );
+  end if;
+  return credits * 1000000;
+end
+$$;
+
+comment on function admin.micros is 'A number of credits as the ledger counts it.';
+
+create function admin.find_account(account text)
+returns uuid
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant text := lower(btrim(coalesce(find_account.account, '')));
+  found_id uuid;
+begin
+  select accounts.id into found_id
+  from private.accounts
+  left join auth.users on users.id = accounts.personal_user_id
+  where users.email = wanted or accounts.id::text = wanted;
+  if found_id is null then
+    perform private.fail(
+      404, 'not_found', format('Nobody has the address or account id %s.', left(wanted, 100)),
+      'Look it up in admin.people or admin.accounts.'
+    );
+  end if;
+  return found_id;
+end
+$$;
+
+comment on function admin.find_account is 'The account of a person by email, or any account by its id.';
+
+create function admin.sign_act(author text, reason text)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := 'admin:' || private.require_text('Author', coalesce(author, ''), 100);
+begin
+  perform
+    set_config('oneai.author', signature, true),
+    set_config('oneai.reason', private.require_text('Reason', coalesce(sign_act.reason, ''), 500), true);
+  return signature;
+end
+$$;
+
+comment on function admin.sign_act is 'Who acts and why, for the ledger and for the audit log of this transaction.';
+
+-- people and accounts -----------------------------------------------------------------------
+
+create view admin.owners
+with (security_invoker = true)
+as
+select
+  accounts.id as account_id,
+  accounts.name as account,
+  (
+    select string_agg(users.email, ', ' order by users.email)
+    from private.members
+    join auth.users on users.id = members.user_id
+    where members.account_id = accounts.id and members.role = 'owner'
+  ) as owner_email
+from private.accounts;
+
+comment on view admin.owners is 'Which account belongs to whom.';
+
+create view admin.accounts
+with (security_invoker = true)
+as
+select
+  accounts.id as account_id,
+  accounts.kind,
+  accounts.name as account,
+  owners.owner_email,
+  plans.name as plan,
+  admin.credits(wallets.balance_micros) as credits,
+  admin.credits(wallets.held_micros) as held_credits,
+  admin.credits(wallets.debt_micros) as owed_credits,
+  (select count(*) from private.members where members.account_id = accounts.id) as members,
+  wallets.transaction_count as transactions,
+  wallets.next_expiry_at as next_expiry,
+  accounts.suspended_at as suspended_since,
+  accounts.created_at as opened_at
+from private.accounts
+join admin.owners on owners.account_id = accounts.id
+left join private.wallets on wallets.account_id = accounts.id
+left join private.account_plans on account_plans.account_id = accounts.id
+left join private.plans on plans.id = account_plans.plan_id;
+
+comment on view admin.accounts is 'Every account, personal or a team''s: plan, what it has, what is set aside for open calls, what it owes.';
+
+create view admin.people
+with (security_invoker = true)
+as
+select
+  users.email,
+  profiles.name,
+  accounts.plan,
+  accounts.credits,
+  accounts.held_credits,
+  accounts.owed_credits,
+  greatest(
+    users.last_sign_in_at,
+    (select max(usage_days.day) from private.usage_days where usage_days.account_id = accounts.account_id)::timestamp at time zone 'UTC'
+  ) as last_seen,
+  accounts.suspended_since,
+  (
+    select string_agg(format('%s (%s)', teams.name, members.role), ', ' order by teams.name)
+    from private.members
+    join private.accounts as teams on teams.id = members.account_id and teams.kind = 'team'
+    where members.user_id = profiles.user_id
+  ) as teams,
+  users.created_at as signed_up_at,
+  accounts.account_id,
+  profiles.user_id
+from private.profiles
+join auth.users on users.id = profiles.user_id
+left join private.accounts as personal on personal.personal_user_id = profiles.user_id
+left join admin.accounts on accounts.account_id = personal.id;
+
+comment on view admin.people is 'Everybody who signed up, with their own account. Last seen is the last sign-in or the last day of use.';
+
+-- money -------------------------------------------------------------------------------------
+
+create view admin.transactions
+with (security_invoker = true)
+as
+select
+  transactions.created_at as at,
+  owners.account,
+  owners.owner_email,
+  transactions.kind,
+  admin.credits(transactions.amount_micros) as credits,
+  admin.credits(transactions.balance_micros) as balance_after,
+  transactions.reason,
+  transactions.author,
+  transactions.fact,
+  transactions.refers_to as refers_to_transaction,
+  transactions.sequence,
+  transactions.id as transaction_id,
+  transactions.account_id
+from private.transactions
+join admin.owners on owners.account_id = transactions.account_id;
+
+comment on view admin.transactions is 'Every movement of credits, in credits, with who made it and why.';
+
+create view admin.lots
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  lots.source,
+  admin.credits(lots.amount_micros) as granted_credits,
+  admin.credits(lots.remaining_micros) as remaining_credits,
+  lots.expires_at,
+  transactions.reason,
+  transactions.author,
+  lots.created_at as granted_at,
+  lots.id as lot_id,
+  lots.transaction_id,
+  lots.account_id
+from private.lots
+join private.transactions on transactions.id = lots.transaction_id
+join admin.owners on owners.account_id = lots.account_id;
+
+comment on view admin.lots is 'What was granted to whom, how much of it is left and when it lapses.';
+
+create view admin.charges
+with (security_invoker = true)
+as
+select
+  usage_events.finished_at as at,
+  owners.account,
+  owners.owner_email,
+  users.email as user_email,
+  case when usage_events.key_id is null then 'chat' else coalesce(api_keys.name, 'a deleted key') end as through,
+  usage_events.requested_model,
+  usage_events.model_id as model,
+  usage_events.outcome,
+  (usage_events.used).prompt_tokens,
+  (usage_events.used).completion_tokens,
+  (usage_events.used).cache_read_tokens,
+  (usage_events.used).reasoning_tokens,
+  admin.credits(usage_events.held_micros) as held_credits,
+  admin.credits(usage_events.charged_micros) as charged_credits,
+  usage_events.cost_label,
+  usage_events.upstream_micros / 1e9 as upstream_usd,
+  usage_events.price_version_id,
+  coalesce(pricing_rules.pattern, 'a deleted rule') as price_rule,
+  (
+    select string_agg(
+      format('%s of lot %s (%s)', admin.credits(allocations.amount_micros), lots.id, lots.source), ', ' order by lots.id
+    )
+    from private.allocations
+    join private.lots on lots.id = allocations.lot_id
+    where allocations.transaction_id = usage_events.transaction_id
+  ) as paid_from,
+  (
+    select admin.credits(sum(refunds.amount_micros))
+    from private.transactions as refunds
+    where refunds.refers_to = usage_events.transaction_id and refunds.kind = 'refund'
+  ) as refunded_credits,
+  usage_events.error_code,
+  usage_events.run_id,
+  usage_events.transaction_id,
+  usage_events.request_id,
+  usage_events.account_id
+from private.usage_events
+join admin.owners on owners.account_id = usage_events.account_id
+left join auth.users on users.id = usage_events.user_id
+left join private.api_keys on api_keys.id = usage_events.key_id
+left join private.price_versions on price_versions.id = usage_events.price_version_id
+left join private.pricing_rules on pricing_rules.id = price_versions.rule_id;
+
+comment on view admin.charges is 'Every call that ended, from the model and its tokens to the price, the charge and the lots that paid.';
+
+create view admin.open_runs
+with (security_invoker = true)
+as
+select
+  private.clock() - runs.started_at as age,
+  owners.account,
+  owners.owner_email,
+  runs.requested_model,
+  runs.status,
+  admin.credits(holds.amount_micros) as held_credits,
+  runs.lease_until < private.clock() as is_worker_gone,
+  holds.expires_at < private.clock() - interval '1 minute' as is_stuck,
+  runs.stop_requested_at,
+  holds.expires_at as hold_expires_at,
+  runs.id as run_id,
+  runs.generation_id,
+  runs.request_id,
+  runs.account_id
+from private.runs
+join private.holds on holds.id = runs.id
+join admin.owners on owners.account_id = runs.account_id
+where runs.finished_at is null;
+
+comment on view admin.open_runs is 'Calls that are running or wait for their cost. A stuck one should have been ended by the sweep: see its schedule.';
+
+create view admin.failed_runs
+with (security_invoker = true)
+as
+select charges.*
+from admin.charges
+where charges.outcome in ('failed', 'expired');
+
+comment on view admin.failed_runs is 'Calls that gave nothing and cost nothing. A call that was refused beforehand leaves no trace at all.';
+
+create view admin.coupons
+with (security_invoker = true)
+as
+select
+  coupons.code,
+  admin.credits(coupons.credits_micros) as credits,
+  coupons.bonus_percent,
+  coupons.lasts,
+  coupons.redemption_count as redeemed,
+  coupons.max_redemptions,
+  coupons.starts_at,
+  coupons.ends_at,
+  coupons.active
+    and private.clock() >= coupons.starts_at
+    and private.clock() < coalesce(coupons.ends_at, 'infinity')
+    and coupons.redemption_count < coalesce(coupons.max_redemptions, 2147483647) as works_now,
+  coupons.note,
+  coupons.id as coupon_id
+from private.coupons;
+
+comment on view admin.coupons is 'Codes, what they give, and how often they were used.';
+
+-- limits ------------------------------------------------------------------------------------
+
+create view admin.overrides
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  case when limit_overrides.subject_id = limit_overrides.account_id then 'account' else coalesce(api_keys.name, 'a deleted key') end as applies_to,
+  limit_overrides.requests_per_minute,
+  limit_overrides.requests_per_hour,
+  limit_overrides.requests_per_day,
+  limit_overrides.requests_per_month,
+  admin.credits(limit_overrides.max_cost_micros) as max_credits_per_request,
+  limit_overrides.expires_at,
+  coalesce(limit_overrides.expires_at, 'infinity') > private.clock() as works_now,
+  limit_overrides.reason,
+  limit_overrides.account_id,
+  limit_overrides.subject_id
+from private.limit_overrides
+join admin.owners on owners.account_id = limit_overrides.account_id
+left join private.api_keys on api_keys.id = limit_overrides.subject_id;
+
+comment on view admin.overrides is 'Limits that differ from the plan''s. An empty limit is the plan''s own.';
+
+create view admin.budgets
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  budgets.subject,
+  coalesce(api_keys.name, users.email) as name,
+  budgets.period,
+  admin.credits(budgets.limit_micros) as limit_credits,
+  admin.credits(
+    case when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0 end
+  ) as spent_credits,
+  admin.credits(budgets.held_micros) as held_credits,
+  private.budget_end(budgets.period, private.clock()) as resets_at,
+  budgets.account_id,
+  budgets.subject_id
+from private.budgets
+join admin.owners on owners.account_id = budgets.account_id
+left join private.api_keys on api_keys.id = budgets.subject_id
+left join auth.users on users.id = budgets.subject_id;
+
+comment on view admin.budgets is 'What keys and members may spend, as those who manage the account set it.';
+
+-- prices and margin -------------------------------------------------------------------------
+
+create view admin.prices
+with (security_invoker = true)
+as
+select
+  models.id as model,
+  pricing_rules.pattern as price_rule,
+  pricing_rules.note,
+  trim_scale(price_versions.prompt_micros / 1000) as input_credits_per_1k,
+  trim_scale(price_versions.completion_micros / 1000) as output_credits_per_1k,
+  trim_scale(price_versions.upstream_prompt_usd * 1000000) as upstream_input_credits_per_1k,
+  trim_scale(price_versions.upstream_completion_usd * 1000000) as upstream_output_credits_per_1k,
+  round(100 * (price_versions.prompt_micros / nullif(price_versions.upstream_prompt_usd * 1e9, 0) - 1), 1) as input_margin_percent,
+  round(100 * (price_versions.completion_micros / nullif(price_versions.upstream_completion_usd * 1e9, 0) - 1), 1) as output_margin_percent,
+  price_versions.prompt_micros < price_versions.upstream_prompt_usd * 1e9
+    or price_versions.completion_micros < price_versions.upstream_completion_usd * 1e9 as is_below_cost,
+  admin.credits(price_versions.minimum_micros) as minimum_credits,
+  models.enabled,
+  price_versions.created_at as since,
+  price_versions.id as price_version_id,
+  price_versions.rule_id
+from private.models
+join private.price_versions on price_versions.id = models.price_version_id
+left join private.pricing_rules on pricing_rules.id = price_versions.rule_id
+where models.retired_at is null;
+
+comment on view admin.prices is
+  'Our price of each model beside what it costs us, both in credits for 1,000 tokens. Margins are of the upstream price; is_below_cost says we lose on it.';
+
+create view admin.margins
+with (security_invoker = true)
+as
+select
+  usage_days.day,
+  usage_days.model_id as model,
+  sum(usage_days.requests) as requests,
+  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
+  round(sum(usage_days.charged_micros) / 1e9, 6) as charged_usd,
+  round(sum(usage_days.upstream_micros) / 1e9, 6) as upstream_usd,
+  round((sum(usage_days.charged_micros) - sum(usage_days.upstream_micros)) / 1e9, 6) as margin_usd,
+  round(100 * (sum(usage_days.charged_micros) / nullif(sum(usage_days.upstream_micros), 0) - 1), 1) as margin_percent
+from private.usage_days
+group by usage_days.day, usage_days.model_id;
+
+comment on view admin.margins is
+  'By day and model: what was charged, a credit counted as US$0.001 of list price, and what the upstream billed us for it.';
+
+create view admin.usage
+with (security_invoker = true)
+as
+select
+  usage_days.day,
+  usage_days.model_id as model,
+  count(distinct usage_days.account_id) as accounts,
+  sum(usage_days.requests) as requests,
+  sum(usage_days.errors) as errors,
+  round(100 * sum(usage_days.errors) / sum(usage_days.requests), 1) as error_percent,
+  sum(usage_days.prompt_tokens) as prompt_tokens,
+  sum(usage_days.completion_tokens) as completion_tokens,
+  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
+  round(sum(usage_days.latency_ms) / sum(usage_days.requests)) as mean_latency_ms,
+  round(sum(usage_days.first_token_ms) / nullif(sum(usage_days.first_tokens), 0)) as mean_first_token_ms
+from private.usage_days
+group by usage_days.day, usage_days.model_id;
+
+comment on view admin.usage is 'By day and model: how many accounts called it, how often, with how many tokens, and how it went.';
+
+-- acts on money -----------------------------------------------------------------------------
+
+create function admin.grant_credits(
+  account text, credits numeric, reason text, author text, reference text, expires_at timestamptz default null
+)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  account_id constant uuid := admin.find_account(account);
+  fact constant text := 'admin:grant:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  granted_id bigint;
+begin
+  granted_id := private.grant_credits(
+    account_id, admin.micros(grant_credits.credits), 'bonus', fact, btrim(grant_credits.reason), signature, grant_credits.expires_at
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = granted_id;
+end
+$$;
+
+comment on function admin.grant_credits is
+  'Gives credits to an account. The reference, a ticket''s number say, makes sure that the same grant never happens twice.';
+
+create function admin.adjust_credits(account text, credits numeric, reason text, author text, reference text)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  account_id constant uuid := admin.find_account(account);
+  fact constant text := 'admin:adjustment:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  adjusted_id bigint;
+begin
+  adjusted_id := private.adjust_credits(
+    account_id, admin.micros(adjust_credits.credits), fact, btrim(adjust_credits.reason), signature
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = adjusted_id;
+end
+$$;
+
+comment on function admin.adjust_credits is 'Corrects an account by hand: takes credits when negative, but never what is held or not there.';
+
+create function admin.refund_charge(run_id uuid, reason text, author text, reference text, credits numeric default null)
+returns setof admin.transactions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  refund_fact constant text := 'admin:refund:' || private.require_text('Reference', coalesce(reference, ''), 100);
+  charge private.transactions;
+  left_micros bigint;
+  refund_id bigint;
+begin
+  select transactions.* into charge
+  from private.resolutions
+  join private.transactions on transactions.id = resolutions.transaction_id
+  where resolutions.hold_id = refund_charge.run_id;
+  if charge.id is null then
+    perform private.fail(404, 'not_found', 'This call was never charged.', 'Look it up in admin.charges.');
+  end if;
+  perform private.require_wallet(charge.account_id);
+  -- Without the refund of the same reference, so that repeating it finds the figure it had.
+  select -charge.amount_micros - coalesce(sum(transactions.amount_micros), 0) into left_micros
+  from private.transactions
+  where transactions.refers_to = charge.id and transactions.kind = 'refund' and transactions.fact <> refund_fact;
+  if refund_charge.credits is null and left_micros = 0 then
+    perform private.fail(409, 'conflict', 'This charge has been refunded in full.', null);
+  end if;
+  refund_id := private.refund_charge(
+    charge.id, case when refund_charge.credits is null then left_micros else admin.micros(refund_charge.credits) end,
+    refund_fact, btrim(refund_charge.reason), signature
+  );
+  return query
+  select * from admin.transactions where transactions.transaction_id = refund_id;
+end
+$$;
+
+comment on function admin.refund_charge is 'Gives back what a call cost: all that is left of it, or as many credits as given.';
+
+create function admin.find_charge(search text, most integer default 50)
+returns setof admin.charges
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant text := lower(btrim(coalesce(search, '')));
+  run private.runs;
+begin
+  if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select * into run from private.runs where runs.id = wanted::uuid;
+  elsif wanted ~ '^[0-9]{1,18}$' then
+    select runs.* into run
+    from private.transactions
+    join private.resolutions on transactions.fact = 'run:' || resolutions.hold_id
+    join private.runs on runs.id = resolutions.hold_id
+    where transactions.id = wanted::bigint;
+  end if;
+  if run.id is not null then
+    return query
+    select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
+  elsif exists (select from auth.users where users.email = wanted) or exists (select from private.accounts where accounts.id::text = wanted) then
+    return query
+    select * from admin.charges
+    where charges.account_id = admin.find_account(wanted)
+    order by charges.at desc
+    limit find_charge.most;
+  else
+    return query
+    select * from admin.charges
+    where charges.request_id = btrim(search) and charges.at > private.clock() - interval '7 days'
+    order by charges.at desc
+    limit find_charge.most;
+  end if;
+end
+$$;
+
+comment on function admin.find_charge is
+  'Charges by whatever is at hand: the id of a call or a transaction, an email or an account''s id (the latest first), or a request id of the last seven days.';
+
+create function admin.explain_charge(run_id uuid)
+returns table (step bigint, what text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with run as (
+    select * from private.runs where runs.id = explain_charge.run_id
+  ),
+  charge as (
+    select charges.* from run join admin.charges on charges.run_id = run.id and charges.at = run.finished_at
+  ),
+  said (position, what) as (
+    select 1, format(
+      '%s of %s called %s at %s UTC%s.', coalesce(users.email, 'Somebody'), owners.account, run.requested_model,
+      to_char(run.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), ', request ' || run.request_id
+    )
+    from run
+    join admin.owners on owners.account_id = run.account_id
+    left join auth.users on users.id = run.user_id
+    union all
+    select 2, format(
+      'It might have cost %s credits at most (%s bytes of prompt, up to %s tokens of answer): that much was held.',
+      admin.credits(run.held_micros), (run.shape).prompt_bytes, run.max_tokens
+    )
+    from run
+    union all
+    select 3, format('The router chose %s: %s', array_to_string(run.model_ids, ', '), run.route_reason)
+    from run
+    where run.route_reason is not null
+    union all
+    select 4, 'It has not ended yet.' from run where run.finished_at is null
+    union all
+    select 5, format(
+      '%s ended as %s with %s tokens in and %s out.', charge.model, charge.outcome,
+      coalesce(charge.prompt_tokens, 0), coalesce(charge.completion_tokens, 0)
+    )
+    from charge
+    union all
+    select 6, format(
+      'Price version %s, made by the rule for %s: %s credits for 1,000 tokens in, %s for 1,000 out, at least %s.',
+      price_versions.id, charge.price_rule, trim_scale(price_versions.prompt_micros / 1000),
+      trim_scale(price_versions.completion_micros / 1000), admin.credits(price_versions.minimum_micros)
+    )
+    from charge
+    join private.price_versions on price_versions.id = charge.price_version_id
+    union all
+    select 7, case resolutions.outcome
+      when 'settled' then format('%s credits were charged (%s), and the rest of the hold was freed.', charge.charged_credits, charge.cost_label)
+      when 'released' then 'Nothing was charged: the call gave nothing, and the hold was freed.'
+      else 'Nothing was charged: the worker was lost, and the hold was freed.'
+    end
+    from charge
+    join private.resolutions on resolutions.hold_id = charge.run_id
+    union all
+    select 8, format('The ledger has it as transaction %s, number %s of the account, balance after it %s credits.',
+      transactions.transaction_id, transactions.sequence, transactions.balance_after)
+    from charge
+    join admin.transactions on transactions.transaction_id = charge.transaction_id
+    union all
+    select 9, format('It was paid with %s.', charge.paid_from) from charge where charge.paid_from is not null
+    union all
+    select 10, format('%s credits were given back on %s by %s: %s', refunds.credits,
+      to_char(refunds.at at time zone 'UTC', 'YYYY-MM-DD'), refunds.author, refunds.reason)
+    from charge
+    join admin.transactions as refunds on refunds.refers_to_transaction = charge.transaction_id and refunds.kind = 'refund'
+    union all
+    select 11, format('The upstream billed us US$%s for it.', trim_scale(round(charge.upstream_usd::numeric, 9)))
+    from charge
+    where charge.upstream_usd is not null
+  )
+  select row_number() over (order by said.position, said.what), said.what from said
+$$;
+
+comment on function admin.explain_charge is 'Tells in sentences how a call came to cost what it did.';
+
+-- acts on accounts ----------------------------------------------------------------------------
+
+create function admin.suspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  -- Under the wallet's lock: once this has returned, no new call of the account gets through.
+  update private.accounts set suspended_at = coalesce(accounts.suspended_at, private.clock())
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.suspend_account is 'Stops an account from spending. Running calls end; signing in and reading go on.';
+
+create function admin.unsuspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  update private.accounts set suspended_at = null
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.unsuspend_account is 'Lets a suspended account spend again.';
+
+create function admin.set_plan(account text, plan text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  new_plan private.plans;
+begin
+  select * into new_plan from private.plans where plans.id = lower(btrim(set_plan.plan));
+  if new_plan.id is null then
+    perform private.fail(
+      404, 'not_found', 'There is no such plan.',
+      (select 'Choose one of: ' || string_agg(plans.id, ', ' order by plans.position) from private.plans)
+    );
+  end if;
+  update private.account_plans set plan_id = new_plan.id where account_plans.account_id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.set_plan is 'Puts an account on another plan by hand. Nothing is charged or granted by it.';
+
+create function admin.override_limits(
+  account text,
+  reason text,
+  author text,
+  requests_per_minute integer default null,
+  requests_per_hour integer default null,
+  requests_per_day integer default null,
+  requests_per_month bigint default null,
+  max_credits_per_request numeric default null,
+  expires_at timestamptz default null,
+  key_id uuid default null
+)
+returns setof admin.overrides
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  subject constant uuid := coalesce(override_limits.key_id, wallet.account_id);
+begin
+  if override_limits.key_id is not null and not exists (
+    select from private.api_keys where api_keys.id = override_limits.key_id and api_keys.account_id = wallet.account_id
+  ) then
+    perform private.fail(404, 'not_found', 'The account has no such key.', 'Leave key_id out for the account as a whole.');
+  end if;
+  if least(
+    override_limits.requests_per_minute, override_limits.requests_per_hour, override_limits.requests_per_day,
+    override_limits.requests_per_month, admin.micros(coalesce(override_limits.max_credits_per_request, 1))
+  ) < 1 then
+    perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
+  end if;
+  insert into private.limit_overrides as own (
+    subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,
+    max_cost_micros, expires_at, reason
+  )
+  values (
+    subject, wallet.account_id, override_limits.requests_per_minute, override_limits.requests_per_hour,
+    override_limits.requests_per_day, override_limits.requests_per_month,
+    case when override_limits.max_credits_per_request is not null then admin.micros(override_limits.max_credits_per_request) end,
+    override_limits.expires_at, btrim(override_limits.reason)
+  )
+  on conflict on constraint limit_overrides_pkey do update set
+    requests_per_minute = excluded.requests_per_minute,
+    requests_per_hour = excluded.requests_per_hour,
+    requests_per_day = excluded.requests_per_day,
+    requests_per_month = excluded.requests_per_month,
+    max_cost_micros = excluded.max_cost_micros,
+    expires_at = excluded.expires_at,
+    reason = excluded.reason;
+  return query
+  select * from admin.overrides where overrides.subject_id = subject;
+end
+$$;
+
+comment on function admin.override_limits is
+  'Gives an account, or one of its keys, limits of its own in place of those it had; a limit left out is the plan''s.';
+
+create function admin.clear_override(account text, reason text, author text, key_id uuid default null)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  cleared integer;
+begin
+  delete from private.limit_overrides
+  where limit_overrides.account_id = wallet.account_id
+    and limit_overrides.subject_id = coalesce(clear_override.key_id, wallet.account_id);
+  get diagnostics cleared = row_count;
+  return cleared;
+end
+$$;
+
+comment on function admin.clear_override is 'Gives an account or a key the limits of its plan back. Returns how many overrides there were.';
+
+-- schemas/10_audit.sql ------------------------------------------------------------------------
+
+-- audit: who changed what an admin changes, with before and after; and whether the books are right.
+-- Triggers write the log, so that no way of changing a row gets around it.
+--
+-- The log is only ever added to. No trigger of it stands on a table or column that a model call
+-- writes: wallets, runs and counters are not here, the ledger is its own record.
+
+-- the log -----------------------------------------------------------------------------------
+
+create table private.audit_log (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  actor text not null,
+  act text not null check (act in ('insert', 'update', 'delete')),
+  subject text not null,
+  account_id uuid,
+  before jsonb,
+  after jsonb,
+  reason text,
+  request_id text,
+  check ((before is null) = (act = 'insert') and (after is null) = (act = 'delete'))
+);
+
+comment on table private.audit_log is
+  'Every change of plans, prices, limits, codes, accounts, members and keys: who, when, what it was and what it became.';
+comment on column private.audit_log.actor is
+  'user:… for somebody who is signed in to the site, admin:… for an act in Studio, else the database role and program.';
+
+alter table private.audit_log enable row level security;
+create index audit_log_account_id_idx on private.audit_log (account_id) where account_id is not null;
+
+create trigger on_audit_log_change before update or delete or truncate on private.audit_log
+  for each statement execute function private.refuse_change();
+
+create function private.note_change()
+returns trigger
+language plpgsql
+volatile
+-- As its owner, because nobody may write the log in any other way.
+security definer
+set search_path = ''
+as $$
+declare
+  -- The hash of a key is no one's to read.
+  before constant jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - 'hash' end;
+  after constant jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - 'hash' end;
+  changed constant jsonb := coalesce(after, before);
+begin
+  if before = after then
+    return null;
+  end if;
+  insert into private.audit_log (actor, act, subject, account_id, before, after, reason, request_id)
+  values (
+    coalesce(
+      'user:' || auth.uid(),
+      nullif(current_setting('oneai.author', true), ''),
+      concat_ws(' ', session_user, nullif(current_setting('role', true), 'none'), nullif(current_setting('application_name', true), ''))
+    ),
+    lower(tg_op),
+    tg_table_name,
+    case when tg_table_name = 'accounts' then changed ->> 'id' else changed ->> 'account_id' end::uuid,
+    before,
+    after,
+    nullif(current_setting('oneai.reason', true), ''),
+    private.request_id()
+  );
+  return null;
+end
+$$;
+
+comment on function private.note_change is 'Writes a change into the audit log, with the author and reason of the act if it has them.';
+
+-- Rows that only an admin changes: every change.
+create trigger on_plans_audit after insert or update or delete on private.plans
+  for each row execute function private.note_change();
+create trigger on_plan_models_audit after insert or update or delete on private.plan_models
+  for each row execute function private.note_change();
+create trigger on_model_quotas_audit after insert or update or delete on private.model_quotas
+  for each row execute function private.note_change();
+create trigger on_limit_overrides_audit after insert or update or delete on private.limit_overrides
+  for each row execute function private.note_change();
+create trigger on_pricing_rules_audit after insert or update or delete on private.pricing_rules
+  for each row execute function private.note_change();
+create trigger on_presets_audit after insert or update or delete on private.presets
+  for each row execute function private.note_change();
+create trigger on_router_rules_audit after insert or update or delete on private.router_rules
+  for each row execute function private.note_change();
+create trigger on_schedules_audit after insert or update or delete on private.schedules
+  for each row execute function private.note_change();
+
+-- Rows that calls, sign-ups and syncs write too: only the columns that somebody decides.
+create trigger on_account_plans_audit after update of plan_id, cycle_anchor or delete on private.account_plans
+  for each row execute function private.note_change();
+create trigger on_budgets_audit after insert or update of limit_micros or delete on private.budgets
+  for each row execute function private.note_change();
+create trigger on_coupons_audit
+  after insert or delete
+    or update of code, credits_micros, bonus_percent, lasts, max_redemptions, starts_at, ends_at, active, note
+  on private.coupons
+  for each row execute function private.note_change();
+create trigger on_upstream_guard_audit
+  after insert or delete or update of max_requests_per_minute, max_held_micros, max_spend_per_hour_micros, is_paused
+  on private.upstream_guard
+  for each row execute function private.note_change();
+create trigger on_accounts_audit after update of name, kind, suspended_at or delete on private.accounts
+  for each row execute function private.note_change();
+create trigger on_members_audit after update of role or delete on private.members
+  for each row execute function private.note_change();
+create trigger on_api_keys_audit
+  after insert or delete or update of name, allowed_models, expires_at, revoked_at
+  on private.api_keys
+  for each row execute function private.note_change();
+create trigger on_models_audit after update of enabled on private.models
+  for each row execute function private.note_change();
+
+create view admin.audit_log
+with (security_invoker = true)
+as
+select
+  audit_log.at,
+  audit_log.actor,
+  coalesce(users.email, audit_log.actor) as who,
+  audit_log.act,
+  audit_log.subject,
+  owners.account,
+  (
+    select string_agg(
+      format('%s: %s → %s', field, coalesce(audit_log.before ->> field, 'nothing'), coalesce(audit_log.after ->> field, 'nothing')),
+      ', ' order by field
+    )
+    from jsonb_object_keys(coalesce(audit_log.after, audit_log.before)) as field
+    where audit_log.before -> field is distinct from audit_log.after -> field
+  ) as change,
+  audit_log.reason,
+  audit_log.request_id,
+  audit_log.before,
+  audit_log.after,
+  audit_log.account_id,
+  audit_log.id
+from private.audit_log
+left join auth.users on audit_log.actor = 'user:' || users.id
+left join admin.owners on owners.account_id = audit_log.account_id;
+
+comment on view admin.audit_log is 'Who changed what, when and why, with each field that changed. Acts on money are in admin.transactions, with their author.';
+
+-- the books -----------------------------------------------------------------------------------
+
+create table private.ledger_audits (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  accounts bigint not null,
+  transactions bigint not null,
+  problems bigint not null,
+  first_problems jsonb not null default '[]'
+);
+
+comment on table private.ledger_audits is 'What every audit of the ledger found: nothing, when all is well.';
+
+alter table private.ledger_audits enable row level security;
+
+create trigger on_ledger_audits_change before update or delete or truncate on private.ledger_audits
+  for each statement execute function private.refuse_change();
+
+create function admin.ledger_problems()
+returns table (account_id uuid, transaction_id bigint, problem text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with chain as (
+    select
+      transactions.*,
+      row_number() over in_order as wanted_sequence,
+      lag(transactions.hash, 1, '\x') over in_order as wanted_previous_hash,
+      sum(transactions.amount_micros) over in_order as wanted_balance_micros
+    from private.transactions
+    window in_order as (partition by transactions.account_id order by transactions.sequence)
+  ),
+  chain_ends as (
+    select distinct on (transactions.account_id) transactions.account_id, transactions.sequence, transactions.hash
+    from private.transactions
+    order by transactions.account_id, transactions.sequence desc
+  ),
+  sums as (
+    select transactions.account_id, sum(transactions.amount_micros) as amount_micros
+    from private.transactions
+    group by transactions.account_id
+  ),
+  open_holds as (
+    select holds.account_id, sum(holds.amount_micros) as amount_micros
+    from private.holds
+    where not exists (select from private.resolutions where resolutions.hold_id = holds.id)
+    group by holds.account_id
+  ),
+  paid as (
+    select allocations.transaction_id, sum(allocations.amount_micros) as amount_micros
+    from private.allocations
+    group by allocations.transaction_id
+  ),
+  burnt as (
+    select allocations.lot_id, sum(allocations.amount_micros) as amount_micros
+    from private.allocations
+    group by allocations.lot_id
+  ),
+  lot_sums as (
+    select lots.account_id, sum(lots.remaining_micros) as remaining_micros
+    from private.lots
+    group by lots.account_id
+  )
+  select account_id, id as transaction_id, 'A transaction before this one is missing.' as problem
+  from chain
+  where sequence <> wanted_sequence
+  union all
+  select account_id, id, 'The chain is broken: the previous hash is not that of the transaction before.'
+  from chain
+  where previous_hash <> wanted_previous_hash
+  union all
+  select account_id, id, 'The hash does not match what the transaction says.'
+  from chain
+  where hash <> private.transaction_hash(previous_hash, account_id, sequence, kind, book, amount_micros, balance_micros, fact)
+  union all
+  select account_id, id, format('The balance after it should be %s micro-credits.', wanted_balance_micros)
+  from chain
+  where balance_micros <> wanted_balance_micros
+  union all
+  select wallets.account_id, null, format('The wallet should have %s micro-credits, not %s.', coalesce(sums.amount_micros, 0), wallets.balance_micros)
+  from private.wallets
+  left join sums on sums.account_id = wallets.account_id
+  where wallets.balance_micros <> coalesce(sums.amount_micros, 0)
+  union all
+  select wallets.account_id, null, 'The wallet does not name the end of its chain.'
+  from private.wallets
+  left join chain_ends on chain_ends.account_id = wallets.account_id
+  where (wallets.transaction_count, wallets.last_hash) is distinct from (coalesce(chain_ends.sequence, 0), coalesce(chain_ends.hash, '\x'))
+  union all
+  select wallets.account_id, null, format('The open holds add up to %s micro-credits, not %s.', coalesce(open_holds.amount_micros, 0), wallets.held_micros)
+  from private.wallets
+  left join open_holds on open_holds.account_id = wallets.account_id
+  where wallets.held_micros <> coalesce(open_holds.amount_micros, 0)
+  union all
+  select wallets.account_id, null, format('The lots add up to %s micro-credits, not to the balance and the debt.', coalesce(lot_sums.remaining_micros, 0))
+  from private.wallets
+  left join lot_sums on lot_sums.account_id = wallets.account_id
+  where coalesce(lot_sums.remaining_micros, 0) <> wallets.balance_micros + wallets.debt_micros
+  union all
+  select lots.account_id, lots.transaction_id, format('Lot %s should have %s micro-credits left.', lots.id, lots.amount_micros - coalesce(burnt.amount_micros, 0))
+  from private.lots
+  left join burnt on burnt.lot_id = lots.id
+  where lots.remaining_micros <> lots.amount_micros - coalesce(burnt.amount_micros, 0)
+  union all
+  select transactions.account_id, transactions.id, 'Its lot is missing, one too many or of another amount.'
+  from private.transactions
+  left join private.lots on lots.transaction_id = transactions.id
+  where coalesce(lots.amount_micros, 0) <> greatest(transactions.amount_micros, 0)
+  union all
+  select transactions.account_id, transactions.id, 'The lots do not pay what was taken.'
+  from private.transactions
+  left join paid on paid.transaction_id = transactions.id
+  where transactions.amount_micros < 0
+    and case
+      -- What a reversal finds spent already is owed, not paid.
+      when transactions.kind = 'reversal' then coalesce(paid.amount_micros, 0) > -transactions.amount_micros
+      else coalesce(paid.amount_micros, 0) <> -transactions.amount_micros
+    end
+  union all
+  select transactions.account_id, transactions.id, 'A lot of another account pays.'
+  from private.allocations
+  join private.lots on lots.id = allocations.lot_id
+  join private.transactions on transactions.id = allocations.transaction_id
+  where lots.account_id <> transactions.account_id
+  union all
+  select transactions.account_id, transactions.id, 'A charge does not match how its hold ended.'
+  from private.transactions
+  left join private.resolutions on resolutions.transaction_id = transactions.id
+  left join private.holds on holds.id = resolutions.hold_id
+  where transactions.kind = 'charge'
+    and (
+      resolutions.charged_micros is distinct from -transactions.amount_micros
+      or holds.account_id is distinct from transactions.account_id
+      or holds.amount_micros < resolutions.charged_micros
+    )
+  union all
+  select charges.account_id, charges.id, 'More was refunded than charged.'
+  from private.transactions as refunds
+  join private.transactions as charges on charges.id = refunds.refers_to
+  where refunds.kind = 'refund'
+  group by charges.account_id, charges.id, charges.amount_micros
+  having sum(refunds.amount_micros) > -charges.amount_micros
+  union all
+  select runs.account_id, null, format('Call %s has ended, but not its hold, or the other way round.', runs.id)
+  from private.runs
+  left join private.resolutions on resolutions.hold_id = runs.id
+  where (runs.finished_at is null) <> (resolutions.hold_id is null)
+  union all
+  select usage_events.account_id, usage_events.transaction_id, format('The receipt of call %s says another charge than the ledger.', usage_events.run_id)
+  from private.usage_events
+  left join private.resolutions on resolutions.hold_id = usage_events.run_id
+  where (resolutions.charged_micros, resolutions.transaction_id)
+    is distinct from (usage_events.charged_micros, usage_events.transaction_id)
+  union all
+  select null, book_balances.through_transaction_id, format('The book of %s should stand at %s micro-credits.', book_balances.book, coalesce(sum(-transactions.amount_micros), 0))
+  from private.book_balances
+  left join private.transactions
+    on transactions.book = book_balances.book and transactions.id <= book_balances.through_transaction_id
+  group by book_balances.book, book_balances.balance_micros, book_balances.through_transaction_id
+  having book_balances.balance_micros <> coalesce(sum(-transactions.amount_micros), 0)
+$$;
+
+comment on function admin.ledger_problems is
+  'Whatever in the books is not as it must be: chain, sums, holds, lots, charges, receipts. Empty when all is well. Reads the whole ledger, all at one moment.';
+
+create function admin.audit_ledger()
+returns setof private.ledger_audits
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  insert into private.ledger_audits (accounts, transactions, problems, first_problems)
+  select
+    (select count(*) from private.wallets),
+    (select count(*) from private.transactions),
+    count(*),
+    coalesce(jsonb_agg(to_jsonb(numbered) - 'nth') filter (where numbered.nth <= 100), '[]')
+  from (
+    select ledger_problems.*, row_number() over (order by ledger_problems.account_id, ledger_problems.transaction_id) as nth
+    from admin.ledger_problems()
+  ) as numbered
+  returning *
+$$;
+
+comment on function admin.audit_ledger is 'Checks every book of every account, remembers the answer for admin.health, and returns it.';
+
+-- health ------------------------------------------------------------------------------------
+
+create view admin.health
+with (security_invoker = true)
+as
+select
+  checks.name,
+  checks.is_well,
+  checks.state,
+  case when not checks.is_well then checks.remedy end as what_to_do
+from (
+  select
+    1 as position, 'Stuck calls' as name, count(*) filter (where open_runs.is_stuck) = 0 as is_well,
+    format('%s stuck of %s open', count(*) filter (where open_runs.is_stuck), count(*)) as state,
+    'The schedule sweep-runs is not running: start the scheduler, then look at admin.open_runs.' as remedy
+  from admin.open_runs
+  union all
+  select
+    2, 'Calls waiting for their cost', coalesce(max(open_runs.age) < interval '10 minutes', true),
+    format('%s, the oldest for %s', count(*), coalesce(date_trunc('second', max(open_runs.age))::text, 'no time')),
+    'OpenRouter''s record of the call does not come: see the log of functions/jobs.'
+  from admin.open_runs
+  where open_runs.status = 'reconciling'
+  union all
+  select
+    3, 'Credits that lapsed', coalesce(min(wallets.next_expiry_at) > private.clock() - interval '1 hour', true),
+    coalesce('the next on ' || to_char(min(wallets.next_expiry_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'none to come'),
+    'The schedule expire-lots is not running: start the scheduler.'
+  from private.wallets
+  where wallets.balance_micros + wallets.debt_micros > wallets.held_micros and wallets.next_expiry_at is not null
+  union all
+  select
+    4, 'Receipts without a partition', count(*) = 0, format('%s', count(*)),
+    'The schedule usage-partitions is not running: select private.ensure_usage_partitions();'
+  from private.usage_events_default
+  union all
+  select
+    5, 'Catalogue', coalesce(max(models.synced_at) > private.clock() - interval '3 hours', false),
+    format(
+      '%s models, last synced %s', count(*) filter (where models.retired_at is null),
+      coalesce(to_char(max(models.synced_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'never')
+    ),
+    'The schedule sync-models fails: see the log of functions/jobs.'
+  from private.models
+  union all
+  select
+    6, 'Prices below cost', count(*) = 0, coalesce(string_agg(prices.model, ', ' order by prices.model), 'none'),
+    'Raise the price with a rule, or take the model off: see admin.prices.'
+  from admin.prices
+  where prices.is_below_cost and prices.enabled
+  union all
+  select
+    7, 'Models that fail', count(*) filter (where model_health.cooling_until > private.clock()) = 0,
+    coalesce(string_agg(model_health.model_id, ', ' order by model_health.model_id) filter (where model_health.cooling_until > private.clock()), 'none'),
+    'They are left out until they have cooled down; see the provider''s status page.'
+  from private.model_health
+  union all
+  select
+    8, 'Upstream guard', not upstream_guard.is_paused and coalesce(upstream_guard.closed_until <= private.clock(), true),
+    case
+      when upstream_guard.is_paused then 'paused by an admin'
+      when upstream_guard.closed_until > private.clock() then 'closed: ' || coalesce(upstream_guard.closed_because, 'no reason given')
+      else 'open'
+    end,
+    'All accounts together pass a limit of ours upstream: see private.upstream_guard.'
+  from private.upstream_guard
+  union all
+  select
+    9, 'Ledger', coalesce(latest.problems = 0 and latest.at > private.clock() - interval '2 days', false),
+    case
+      when latest.id is null then 'never audited'
+      else format(
+        '%s problems in %s transactions, audited %s', latest.problems, latest.transactions,
+        to_char(latest.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+      )
+    end,
+    'Run select * from admin.audit_ledger(), then look at admin.ledger_problems().'
+  from (select) as always
+  left join lateral (
+    select * from private.ledger_audits order by ledger_audits.id desc limit 1
+  ) as latest on true
+) as checks
+order by checks.position;
+
+comment on view admin.health is 'Whether the machine runs as it should, and what to do where it does not.';

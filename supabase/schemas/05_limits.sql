@@ -249,7 +249,9 @@ create type private.rate_state as (
   resets_at timestamptz
 );
 
-create function private.count_in_window(subject_id uuid, slice_seconds integer, max_count integer, at timestamptz)
+create function private.count_in_window(
+  subject_id uuid, slice_seconds integer, max_count integer, at timestamptz, is_counted boolean default true
+)
 returns private.rate_state
 language plpgsql
 volatile
@@ -287,6 +289,9 @@ begin
     end loop;
   end if;
 
+  if not is_counted then
+    return null;
+  end if;
   new_counts[13] := new_counts[13] + 1;
   if running.bucket is null then
     insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
@@ -300,7 +305,7 @@ end
 $$;
 
 comment on function private.count_in_window is
-  'Counts one more call in a sliding window, or says when there is room again if it is full.';
+  'Counts one more call in a sliding window (or only looks), or says when there is room again if it is full.';
 
 create function private.count_call(
   subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
@@ -312,33 +317,44 @@ security invoker
 set search_path = ''
 as $$
 declare
-  minute private.rate_state;
-  longer private.rate_state;
+  state private.rate_state;
 begin
-  if per_minute is not null then
-    minute := private.count_in_window(subject_id, 5, per_minute, at);
-    if minute.resets_at is not null then
-      return row('requests_per_minute', minute.max_count, 0, minute.resets_at)::private.rate_state;
+  if per_day is not null or per_hour is not null then
+    -- Look at all of them first: a call that one window refuses must cost nothing in the others.
+    if per_day is not null then
+      state := private.count_in_window(subject_id, 7200, per_day, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_day', per_day, 0, state.resets_at)::private.rate_state;
+      end if;
     end if;
-  end if;
-  if per_hour is not null then
-    longer := private.count_in_window(subject_id, 300, per_hour, at);
-    if longer.resets_at is not null then
-      return row('requests_per_hour', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    if per_hour is not null then
+      state := private.count_in_window(subject_id, 300, per_hour, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_hour', per_hour, 0, state.resets_at)::private.rate_state;
+      end if;
     end if;
-  end if;
-  if per_day is not null then
-    longer := private.count_in_window(subject_id, 7200, per_day, at);
-    if longer.resets_at is not null then
-      return row('requests_per_day', longer.max_count, 0, longer.resets_at)::private.rate_state;
+    if per_minute is not null then
+      state := private.count_in_window(subject_id, 5, per_minute, at, false);
+      if state.resets_at is not null then
+        return row('requests_per_minute', per_minute, 0, state.resets_at)::private.rate_state;
+      end if;
     end if;
+    perform private.count_in_window(subject_id, 7200, per_day, at) where per_day is not null;
+    perform private.count_in_window(subject_id, 300, per_hour, at) where per_hour is not null;
   end if;
-  return minute;
+  if per_minute is null then
+    return null;
+  end if;
+  state := private.count_in_window(subject_id, 5, per_minute, at);
+  if state.resets_at is not null then
+    state.rule := 'requests_per_minute';
+  end if;
+  return state;
 end
 $$;
 
 comment on function private.count_call is
-  'Counts a call in every window that has a limit, the shortest first. The first that is full refuses it, and a call so refused costs nothing of the longer ones.';
+  'Counts a call in every window that has a limit, or in none: the longest that is full refuses it.';
 
 -- opening an account ------------------------------------------------------------------------
 

@@ -669,7 +669,7 @@ begin
     run.id, run.account_id, run.user_id, run.key_id, run.task, report.outcome, left(report.finish_reason, 100),
     left(report.error_code, 100), run.requested_model, price.model_id, run.route_reason, coalesce(report.attempts, '[]'),
     price.id, used, run.held_micros, resolution.charged_micros,
-    least(ceil(report.upstream_usd * 1e9), 9007199254740991), label, resolution.transaction_id, report.first_token_ms,
+    case when report.upstream_usd is not null then least(ceil(report.upstream_usd * 1e9), 9007199254740991) end, label, resolution.transaction_id, report.first_token_ms,
     least(extract(epoch from at - run.started_at) * 1000, 2147483647), run.request_id, run.started_at, at
   )
   returning * into event;
@@ -773,7 +773,9 @@ begin
     select runs.id, runs.account_id, runs.status, runs.generation_id, holds.expires_at <= private.clock() as is_over
     from private.runs
     join private.holds on holds.id = runs.id
-    where runs.finished_at is null and runs.lease_until < private.clock()
+    where runs.finished_at is null
+      and runs.lease_until < private.clock()
+      and (runs.status = 'open' or holds.expires_at <= private.clock())
     order by runs.lease_until
     limit sweep_runs.max_runs
     for no key update of runs skip locked
@@ -788,7 +790,7 @@ begin
         row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
       );
       swept := swept + 1;
-    elsif due.status = 'open' then
+    else
       update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;
     end if;
@@ -1245,31 +1247,34 @@ set search_path = ''
 as $$
 declare
   made integer := 0;
-  month timestamptz;
+  month timestamp;
+  starts_at timestamptz;
+  ends_at timestamptz;
   name text;
 begin
   for month in
     select generate_series(
-      date_trunc('month', private.clock(), 'UTC'),
-      date_trunc('month', private.clock(), 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
-      interval '1 month', 'UTC'
+      date_trunc('month', private.clock() at time zone 'UTC'),
+      date_trunc('month', private.clock() at time zone 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
+      interval '1 month'
     )
   loop
-    name := 'usage_events_' || to_char(month at time zone 'UTC', 'YYYY_MM');
+    name := 'usage_events_' || to_char(month, 'YYYY_MM');
     continue when to_regclass('private.' || name) is not null;
     execute format('create table private.%I (like private.usage_events including all)', name);
     -- Receipts that came before their partition did move into it.
+    starts_at := month at time zone 'UTC';
+    ends_at := (month + interval '1 month') at time zone 'UTC';
     execute format(
       'with late as (delete from private.usage_events_default where finished_at >= %L and finished_at < %L returning *)
        insert into private.%I select * from late',
-      month, private.month_end(null, month), name
+      starts_at, ends_at, name
     );
     execute format(
-      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)',
-      name, month, private.month_end(null, month)
+      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)', name, starts_at, ends_at
     );
     execute format('alter table private.%I enable row level security', name);
-    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month at time zone 'UTC', 'FMMonth YYYY') || '.');
+    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month, 'FMMonth YYYY') || '.');
     made := made + 1;
   end loop;
   return made;
