@@ -43,14 +43,14 @@ test('language and theme are kept with the person, for the next browser too', as
   await signIn(page, person, profile);
   await page.getByLabel('Dates and numbers').selectOption('Deutsch');
   await expect(page.getByText('1.234,5')).toBeVisible();
-  await page.getByLabel('Theme').selectOption('Dark');
+  await page.getByRole('combobox', { name: 'Theme' }).selectOption('Dark');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect(page.getByText('Saved.').nth(1)).toBeVisible();
 
   const elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
   const other = await elsewhere.newPage();
   await signIn(other, person, profile);
-  await expect(other.getByLabel('Theme')).toHaveValue('dark');
+  await expect(other.getByRole('combobox', { name: 'Theme' })).toHaveValue('dark');
   await expect(other.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect(other.getByLabel('Dates and numbers')).toHaveValue('de');
   await elsewhere.close();

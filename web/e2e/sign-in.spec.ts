@@ -87,6 +87,14 @@ test('an unknown address is answered like a known one, and gets no mail', async 
   expect(await mailsTo(stranger.email)).toEqual([]);
 });
 
+test('whoever is signed in already goes straight in', async ({ page, person }) => {
+  await signIn(page, person);
+  await page.goto('/signin?next=/app/settings/account');
+  await expect(page).toHaveURL('/app/settings/account');
+  await page.goto('/signup?next=//example.org');
+  await expect(page).toHaveURL(`${site()}/app`);
+});
+
 test('a page that was asked for is where one lands', async ({ page, person }) => {
   await page.goto('/app/settings/security?from=mail');
   await expect(page).toHaveURL('/signin?next=%2Fapp%2Fsettings%2Fsecurity%3Ffrom%3Dmail');

@@ -1,0 +1,1 @@
+export { skipIfSignedIn as load } from '../skip-if-signed-in.ts';
