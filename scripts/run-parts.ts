@@ -50,7 +50,11 @@ function run(command: string): Promise<{ code: number | null; output: string }> 
       cwd: root,
       shell: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}` },
+      env: {
+        ...process.env,
+        ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+        PATH: `${binaries}${delimiter}${process.env.PATH ?? ''}`,
+      },
     });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

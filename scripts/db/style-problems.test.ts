@@ -33,6 +33,14 @@ test('capitals are seen in code and in function bodies, not in text and comments
   ]);
 });
 
+test('text between dollars is text, wherever it is not a body', () => {
+  expect(other("select is(f(), $$FOR VALUES$$, 'x'), $t$FROM$t$;\nselect 1;\n")).toEqual([]);
+  expect(other('create function f() as $a$ select $b$X$b$, Y $a$;\nselect Z;\n')).toEqual([
+    '1: Y is written in small letters',
+    '2: Z is written in small letters',
+  ]);
+});
+
 test('tabs, trailing and odd spaces and a missing line end are seen; text may hold what it likes', () => {
   expect(other('select\n\t1, \n   2')).toEqual([
     '2: a tab: indent by two spaces',

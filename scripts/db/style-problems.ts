@@ -5,13 +5,22 @@ export interface Problem {
   text: string;
 }
 
-// Comments and quoted text; the body of a function, between dollars, is code like the rest.
 const unread =
-  /--[^\n]*|\/\*[^]*?\*\/|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"/g;
+  /--[^\n]*|\/\*[^]*?\*\/|(?<![\w$])[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w$])\$(\w*)\$[^]*?\$\1\$/g;
+
+/** Blanks what is not code: comments and quoted text. The body of a function is code like the rest. */
+function codeOf(source: string): string {
+  return source.replace(unread, (text, tag: string | undefined, at: number) => {
+    const isBody = tag !== undefined && /\b(?:as|do)\s+$/.test(source.slice(0, at));
+    if (!isBody) return text.replace(/[^\n]/g, '_');
+    const quote = `$${tag}$`;
+    return quote + codeOf(text.slice(quote.length, -quote.length)) + quote;
+  });
+}
 
 /** House rules that no parser checks. A schema file is held to all of them, other SQL to its form. */
 export function styleProblems(source: string, kind: 'schema' | 'other'): Problem[] {
-  const code = source.replace(unread, (text) => text.replace(/[^\n]/g, '_'));
+  const code = codeOf(source);
   const problems = [...formProblems(source, code)];
   if (kind === 'schema')
     problems.push(...openingProblems(source), ...functionProblems(source, code));
