@@ -43,3 +43,4 @@ select api.finish_run(
 select tests.sign_out();
 
 select private.roll_up_books();
+select from admin.audit_ledger();

@@ -117,7 +117,16 @@ export async function everyRow(tx: TransactionSql): Promise<Set<string>> {
   return new Set(rows.map(({ row }) => row));
 }
 
-/** Each function of api with Ada's ids for whatever asks for an id, and nothing for the rest. */
+/** A request that would be answered, so that what a role is refused is refused for its role. */
+const request = Object.entries({
+  key_hash: 'ab'.repeat(32),
+  model: 'acme/small',
+  models: '{acme/small}',
+  shape: '{"prompt_bytes": 400}',
+  task: 'completion',
+});
+
+/** Each function of api with Ada's ids and the request, as far as it asks for them, and nothing for the rest. */
 export async function callsOfApi(
   tx: TransactionSql,
 ): Promise<{ name: string; statement: string }[]> {
@@ -125,7 +134,9 @@ export async function callsOfApi(
     select tests.id_of('Ada') as user_id, accounts.id as account_id, runs.id as run_id
     from private.accounts join private.runs on runs.account_id = accounts.id
     where accounts.name = 'Engine' limit 1`;
-  const known = new Map(Object.entries(ids ?? {}).map(([name, id]) => [name, `'${String(id)}'`]));
+  const known = new Map(
+    [...Object.entries(ids ?? {}), ...request].map(([name, value]) => [name, `'${String(value)}'`]),
+  );
   const functions = await tx<{ name: string; args: string[]; types: string[] }[]>`
     select oid::regproc::text as name, coalesce(proargnames[1:pronargs], '{}') as args,
       (select coalesce(array_agg(format_type(type, null) order by at), '{}')
