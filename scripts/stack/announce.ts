@@ -8,7 +8,7 @@ import { startOf } from './process-identity.ts';
  */
 export function announce(folders: string[], env: Record<string, string>): () => void {
   const ours = folders.filter((folder) => !heldByAnother(folder));
-  const lines = Object.entries(env).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`);
+  const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
   for (const folder of ours) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'env'), lines.join(''), { mode: 0o600 });
