@@ -53,10 +53,14 @@ declare
   wanted constant text := lower(btrim(coalesce(find_account.account, '')));
   found_id uuid;
 begin
-  select accounts.id into found_id
-  from private.accounts
-  left join auth.users on users.id = accounts.personal_user_id
-  where users.email = wanted or accounts.id::text = wanted;
+  if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select accounts.id into found_id from private.accounts where accounts.id = wanted::uuid;
+  else
+    select accounts.id into found_id
+    from auth.users
+    join private.accounts on accounts.personal_user_id = users.id
+    where users.email = wanted;
+  end if;
   if found_id is null then
     perform private.fail(
       404, 'not_found', format('Nobody has the address or account id %s.', left(wanted, 100)),
@@ -531,23 +535,26 @@ as $$
 declare
   wanted constant text := lower(btrim(coalesce(search, '')));
   run private.runs;
+  wanted_account_id uuid;
 begin
   if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     select * into run from private.runs where runs.id = wanted::uuid;
+    select accounts.id into wanted_account_id from private.accounts where accounts.id = wanted::uuid;
   elsif wanted ~ '^[0-9]{1,18}$' then
     select runs.* into run
     from private.transactions
-    join private.resolutions on transactions.fact = 'run:' || resolutions.hold_id
-    join private.runs on runs.id = resolutions.hold_id
+    join private.runs on runs.id = case when transactions.kind = 'charge' then substr(transactions.fact, 5)::uuid end
     where transactions.id = wanted::bigint;
+  elsif wanted like '%@%' then
+    wanted_account_id := admin.find_account(wanted);
   end if;
   if run.id is not null then
     return query
     select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
-  elsif exists (select from auth.users where users.email = wanted) or exists (select from private.accounts where accounts.id::text = wanted) then
+  elsif wanted_account_id is not null then
     return query
     select * from admin.charges
-    where charges.account_id = admin.find_account(wanted)
+    where charges.account_id = wanted_account_id
     order by charges.at desc
     limit find_charge.most;
   else

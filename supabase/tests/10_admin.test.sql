@@ -1,7 +1,7 @@
 -- admin: what an admin reads and does in Studio, in credits and emails; and that nobody else can.
 
 begin;
-select plan(63);
+select plan(66);
 
 select tests.create_user('Ada');
 select tests.create_user('Eve');
@@ -31,7 +31,9 @@ end
 $$;
 
 select set_config('tests.charged', pg_temp.call(1000)::text, true);
+select set_config('request.headers', '{"x-request-id": "req-7"}', true);
 select set_config('tests.failed', pg_temp.call(0, 'failed')::text, true);
+select set_config('request.headers', '', true);
 select set_config('tests.open', pg_temp.call()::text, true);
 
 -- nobody else -----------------------------------------------------------------------------------
@@ -160,7 +162,10 @@ select is(
 );
 select is((select count(*) from admin.find_charge('Ada@example.com')), 2::bigint, 'by email');
 select is((select count(*) from admin.find_charge('ada@example.com', 1)), 1::bigint, 'as many as wanted');
+select is((select count(*) from admin.find_charge(tests.account_of('Ada')::text)), 2::bigint, 'by the id of the account');
+select is((select count(*) from admin.find_charge('req-7')), 1::bigint, 'by the id of the request');
 select is((select count(*) from admin.find_charge('nothing')), 0::bigint, 'or not at all');
+select tests.throws($$select admin.find_charge('nobody@example.com')$$, 404, 'not_found', 'an email that nobody has is said to be none');
 select is(
   array(select regexp_replace(what, ' at \d{4}-.* UTC|\d{4}-\d\d-\d\d|(transaction|lot|version) \d+', '#', 'g') from admin.explain_charge(current_setting('tests.charged')::uuid) order by step),
   array[
