@@ -94,6 +94,7 @@ select tests.sign_in_as('Eve');
 select is(pg_temp.sees(), 'accounts Eve as owner, people Eve, members , preferences 1, keys 0', 'a stranger sees herself');
 select results_eq('select name, locale from api.profile', $$values ('Eve', 'en')$$, 'her profile is one row');
 select is_empty('select * from private.accounts, ids where id = engine', 'an account''s id is of no use to her');
+select results_eq('select user_id from private.members', 'select eve from ids', 'she sees no membership but her own');
 select tests.is_refused('select hash from private.api_keys', 'nobody reads the hash of a key');
 select tests.sign_in_as_service();
 select tests.is_refused('select hash from private.api_keys', 'not even the server');
@@ -200,7 +201,9 @@ from unnest(array[
   $$insert into private.accounts (kind, name, personal_user_id) select 'personal', 'x', mia from ids$$,
   $$insert into private.members (account_id, user_id, role) select engine, mia, 'viewer' from ids$$,
   $$insert into private.api_keys (account_id, created_by, name, prefix, hash) select engine, mia, 'Copy', 'sk-oneai-c', sha256('x') from ids$$,
-  $$insert into private.preferences (user_id) select mia from ids$$
+  $$insert into private.preferences (user_id) select mia from ids$$,
+  $$insert into private.profiles (user_id, name) select mia, 'Twin' from ids$$,
+  $$insert into private.api_keys (id, account_id, created_by, name, prefix, hash) select id, account_id, created_by, 'Twin', prefix, sha256('y') from private.api_keys$$
 ]) as statement;
 select pg_temp.breaks(statement, '23503')
 from unnest(array[

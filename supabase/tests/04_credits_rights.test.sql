@@ -91,6 +91,10 @@ select tests.sign_in_as('Ada');
 select tests.is_refused('select * from ' || relation, 'an owner does not read ' || relation)
 from unnest(array['private.coupons', 'private.book_balances', 'private.entries']) as relation;
 
+select tests.sign_in_as_service();
+select isnt_empty('select * from private.' || name, 'the server reads all ' || name)
+from unnest(array['wallets', 'transactions', 'lots', 'allocations', 'holds', 'resolutions', 'redemptions', 'coupons']) as name;
+
 -- writing -------------------------------------------------------------------------------------
 
 select tests.sign_out();

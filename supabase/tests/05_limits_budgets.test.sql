@@ -250,6 +250,8 @@ select pg_temp.breaks($$insert into private.plan_models (plan_id, priority, patt
 select pg_temp.breaks($$insert into private.plan_models (plan_id, priority, pattern, allowed) values ('none', 1, '*', true)$$, '23503');
 select pg_temp.breaks(format($$insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('free', %s)$$, odd), '23514')
 from unnest(array[$$'A', 1$$, $$'*', 0$$, $$'*', -1$$]) as odd;
+insert into private.limit_overrides (subject_id, account_id, reason) select engine, engine, 'For tests' from ids;
+select pg_temp.breaks('insert into private.limit_overrides (subject_id, account_id, reason) select engine, engine, ''Twice'' from ids', '23505');
 insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('free', 'quota/*', 1);
 select pg_temp.breaks($$insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('free', 'quota/*', 2)$$, '23505');
 select pg_temp.breaks(format('insert into private.limit_overrides (subject_id, account_id, %s) select gen_random_uuid(), engine, %s from ids', col, value), code)
@@ -259,6 +261,11 @@ from (
     ('reason, requests_per_hour', $$'x', -1$$, '23514'), ('reason, requests_per_day', $$'x', 0$$, '23514'),
     ('reason, requests_per_month', $$'x', 0$$, '23514'), ('reason, max_cost_micros', $$'x', 0$$, '23514')
 ) as odd (col, value, code);
+select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) select engine, ''pro'' from ids', '23505');
+select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) values (gen_random_uuid(), ''pro'')', '23503');
+select pg_temp.breaks('update private.account_plans set plan_id = ''none''', '23503');
+select pg_temp.breaks(format('insert into private.%1$s select * from private.%1$s limit 1', name), '23505')
+from unnest(array['quotas', 'plans']) as name;
 select pg_temp.breaks('update private.quotas set requests = -1', '23514');
 select pg_temp.breaks(
   format(
