@@ -249,6 +249,7 @@ select is((select prompt_micros::float8 from api.models where id = 'acme/small')
 select is_empty($$select * from api.models where id = 'acme/unpriced'$$, 'but not what cannot be called');
 select isnt_empty($$select * from api.presets where id = 'oneai/pick'$$, 'a visitor sees the presets');
 select is_empty($$select * from api.presets where id = 'oneai/closed'$$, 'that are active');
+select is_empty($$select * from private.presets where id = 'oneai/closed'$$, 'and no others behind the view');
 select tests.is_refused('select * from private.pricing_rules', 'a visitor does not see how prices are made');
 select tests.is_refused('select * from private.router_rules', 'nor how the router chooses');
 select tests.is_refused('select * from private.model_health', 'nor how models fare');
