@@ -22,6 +22,7 @@ import { writeLongLedger } from './fixtures/write-long-ledger.ts';
 
 let lines: Line[];
 let onePage: Line[];
+let busy: Line[];
 let balanceMicros: bigint;
 let folder: string;
 
@@ -38,6 +39,14 @@ beforeAll(async () => {
   const [wallet] = await sql<{ balance_micros: string }[]>`
     select balance_micros from private.wallets where account_id = ${account!.id}`;
   balanceMicros = BigInt(wallet!.balance_micros);
+  // Credits come in while the ledger is fetched, a grant after every page.
+  busy = await exportLedger(
+    sql,
+    account!.id,
+    3,
+    (after) =>
+      sql`select private.grant_credits(${account!.id}, 7, 'bonus', ${`late:${after}`}, 'Late', 'system')`,
+  );
   await sql.end();
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -63,6 +72,14 @@ describe('a real ledger', () => {
     const whole = await summaryOf(onePage);
     expect(whole).toMatchObject({ pages: 1, openHolds: 1, debtMicros: 0n, balanceMicros });
     expect(await summaryOf(lines)).toEqual({ ...whole, pages: 4 });
+  });
+
+  test('is right when it grew while its pages were fetched', async () => {
+    const whole = await summaryOf(onePage);
+    const grown = await summaryOf(busy);
+    expect(grown.pages).toBeGreaterThan(4);
+    expect(grown.transactions).toBe(whole.transactions + grown.pages - 1);
+    expect(grown.balanceMicros).toBe(whole.balanceMicros + 7n * BigInt(grown.pages - 1));
   });
 
   test('holds everything that can happen to a credit, a debt that was paid included', () => {
