@@ -187,8 +187,8 @@ as $$
   )
   from (
     values
-      ('account_id', 'engine'), ('sequence', '3'), ('kind', $v$'grant'$v$), ('book', $v$'issuance'$v$), ('amount_micros', '1'),
-      ('balance_micros', '931'), ('fact', $v$'fact'$v$), ('reason', $v$'reason'$v$), ('author', $v$'author'$v$),
+      ('account_id', 'engine'), ('sequence', '(select max(sequence) + 1 from private.transactions)'), ('kind', $v$'grant'$v$), ('book', $v$'issuance'$v$), ('amount_micros', '1'),
+      ('balance_micros', '931'), ('fact', 'gen_random_uuid()::text'), ('reason', $v$'reason'$v$), ('author', $v$'author'$v$),
       ('previous_hash', $v$'\x00'$v$), ('hash', $v$sha256('x')$v$)
   ) as columns (name, sound)
 $$;
