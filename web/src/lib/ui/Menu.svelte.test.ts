@@ -51,6 +51,16 @@ describe('Menu', () => {
     expect(focused()).toBe('Delete');
   });
 
+  test('a key pressed right after opening is not lost', () => {
+    const button = trigger.element() as HTMLButtonElement;
+    const press = (key: string) =>
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    button.focus();
+    button.click();
+    press('End');
+    expect(focused()).toBe('Delete');
+  });
+
   test('a choice by keyboard runs once, closes it and gives the focus back', async () => {
     (trigger.element() as HTMLElement).focus();
     await userEvent.keyboard('{Enter}');
