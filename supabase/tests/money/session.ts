@@ -54,6 +54,19 @@ export async function ask(
   }
 }
 
+/** Whether the connection went away, so that nobody knows what became of the statement. */
+export function isLost({ error }: Answer): boolean {
+  return error !== undefined && /^(57P01|CONNECTION_|ECONN|EPIPE)/.test(error.code);
+}
+
+/** Asks again as a caller would whose connection is gone. */
+export async function persist(work: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await work();
+    if (!isLost(answer) || tries === 5) return answer;
+  }
+}
+
 /** A value as SQL writes it. */
 export function quote(value: unknown): string {
   if (value === null || value === undefined) return 'null';
