@@ -1313,12 +1313,11 @@ grant execute on function api.sync_models to service_role;
 -- schemas/04_credits.sql ----------------------------------------------------------------------
 
 -- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
--- credits live in, holds and how each of them ended.
+-- credits live in, holds and how each of them ended. private.post is the only function that moves
+-- a credit; whoever changes money of an account holds its wallet's row first, so nothing races.
 --
--- private.post is the only function that moves a credit. A wallet's row is its account's lock:
--- whoever changes money of an account holds it first, so nothing of one account can race.
--- Transactions, holds, resolutions and allocations are only ever added. A balance goes below
--- zero only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions, holds, resolutions and allocations are only ever added. A balance goes below zero
+-- only by the reversal of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
 create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
@@ -3473,7 +3472,7 @@ begin
     end if;
     if candidate.fixed_micros + candidate.rate_micros > room then
       return private.unaffordable(
-        binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
+        binding, ceil(candidate.fixed_micros + candidate.rate_micros - room)::bigint, budget.resets_at
       );
     end if;
     quota_id := candidate.quota_id;
@@ -4732,10 +4731,14 @@ declare
   wanted constant text := lower(btrim(coalesce(find_account.account, '')));
   found_id uuid;
 begin
-  select accounts.id into found_id
-  from private.accounts
-  left join auth.users on users.id = accounts.personal_user_id
-  where users.email = wanted or accounts.id::text = wanted;
+  if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    select accounts.id into found_id from private.accounts where accounts.id = wanted::uuid;
+  else
+    select accounts.id into found_id
+    from auth.users
+    join private.accounts on accounts.personal_user_id = users.id
+    where users.email = wanted;
+  end if;
   if found_id is null then
     perform private.fail(
       404, 'not_found', format('Nobody has the address or account id %s.', left(wanted, 100)),
@@ -5210,23 +5213,26 @@ as $$
 declare
   wanted constant text := lower(btrim(coalesce(search, '')));
   run private.runs;
+  wanted_account_id uuid;
 begin
   if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     select * into run from private.runs where runs.id = wanted::uuid;
+    select accounts.id into wanted_account_id from private.accounts where accounts.id = wanted::uuid;
   elsif wanted ~ '^[0-9]{1,18}$' then
     select runs.* into run
     from private.transactions
-    join private.resolutions on transactions.fact = 'run:' || resolutions.hold_id
-    join private.runs on runs.id = resolutions.hold_id
+    join private.runs on runs.id = case when transactions.kind = 'charge' then substr(transactions.fact, 5)::uuid end
     where transactions.id = wanted::bigint;
+  elsif wanted like '%@%' then
+    wanted_account_id := admin.find_account(wanted);
   end if;
   if run.id is not null then
     return query
     select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
-  elsif exists (select from auth.users where users.email = wanted) or exists (select from private.accounts where accounts.id::text = wanted) then
+  elsif wanted_account_id is not null then
     return query
     select * from admin.charges
-    where charges.account_id = admin.find_account(wanted)
+    where charges.account_id = wanted_account_id
     order by charges.at desc
     limit find_charge.most;
   else

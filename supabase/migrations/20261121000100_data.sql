@@ -72,6 +72,7 @@ values
   ('sync-models', '*/30 * * * *', $$select private.call_job('sync-models')$$, 'Brings the catalogue and its prices up to date.'),
   ('roll-up-books', '7 * * * *', 'select private.roll_up_books()', 'Sums up our own side of the ledger.'),
   ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
+  ('audit-ledger', '41 2 * * *', 'select admin.audit_ledger()', 'Checks every book of every account and remembers the answer.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
 select private.ensure_usage_partitions();

@@ -1,10 +1,9 @@
 -- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
--- credits live in, holds and how each of them ended.
+-- credits live in, holds and how each of them ended. private.post is the only function that moves
+-- a credit; whoever changes money of an account holds its wallet's row first, so nothing races.
 --
--- private.post is the only function that moves a credit. A wallet's row is its account's lock:
--- whoever changes money of an account holds it first, so nothing of one account can race.
--- Transactions, holds, resolutions and allocations are only ever added. A balance goes below
--- zero only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions, holds, resolutions and allocations are only ever added. A balance goes below zero
+-- only by the reversal of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
 create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');

@@ -507,7 +507,7 @@ begin
     end if;
     if candidate.fixed_micros + candidate.rate_micros > room then
       return private.unaffordable(
-        binding, ceil(candidate.fixed_micros + candidate.rate_micros - greatest(room, 0))::bigint, budget.resets_at
+        binding, ceil(candidate.fixed_micros + candidate.rate_micros - room)::bigint, budget.resets_at
       );
     end if;
     quota_id := candidate.quota_id;
