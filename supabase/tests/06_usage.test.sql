@@ -185,6 +185,9 @@ select is(pg_temp.narrowest(9999, 9000, 300, 200), '429 quota_exceeded key_budge
 select is(pg_temp.narrowest(100, 200, 300, 400), '402 insufficient_credits balance, 455 missing', 'the narrowest is the one that is named');
 select is(pg_temp.narrowest(400, 300, 100, 200), '429 quota_exceeded member_budget, 455 missing until 2027-03-11', 'whichever it is');
 select is(pg_temp.narrowest(0, null, null, null), '402 insufficient_credits balance, 555 missing', 'an empty wallet lacks it all');
+select private.grant_credits(other, 50, 'top_up', 'payment', 'x', 'x'), private.adjust_credits(other, -50, 'taken', 'x', 'x') from ids;
+select private.reverse_grant(transactions.id, 50, 'dispute', 'x', 'x') from ids, private.transactions where account_id = other and fact = 'payment';
+select is((pg_temp.verdict_of(account => 'Other')).shortfall_micros, 605::bigint, 'one in debt lacks the debt as well');
 select is(pg_temp.narrowest(555, 555, 555, 555), 'allowed', 'exactly enough is enough, everywhere');
 select pg_temp.narrowest(1000000, null, null, null);
 
