@@ -10,6 +10,7 @@ export default async function globalSetup(): Promise<() => Promise<void>> {
   parts.defer(await serveSite(site.directory, stack.ports.site));
 
   process.env['E2E_SITE_URL'] = stack.siteUrl;
+  process.env['E2E_SITE_DIRECTORY'] = site.directory;
   process.env['E2E_API_URL'] = stack.url;
   process.env['E2E_MAIL_URL'] = stack.mailUrl;
   process.env['E2E_PUBLISHABLE_KEY'] = stack.publishableKey;

@@ -1,3 +1,5 @@
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, signIn, test } from './test.ts';
 
 test('a stored theme is there before any of our scripts', async ({ page, pageProblems }) => {
@@ -46,6 +48,12 @@ test('an unknown address is a 404 page with a way on', async ({ page }) => {
 test('the workshop page is not in the built site', async ({ page }) => {
   await page.goto('/design');
   await expect(page.getByRole('heading', { name: 'This page does not exist' })).toBeVisible();
+  const directory = process.env['E2E_SITE_DIRECTORY']!;
+  const scripts = await Array.fromAsync(glob('_app/**/*.js', { cwd: directory }));
+  expect(scripts.length).toBeGreaterThan(10);
+  for (const script of scripts) {
+    expect(await readFile(join(directory, script), 'utf8')).not.toContain('The parts of OneAI');
+  }
 });
 
 test('going offline is said, and coming back too', async ({ page, context }) => {
