@@ -75,30 +75,32 @@ const leaps = [
 ];
 
 export function planBatches(world: World, random: Random, batches: number, size: number): Batch[] {
-  const earlier = { authorize: [] as number[], grant: [] as number[] };
+  const earlier = { authorize: [] as number[], finish: [] as number[], grant: [] as number[] };
   const planned: Batch[] = [];
   let at = world.start;
   let number = 0;
   for (let nth = 0; nth < batches; nth += 1) {
     at += random.pick(leaps);
     const operations: Operation[] = [];
-    const started = { authorize: [] as number[], grant: [] as number[] };
+    const started = { authorize: [] as number[], finish: [] as number[], grant: [] as number[] };
     for (let one = 0; one < size; one += 1) {
       const operation = planOne(world, random, earlier, number, at);
       if (operation.kind === 'authorize') started.authorize.push(number);
+      if (operation.kind === 'finish') started.finish.push(number);
       if (operation.kind === 'grant' || operation.kind === 'top_up') started.grant.push(number);
       operations.push(operation);
       number += 1;
     }
     // Only what an earlier batch began can be meant: within a batch nobody knows who comes first.
     earlier.authorize.push(...started.authorize);
+    earlier.finish.push(...started.finish);
     earlier.grant.push(...started.grant);
     planned.push({ at, operations });
   }
   return planned;
 }
 
-type Earlier = { authorize: number[]; grant: number[] };
+type Earlier = Record<'authorize' | 'finish' | 'grant', number[]>;
 
 function planOne(
   world: World,
@@ -247,7 +249,7 @@ function onRun(
   statement: Operation['statement'],
 ): Operation {
   const recent = earlier.authorize.slice(-40);
-  const about = recent.length > 0 ? Array.from({ length: 4 }, () => random.pick(recent)) : [];
+  const about = recent.length > 0 ? Array.from({ length: 12 }, () => random.pick(recent)) : [];
   return { kind, caller: 'service', about, statement: (id) => statement(id || nobody), facts: {} };
 }
 
@@ -284,19 +286,15 @@ function topUp(account: Account, random: Random): Operation {
 }
 
 function refund(earlier: Earlier, random: Random): Operation {
-  const fact = `refund:${random.int(1, 20)}`;
-  const amount = random.int(1, 900);
+  const fact = `refund:${random.int(1, 40)}`;
+  const amount = random.int(1, 500);
+  const about =
+    earlier.finish.length > 0 ? Array.from({ length: 20 }, () => random.pick(earlier.finish)) : [];
   return {
-    ...onRun(
-      'refund',
-      earlier,
-      random,
-      (id) =>
-        `select private.refund_charge(
-         coalesce((select transaction_id from private.resolutions where hold_id = ${quote(id)}), 0),
-         ${amount}, ${quote(fact)}, 'Simulated', 'simulator') as id`,
-    ),
-    caller: 'owner',
+    ...asOwner('refund', ''),
+    about,
+    statement: (id) =>
+      `select private.refund_charge(${id || 0}, ${amount}, ${quote(fact)}, 'Simulated', 'simulator') as id`,
     facts: { fact, amount },
   };
 }

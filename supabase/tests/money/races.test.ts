@@ -194,6 +194,29 @@ describe('the end of a run', () => {
     expect(run?.status).toBe(touched?.stop === false ? 'open' : 'finished');
     await stage.audit(late);
   });
+
+  test('comes to runs that failed on the same models in opposite order', async ({ crowd }) => {
+    const places = await Promise.all(
+      Array.from({ length: 20 }, () => openStage(crowd, { balance: plenty })),
+    );
+    await crowd.sql`insert into private.models (id, name, context_tokens, max_output_tokens)
+      select 'stage/' || name, name, 1000, 1000 from unnest('{a,b,c,d}'::text[]) as name`;
+    const attempts = ['a', 'b', 'c', 'd'].map((name) => ({
+      model: `stage/${name}`,
+      error: 'overloaded',
+    }));
+    for (let round = 0; round < 5; round += 1) {
+      const runs = await Promise.all(places.map((stage) => start(stage)));
+      const answers = await many(places.length, (index) =>
+        finish(places[index]!, runs[index]!, {
+          outcome: 'completed',
+          used,
+          attempts: index % 2 === 0 ? attempts : attempts.toReversed(),
+        }),
+      );
+      expect(tally(answers)).toEqual({ done: places.length });
+    }
+  });
 });
 
 describe('the same thing at once', () => {

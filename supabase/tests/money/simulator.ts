@@ -102,11 +102,11 @@ async function playWorld(
   return outcome;
 }
 
-/** The run or grant that an operation is about: the first of its candidates that led to one. */
+/** The run, charge or grant that an operation is about: the first of its candidates that led to one. */
 function leadsTo(operation: Operation, played: Entry[]): string {
   for (const number of operation.about) {
     const row = played[number]?.answer.rows?.[0];
-    const id = row?.run_id ?? row?.id;
+    const id = operation.kind === 'refund' ? row?.transaction_id : (row?.run_id ?? row?.id);
     if (typeof id === 'string') return id;
   }
   return '';

@@ -76,8 +76,8 @@ export async function createWorld(sql: Sql, seed: number, random: Random): Promi
   await must(
     sql,
     `insert into private.plans (id, name, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month, max_cost_micros)
-     values (${quote(plan)}, 'Simulated', ${orNull(random, 0.5, 8, 30)}, ${orNull(random, 0.4, 15, 60)},
-       ${orNull(random, 0.3, 20, 80)}, ${orNull(random, 0.5, 10, 50)}, ${orNull(random, 0.5, 2500, 9000)});
+     values (${quote(plan)}, 'Simulated', ${orNull(random, 0.5, 3, 12)}, ${orNull(random, 0.4, 4, 20)},
+       ${orNull(random, 0.3, 5, 30)}, ${orNull(random, 0.5, 2, 8)}, ${orNull(random, 0.5, 2500, 9000)});
      insert into private.plan_models (plan_id, priority, pattern, allowed)
      values (${quote(plan)}, 10, ${quote(models.barred)}, false), (${quote(plan)}, 100, '*', true);
      insert into private.model_quotas (plan_id, pattern, tokens_per_month)
