@@ -1730,6 +1730,11 @@ begin
   if new_id is not null then
     return new_id;
   end if;
+  if wallet.balance_micros + grant_credits.amount_micros > 9007199254740991 then
+    perform private.fail(
+      409, 'conflict', 'A wallet holds at most 9,007,199,254 credits.', 'Spend some of them first.'
+    );
+  end if;
 
   new_id := private.post(
     wallet, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact, grant_credits.reason,
@@ -3472,7 +3477,8 @@ begin
     end if;
     if candidate.fixed_micros + candidate.rate_micros > room then
       return private.unaffordable(
-        binding, ceil(candidate.fixed_micros + candidate.rate_micros - room)::bigint, budget.resets_at
+        binding, least(ceil(candidate.fixed_micros + candidate.rate_micros - room), 9007199254740991)::bigint,
+        budget.resets_at
       );
     end if;
     quota_id := candidate.quota_id;
@@ -3983,6 +3989,19 @@ begin
 end
 $$;
 
+create function private.read_choice(models text[])
+returns text[]
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- An array may start at any number; this one starts at 1.
+  select array(select unnest(models) limit 10)
+$$;
+
+comment on function private.read_choice is 'The models a caller names, the wanted one first, then what to fall back to: ten at most.';
+
 create function private.read_hash(hash text)
 returns bytea
 language plpgsql
@@ -4303,7 +4322,8 @@ grant execute on function private.start_run, private.stop_run, private.preview_c
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
 grant execute on function
-  private.require_shape, private.require_task, private.require_idempotency_key, private.read_hash, private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_choice, private.read_hash,
+  private.read_shape, private.read_features, private.read_count to authenticated, service_role;
 grant execute on function private.read_report, private.read_used to service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -4394,7 +4414,7 @@ security invoker
 set search_path = ''
 as $$
   select private.start_run(
-    account_id, models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    account_id, private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
@@ -4413,7 +4433,7 @@ security invoker
 set search_path = ''
 as $$
   select private.start_key_run(
-    private.read_hash(key_hash), models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;

@@ -416,6 +416,11 @@ begin
   if new_id is not null then
     return new_id;
   end if;
+  if wallet.balance_micros + grant_credits.amount_micros > 9007199254740991 then
+    perform private.fail(
+      409, 'conflict', 'A wallet holds at most 9,007,199,254 credits.', 'Spend some of them first.'
+    );
+  end if;
 
   new_id := private.post(
     wallet, grant_credits.kind, grant_credits.book, grant_credits.amount_micros, grant_credits.fact, grant_credits.reason,

@@ -507,7 +507,8 @@ begin
     end if;
     if candidate.fixed_micros + candidate.rate_micros > room then
       return private.unaffordable(
-        binding, ceil(candidate.fixed_micros + candidate.rate_micros - room)::bigint, budget.resets_at
+        binding, least(ceil(candidate.fixed_micros + candidate.rate_micros - room), 9007199254740991)::bigint,
+        budget.resets_at
       );
     end if;
     quota_id := candidate.quota_id;
@@ -1018,6 +1019,19 @@ begin
 end
 $$;
 
+create function private.read_choice(models text[])
+returns text[]
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- An array may start at any number; this one starts at 1.
+  select array(select unnest(models) limit 10)
+$$;
+
+comment on function private.read_choice is 'The models a caller names, the wanted one first, then what to fall back to: ten at most.';
+
 create function private.read_hash(hash text)
 returns bytea
 language plpgsql
@@ -1338,7 +1352,8 @@ grant execute on function private.start_run, private.stop_run, private.preview_c
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
 grant execute on function
-  private.require_shape, private.require_task, private.require_idempotency_key, private.read_hash, private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_choice, private.read_hash,
+  private.read_shape, private.read_features, private.read_count to authenticated, service_role;
 grant execute on function private.read_report, private.read_used to service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -1429,7 +1444,7 @@ security invoker
 set search_path = ''
 as $$
   select private.start_run(
-    account_id, models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    account_id, private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
@@ -1448,7 +1463,7 @@ security invoker
 set search_path = ''
 as $$
   select private.start_key_run(
-    private.read_hash(key_hash), models, private.read_shape(shape), private.read_features(features), private.require_task(task),
+    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
   )
 $$;
