@@ -150,6 +150,8 @@ as $$
 declare
   changed integer;
 begin
+  -- One at a time: a second that began before the first had ended would price by rules that are gone.
+  perform pg_advisory_xact_lock(hashtext('private.reprice'));
   with wanted as (
     select
       models.id as model_id,

@@ -738,24 +738,27 @@ security invoker
 set search_path = ''
 as $$
 declare
-  attempt jsonb;
+  noted record;
 begin
-  if jsonb_typeof(attempts) = 'array' then
-    for attempt in select * from jsonb_array_elements(attempts) limit 20 loop
-      if attempt ->> 'error' is not null then
-        perform private.note_attempt(attempt ->> 'model', attempt ->> 'error');
-      end if;
-    end loop;
-  end if;
-  if note_attempts.outcome = 'completed' and exists (
-    select from private.model_health where model_health.model_id = note_attempts.answered_by
-  ) then
-    perform private.note_attempt(note_attempts.answered_by, null);
-  end if;
+  -- All accounts share these rows: written in one order, no two runs wait for each other.
+  for noted in
+    select distinct on (tried.model_id) tried.model_id, tried.error
+    from (
+      select attempt ->> 'model' as model_id, attempt ->> 'error' as error, position
+      from jsonb_array_elements(case when jsonb_typeof(attempts) = 'array' then attempts else '[]' end)
+        with ordinality as list (attempt, position)
+      where position <= 20 and attempt ->> 'error' is not null and attempt ->> 'model' is not null
+      union all
+      select note_attempts.answered_by, null, 21 where note_attempts.outcome = 'completed'
+    ) as tried
+    order by tried.model_id, tried.position desc
+  loop
+    perform private.note_attempt(noted.model_id, noted.error);
+  end loop;
 end
 $$;
 
-comment on function private.note_attempts is 'Remembers which models failed on the way to an answer.';
+comment on function private.note_attempts is 'Remembers which models failed on the way to an answer, and forgets the failures of the one that gave it.';
 
 -- runs whose worker is gone ---------------------------------------------------------------------
 
