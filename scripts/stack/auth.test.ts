@@ -85,6 +85,18 @@ test('a weak password is refused with its reason', async () => {
   expect(error).toMatchObject({ status: 422, code: 'weak_password', reasons: ['length'] });
 });
 
+test('a name the database refuses is refused in its own words, and nobody is made', async () => {
+  const email = newEmail();
+  const { data, error } = await browser().signUp({
+    email,
+    password,
+    options: { data: { name: 'x'.repeat(10_000) } },
+  });
+  expect(error).toMatchObject({ status: 422, code: 'PT422', message: 'invalid_input' });
+  expect(data.user).toBeNull();
+  expect((await browser().signUp({ email, password })).error).toBeNull();
+});
+
 test('a taken address is not told, and its owner gets a link', async () => {
   const { email } = await signUp();
   const { data, error } = await browser().signUp({ email, password: 'another password' });

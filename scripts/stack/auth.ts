@@ -91,7 +91,11 @@ export async function startAuth(options: Options): Promise<Auth> {
     links,
   });
 
-  const ask = (request: Request) => quietly(log, () => app.fetch(request));
+  const ask = async (request: Request) => {
+    let failure: DatabaseFailure | undefined;
+    const notice = (error: Error) => (failure = error);
+    return sayWhatFailed(await quietly(log, () => app.fetch(request), notice), failure);
+  };
 
   return {
     providers: Object.keys(external),
@@ -110,7 +114,7 @@ export async function startAuth(options: Options): Promise<Auth> {
       return asking.run(asked, async () => {
         const renamed = route === 'POST /auth/v1/verify' ? namedForLibrary(body) : undefined;
         const passed = withBody(request, renamed ? JSON.stringify(renamed) : text);
-        const response = sayWhatFailed(await ask(passed));
+        const response = await ask(passed);
         const refusal = response.headers.get('x-sb-error-code') ?? '';
         const taken = route === 'POST /auth/v1/signup' && takenCodes.includes(refusal);
         return taken && body ? answerTaken(request, body, ask) : response;
@@ -175,9 +179,25 @@ function unconfirmed(email: string): object {
   };
 }
 
-/** A trigger that refuses a new user surfaces as the platform's code, not as a bare 500. */
-function sayWhatFailed(response: Response): Response {
+interface DatabaseFailure extends Error {
+  code?: string;
+  detail?: string;
+  hint?: string;
+}
+
+/**
+ * A trigger of ours that refuses a new user surfaces as the platform shows it: with the status of
+ * its code and its own words. Any other failure of the database is a plain 500.
+ */
+function sayWhatFailed(response: Response, failure?: DatabaseFailure): Response {
   if (response.status !== 500) return response;
+  const status = /^PT([45]\d\d)$/.exec(failure?.code ?? '')?.[1];
+  if (status) {
+    const { code, message, hint, detail } = failure!;
+    // From this version of the platform's API on, clients read the code from `code`.
+    const headers = { 'x-supabase-api-version': '2024-01-01' };
+    return Response.json({ code, message, hint, detail }, { status: Number(status), headers });
+  }
   return Response.json(
     { code: 500, error_code: 'unexpected_failure', msg: 'Database error saving the user' },
     { status: 500, headers: { 'x-sb-error-code': 'unexpected_failure' } },

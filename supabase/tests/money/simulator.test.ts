@@ -1,5 +1,5 @@
 // Two hundred seeds against real connections, and the proof that the same harness sees what it is for.
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { test, type TestDatabase } from '../database.ts';
 import { breakFunction } from './break-function.ts';
 import { openSimulator, type Outcome, replayCommand } from './simulator.ts';
@@ -10,22 +10,25 @@ const last = only ? Number(only) : Number(process.env.SEEDS ?? 200);
 const lanes = 2;
 const patience = { timeout: 600_000 };
 
+const reached = new Set<string>();
+
 test.concurrent.for(Array.from({ length: only ? 1 : lanes }, (_, lane) => lane))(
   'no seed finds anything wrong (lane %i)',
   patience,
   async (lane, { database }) => {
     await using simulator = await simulate(database);
-    const reached = new Map<string, number>();
     for (let seed = first + lane; seed <= last; seed += lanes) {
       const outcome = await simulator.play(seed);
       if (outcome.complaints.length > 0) throw new Error(report(outcome));
-      for (const [answer, count] of outcome.answers)
-        reached.set(answer, (reached.get(answer) ?? 0) + count);
+      for (const answer of outcome.answers.keys()) reached.add(answer);
     }
-    // A schedule that never gets anywhere would be green as well.
-    if (last - first > 50) expect([...reached.keys()]).toEqual(expect.arrayContaining(corners));
   },
 );
+
+// A schedule that never gets anywhere would be green as well.
+afterAll(() => {
+  if (last - first > 50) expect([...reached]).toEqual(expect.arrayContaining(corners));
+});
 
 const corners = [
   'authorize allowed',
