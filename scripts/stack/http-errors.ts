@@ -20,6 +20,8 @@ export function answerError(response: ServerResponse, error: HttpError, requestI
     'access-control-allow-origin': '*',
     'x-sb-error-code': error.code,
     'x-request-id': requestId,
+    // The rest of a request that nobody reads must not be taken for the next one.
+    ...(response.req.complete ? {} : { connection: 'close' }),
   });
   response.end(body);
 }

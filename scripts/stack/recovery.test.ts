@@ -61,7 +61,7 @@ const readEnv = () =>
     readFileSync(join(dataDir, 'env'), 'utf8')
       .trim()
       .split('\n')
-      .map((line) => [line.split('=')[0], JSON.parse(line.slice(line.indexOf('=') + 1)) as string]),
+      .map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]),
   ) as Record<string, string>;
 
 const postgresPid = () =>
