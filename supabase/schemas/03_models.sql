@@ -156,7 +156,6 @@ begin
     select
       models.id as model_id,
       rule.id as rule_id,
-      fixed.input is not null as is_fixed,
       trim_scale(coalesce(fixed.input, models.prompt_usd * markup.micros)) as prompt_micros,
       trim_scale(coalesce(fixed.output, models.completion_usd * markup.micros)) as completion_micros,
       trim_scale(coalesce(fixed.input, coalesce(models.cache_read_usd, models.prompt_usd) * markup.micros)) as cache_read_micros,
@@ -528,15 +527,6 @@ as $$
 $$;
 
 comment on function private.read_words is 'A list of plain words as OpenRouter writes it.';
-
-create view private.callable_models
-with (security_invoker = true)
-as
-select models.*
-from private.models
-where models.enabled and models.retired_at is null and models.price_version_id is not null;
-
-comment on view private.callable_models is 'Models that can be called today.';
 
 create function private.read_models(payload jsonb)
 returns setof private.models

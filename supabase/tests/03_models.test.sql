@@ -259,7 +259,7 @@ select tests.is_refused('update private.models set prompt_usd = 0', 'a visitor c
 select tests.sign_in_as('Ada');
 select isnt_empty($$select * from api.models where id = 'acme/small'$$, 'a person sees the models');
 select tests.is_refused('select * from private.pricing_rules', 'a person does not see the rules');
-select tests.is_refused('select * from private.callable_models', 'nor the table behind the catalogue''s view');
+select tests.is_refused('select * from private.model_health', 'nor how its models are doing');
 select tests.is_refused('select private.reprice()', 'a person does not reprice');
 select tests.is_refused($$select api.sync_models('{}')$$, 'a person does not sync');
 select tests.is_refused($$select private.note_attempt('acme/small', 'x')$$, 'a person does not cool a model down');
