@@ -73,6 +73,7 @@ values
   ('roll-up-books', '7 * * * *', 'select private.roll_up_books()', 'Sums up our own side of the ledger.'),
   ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
   ('audit-ledger', '41 2 * * *', 'select admin.audit_ledger()', 'Checks every book of every account and remembers the answer.'),
+  ('purge-stored-answers', '*/5 * * * *', 'select private.purge_stored_answers()', 'Forgets the answers kept for an Idempotency-Key whose day is over.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
 select private.ensure_usage_partitions();

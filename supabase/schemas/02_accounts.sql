@@ -72,6 +72,10 @@ create table private.api_keys (
   name text not null check (char_length(name) between 1 and 80),
   prefix text not null check (char_length(prefix) between 8 and 24),
   hash bytea not null unique check (octet_length(hash) = 32),
+  previous_hash bytea unique check (octet_length(previous_hash) = 32),
+  previous_until timestamptz,
+  scopes text[] not null default '{completions,embeddings,read}'
+    check (scopes <@ '{completions,embeddings,read}' and cardinality(scopes) between 1 and 3),
   allowed_models text[] not null default '{*}' check (cardinality(allowed_models) between 1 and 50),
   expires_at timestamptz,
   revoked_at timestamptz,
@@ -80,6 +84,8 @@ create table private.api_keys (
 );
 
 comment on table private.api_keys is 'What a program shows to act for an account. Only the SHA-256 of a key is kept.';
+comment on column private.api_keys.previous_hash is 'The key before the last rotation, good until previous_until.';
+comment on column private.api_keys.last_used_at is 'Known to the minute, so that a busy key is not written with every call.';
 
 alter table private.api_keys enable row level security;
 create index api_keys_account_id_idx on private.api_keys (account_id);
@@ -170,7 +176,9 @@ create policy "members see the keys of their accounts" on private.api_keys
   using (account_id in (select private.my_account_ids()));
 
 grant select on private.profiles, private.preferences, private.accounts, private.members to authenticated, service_role;
-grant select (id, account_id, created_by, name, prefix, allowed_models, expires_at, revoked_at, last_used_at, created_at)
+grant select (
+  id, account_id, created_by, name, prefix, scopes, allowed_models, previous_until, expires_at, revoked_at, last_used_at, created_at
+)
   on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
 grant update (locale, theme, default_model, smart_routing, custom_instructions) on private.preferences to authenticated;

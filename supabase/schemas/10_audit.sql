@@ -41,8 +41,8 @@ set search_path = ''
 as $$
 declare
   -- The hash of a key is no one's to read.
-  before constant jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - 'hash' end;
-  after constant jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - 'hash' end;
+  before constant jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) - '{hash,previous_hash}'::text[] end;
+  after constant jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) - '{hash,previous_hash}'::text[] end;
   changed constant jsonb := coalesce(after, before);
 begin
   if before = after then
@@ -106,7 +106,7 @@ create trigger on_accounts_audit after update of name, kind, suspended_at or del
 create trigger on_members_audit after update of role or delete on private.members
   for each row execute function private.note_change();
 create trigger on_api_keys_audit
-  after insert or delete or update of name, allowed_models, expires_at, revoked_at
+  after insert or delete or update of name, prefix, scopes, allowed_models, previous_until, expires_at, revoked_at
   on private.api_keys
   for each row execute function private.note_change();
 create trigger on_models_audit after update of enabled on private.models

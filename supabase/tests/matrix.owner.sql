@@ -40,6 +40,17 @@ select api.finish_run(
   }'
 );
 
+-- A call of Ada's key, whose answer is kept.
+select api.keep_call(
+  (
+    api.start_call(
+      encode(extensions.digest('sk-oneai-test', 'sha256'), 'hex'), '{acme/small}', '{"prompt_bytes": 400}', '{}', 'completion', null,
+      'a request', repeat('0', 64)
+    ) #>> '{verdict,run_id}'
+  )::uuid,
+  'gen-test', 1, 'data: Hello'
+);
+
 select tests.sign_out();
 
 select private.roll_up_books();

@@ -81,6 +81,43 @@ export type Database = {
           },
         ];
       };
+      keys: {
+        Row: {
+          account_id: string;
+          allowed_models: string[];
+          created_at: string;
+          created_by: string;
+          expires_at: string | null;
+          id: string;
+          last_used_at: string | null;
+          max_cost_micros: number | null;
+          name: string;
+          prefix: string;
+          previous_until: string | null;
+          requests_per_day: number | null;
+          requests_per_hour: number | null;
+          requests_per_minute: number | null;
+          revoked_at: string | null;
+          scopes: string[];
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: 'api_keys_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'api_keys_created_by_fkey';
+            columns: ['created_by'];
+            isOneToOne: false;
+            referencedRelation: 'profile';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       limits: {
         Row: {
           account_id: string;
@@ -628,9 +665,16 @@ export type Database = {
           run_id: string;
         }[];
       };
+      create_key: { Args: { account_id: string; name: string; settings?: Json }; Returns: Json };
+      describe_key: { Args: { key_hash: string }; Returns: Json };
       export_ledger: {
         Args: { account_id: string; after_sequence?: number; max_transactions?: number };
         Returns: Json[];
+      };
+      find_key_receipt: { Args: { id: string; key_hash: string }; Returns: Json };
+      finish_call: {
+        Args: { body?: string; closing?: Json; number?: number; report: Json; run_id: string };
+        Returns: Json;
       };
       finish_run: {
         Args: { report: Json; run_id: string };
@@ -671,6 +715,11 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      keep_call: {
+        Args: { body?: string; generation_id?: string; number?: number; run_id: string };
+        Returns: boolean;
+      };
+      list_key_models: { Args: { key_hash: string }; Returns: Json[] };
       preview_cost: {
         Args: { account_id: string; features?: Json; model: string; shape: Json };
         Returns: unknown;
@@ -681,6 +730,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      read_stored_answer: { Args: { after?: number; run_id: string }; Returns: Json };
       redeem_code: {
         Args: { account_id: string; code: string };
         Returns: {
@@ -696,6 +746,34 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      revoke_key: {
+        Args: { key_id: string };
+        Returns: {
+          account_id: string;
+          allowed_models: string[];
+          created_at: string;
+          created_by: string;
+          expires_at: string | null;
+          id: string;
+          last_used_at: string | null;
+          max_cost_micros: number | null;
+          name: string;
+          prefix: string;
+          previous_until: string | null;
+          requests_per_day: number | null;
+          requests_per_hour: number | null;
+          requests_per_minute: number | null;
+          revoked_at: string | null;
+          scopes: string[];
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'keys';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      rotate_key: { Args: { key_id: string; overlap_seconds?: number }; Returns: Json };
       set_budget: {
         Args: {
           account_id: string;
@@ -720,6 +798,19 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      start_call: {
+        Args: {
+          features?: Json;
+          idempotency_key?: string;
+          key_hash: string;
+          max_cost_micros?: number;
+          models: string[];
+          request_hash?: string;
+          shape: Json;
+          task?: string;
+        };
+        Returns: Json;
       };
       start_key_run: {
         Args: {
@@ -762,6 +853,33 @@ export type Database = {
       stop_run: { Args: { run_id: string }; Returns: boolean };
       sync_models: { Args: { payload: Json }; Returns: Json };
       touch_run: { Args: { generation_id?: string; run_id: string }; Returns: boolean };
+      update_key: {
+        Args: { changes: Json; key_id: string };
+        Returns: {
+          account_id: string;
+          allowed_models: string[];
+          created_at: string;
+          created_by: string;
+          expires_at: string | null;
+          id: string;
+          last_used_at: string | null;
+          max_cost_micros: number | null;
+          name: string;
+          prefix: string;
+          previous_until: string | null;
+          requests_per_day: number | null;
+          requests_per_hour: number | null;
+          requests_per_minute: number | null;
+          revoked_at: string | null;
+          scopes: string[];
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'keys';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       update_profile: {
         Args: {
           avatar_url?: string;
