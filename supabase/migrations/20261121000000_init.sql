@@ -4697,6 +4697,1766 @@ comment on function api.export_ledger is
 
 grant execute on function api.export_ledger to authenticated, service_role;
 
+-- schemas/08_chat.sql -------------------------------------------------------------------------
+
+-- chat: conversations as trees of messages, the folders they lie in, and finding them again. How an
+-- answer comes to be is in 08_chat_answers, what leaves and enters a conversation in 08_chat_share.
+--
+-- A conversation belongs to an account and is read by its author alone: whoever manages a team does
+-- not see what its members write. Text is kept byte for byte, and a message is never changed: an edit
+-- is a new message beside the old one.
+
+create extension if not exists btree_gin with schema extensions;
+
+create type private.message_role as enum ('system', 'user', 'assistant');
+create type private.message_status as enum ('complete', 'streaming', 'stopped', 'failed', 'lost');
+
+-- words to search by ------------------------------------------------------------------------
+
+create function private.search_words(content text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- Signs part words, so that half of an address or of a name in a program is found; scripts that
+  -- write no spaces are searched sign by sign.
+  select regexp_replace(
+    translate(lower(content collate pg_c_utf8), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)),
+    '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
+  )
+$$;
+
+create function private.search_vector(content text)
+returns tsvector
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if octet_length(content) <= 150000 then
+    return to_tsvector('pg_catalog.simple', private.search_words(content));
+  end if;
+  begin
+    return to_tsvector('pg_catalog.simple', private.search_words(content));
+  exception when program_limit_exceeded then
+    return to_tsvector('pg_catalog.simple', private.search_words(left(content, 50000)));
+  end;
+end
+$$;
+
+create function private.search_query(query text)
+returns tsquery
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  words text := translate(lower(left(query, 500) collate pg_c_utf8), '!#$%&''()*+,./:;<=>?@[\]^_`{|}~', repeat(' ', 30));
+  parsed tsquery;
+begin
+  words := regexp_replace(words, '(\S)-', '\1 ', 'g');
+  if position('"' in words) = 0 then
+    words := regexp_replace(
+      words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)', '"\1"', 'g'
+    );
+  end if;
+  words := regexp_replace(
+    words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
+  );
+  parsed := websearch_to_tsquery('pg_catalog.simple', words);
+  if right(parsed::text, 1) = '''' then
+    -- Somebody is still typing the last word.
+    parsed := (parsed::text || ':*')::tsquery;
+  end if;
+  return parsed;
+end
+$$;
+
+comment on function private.search_words is 'A text as it is searched: small letters, words parted by spaces.';
+comment on function private.search_vector is
+  'The words of a text for an index, the same in every language. Of a text with more words than Postgres can index, its beginning.';
+comment on function private.search_query is
+  'What somebody typed as a query: words, "phrases", -without, or, and the beginning of the last word. Anything is accepted; nothing to search by is an empty query.';
+
+create function private.excerpt(content text, query tsquery)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  pattern text;
+  at integer;
+  cut text;
+  lowered text;
+  marked text := '';
+  position integer := 1;
+  found integer;
+begin
+  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
+  select string_agg(case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end, '|' order by char_length(word) desc)
+  into pattern
+  from (
+    select distinct words.match[1] as word
+    from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
+    limit 20
+  ) as listed;
+  at := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
+  -- The two signs that mark a hit must not come out of the text itself.
+  cut := translate(substr(excerpt.content, greatest(at - 60, 1), 220), E'\u0002\u0003\n\r\t', '     ');
+  if at > 0 then
+    lowered := lower(cut collate pg_c_utf8);
+    loop
+      found := regexp_instr(lowered, pattern, position);
+      exit when found = 0;
+      marked := marked || substr(cut, position, found - position) || E'\u0002';
+      at := regexp_instr(lowered, pattern, position, 1, 1);
+      marked := marked || substr(cut, found, at - found) || E'\u0003';
+      position := at;
+    end loop;
+  end if;
+  return replace(marked, E'\u0003\u0002', '') || substr(cut, position);
+end
+$$;
+
+comment on function private.excerpt is 'The place of a text where a query is met, each hit between U+0002 and U+0003.';
+
+-- tables ------------------------------------------------------------------------------------
+
+create table private.folders (
+  id uuid primary key default private.new_id(),
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  user_id uuid not null references private.profiles (user_id) on delete cascade,
+  name text not null check (char_length(name) between 1 and 80),
+  created_at timestamptz not null default private.clock(),
+  unique (id, account_id, user_id)
+);
+
+comment on table private.folders is 'Where a person keeps conversations of an account.';
+
+alter table private.folders enable row level security;
+create index folders_user_id_account_id_idx on private.folders (user_id, account_id);
+create index folders_account_id_idx on private.folders (account_id);
+
+create table private.conversations (
+  id uuid primary key,
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  user_id uuid not null references private.profiles (user_id) on delete cascade,
+  folder_id uuid,
+  title text not null check (char_length(title) between 1 and 200),
+  has_own_title boolean not null default false,
+  model_id text,
+  leaf_id uuid,
+  message_count integer not null default 0,
+  pinned_at timestamptz,
+  is_pinned boolean not null generated always as (pinned_at is not null) stored,
+  archived_at timestamptz,
+  deleted_at timestamptz,
+  import_key text check (octet_length(import_key) <= 300),
+  created_at timestamptz not null default private.clock(),
+  updated_at timestamptz not null default private.clock(),
+  constraint conversations_folder_id_fkey foreign key (folder_id, account_id, user_id)
+    references private.folders (id, account_id, user_id) on delete set null (folder_id)
+)
+with (fillfactor = 80);
+
+comment on table private.conversations is 'Conversations, each of one author in one account. Deleted ones can be brought back for 30 days.';
+comment on column private.conversations.leaf_id is 'The last message of the branch that was open last.';
+comment on column private.conversations.has_own_title is 'Whether a person gave the title; one made for them gives way to a better one.';
+comment on column private.conversations.import_key is 'Where an imported conversation came from, so that it comes only once.';
+
+alter table private.conversations enable row level security;
+create index conversations_user_id_account_id_idx
+  on private.conversations (user_id, account_id, is_pinned desc, updated_at desc, id desc);
+create index conversations_account_id_idx on private.conversations (account_id);
+create index conversations_folder_id_idx on private.conversations (folder_id, account_id, user_id) where folder_id is not null;
+create index conversations_deleted_at_idx on private.conversations (deleted_at) where deleted_at is not null;
+create unique index conversations_import_key_key on private.conversations (user_id, account_id, import_key) where import_key is not null;
+create index conversations_words_idx on private.conversations using gin (user_id, private.search_vector(title));
+
+create table private.messages (
+  conversation_id uuid not null references private.conversations (id) on delete cascade,
+  id uuid not null,
+  user_id uuid not null,
+  parent_id uuid,
+  role private.message_role not null,
+  status private.message_status not null default 'complete',
+  content text not null,
+  reasoning text not null default '',
+  model_id text,
+  run_id uuid,
+  error_code text,
+  created_at timestamptz not null default private.clock(),
+  primary key (conversation_id, id),
+  constraint messages_parent_id_fkey foreign key (conversation_id, parent_id) references private.messages (conversation_id, id),
+  constraint well_formed check (
+    id <> parent_id
+    and (role = 'assistant' or (status = 'complete' and run_id is null and octet_length(content) <= 1048576))
+    and (status <> 'streaming' or run_id is not null)
+  )
+);
+
+comment on table private.messages is
+  'The tree of each conversation. A message''s id is its own within its conversation, so nobody can take another''s.';
+
+alter table private.messages enable row level security;
+create index messages_parent_id_idx on private.messages (conversation_id, parent_id);
+create unique index messages_run_id_key on private.messages (run_id) where run_id is not null;
+create index messages_created_at_idx on private.messages (created_at) where status = 'streaming';
+create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content));
+
+-- policies and grants -----------------------------------------------------------------------
+
+create policy "people see their own folders" on private.folders
+  for select to authenticated
+  using (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()));
+create policy "people rename their own folders" on private.folders
+  for update to authenticated
+  using (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+  with check (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()));
+create policy "authors see their own conversations" on private.conversations
+  for select to authenticated
+  using (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()));
+create policy "authors arrange their own conversations" on private.conversations
+  for update to authenticated
+  using (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+  with check (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()));
+create policy "authors see the messages of their conversations" on private.messages
+  for select to authenticated
+  using (
+    user_id = (select auth.uid())
+    and exists (select from private.conversations where conversations.id = messages.conversation_id)
+  );
+
+grant select on private.folders, private.conversations, private.messages to authenticated, service_role;
+grant update (name) on private.folders to authenticated;
+grant update (folder_id, title, has_own_title, leaf_id, pinned_at, archived_at, deleted_at) on private.conversations to authenticated;
+grant update (title) on private.conversations to service_role;
+-- An index on words is kept up by whoever changes the row.
+grant execute on function private.search_words, private.search_vector to authenticated, service_role;
+
+-- arranging ---------------------------------------------------------------------------------
+
+create function private.require_conversation(conversation_id uuid)
+returns private.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation private.conversations;
+begin
+  -- Locked, so that whatever comes of it comes before or after any answer that starts in it.
+  select * into conversation from private.conversations
+  where conversations.id = require_conversation.conversation_id
+    and conversations.user_id = auth.uid()
+    and conversations.account_id in (select private.my_account_ids())
+    and conversations.deleted_at is null
+  for no key update;
+  if conversation.id is null then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Choose one from your list.');
+  end if;
+  return conversation;
+end
+$$;
+
+comment on function private.require_conversation is 'A conversation of the caller''s own that is not deleted, or the refusal.';
+
+create function private.newest_leaf(conversation_id uuid, message_id uuid)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with recursive path as (
+    select newest_leaf.message_id as id, 0 as step
+    union all
+    select child.id, path.step + 1
+    from path
+    cross join lateral (
+      select messages.id
+      from private.messages
+      where messages.conversation_id = newest_leaf.conversation_id and messages.parent_id = path.id
+      order by messages.created_at desc, messages.id desc
+      limit 1
+    ) as child
+  )
+  select path.id from path order by path.step desc limit 1
+$$;
+
+comment on function private.newest_leaf is 'Where a branch ends that goes through a message and takes the newest turn at every fork below it.';
+
+create function private.add_folder(account_id uuid, name text)
+returns uuid
+language plpgsql
+volatile
+-- As its owner, because members may not insert. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+  given_name constant text := private.require_text('Name', coalesce(add_folder.name, ''), 80);
+  added uuid;
+begin
+  if not private.has_role(add_folder.account_id, 'owner', 'admin', 'member') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  if (
+    select count(*) >= 500 from private.folders
+    where folders.user_id = caller and folders.account_id = add_folder.account_id
+  ) then
+    perform private.fail(409, 'conflict', 'There are 500 folders, and that is all there can be.', 'Delete one first.');
+  end if;
+  insert into private.folders (account_id, user_id, name) values (add_folder.account_id, caller, given_name)
+  returning folders.id into added;
+  return added;
+end
+$$;
+
+comment on function private.add_folder is 'Makes a folder for the caller.';
+
+create function private.remove_folder(folder_id uuid)
+returns boolean
+language plpgsql
+volatile
+-- As its owner, because members may not delete. It looks at the caller's own folders only.
+security definer
+set search_path = ''
+as $$
+begin
+  delete from private.folders
+  where folders.id = remove_folder.folder_id
+    and folders.user_id = auth.uid()
+    and folders.account_id in (select private.my_account_ids());
+  return found;
+end
+$$;
+
+comment on function private.remove_folder is 'Removes a folder of the caller''s; what lay in it lies outside from then on.';
+
+create function private.purge_conversations(max_conversations integer default 200)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  purged integer;
+begin
+  delete from private.conversations
+  where conversations.id in (
+    select gone.id from private.conversations as gone
+    where gone.deleted_at < private.clock() - interval '30 days'
+    order by gone.deleted_at
+    limit purge_conversations.max_conversations
+    for update skip locked
+  );
+  get diagnostics purged = row_count;
+  return purged;
+end
+$$;
+
+comment on function private.purge_conversations is 'Removes for good what was deleted more than 30 days ago.';
+
+-- finding -----------------------------------------------------------------------------------
+
+create type private.conversation_filter as (
+  account_id uuid,
+  from_at timestamptz,
+  to_at timestamptz,
+  model text,
+  folder_id uuid,
+  archived boolean
+);
+
+comment on type private.conversation_filter is 'Which conversations are wanted. What is empty does not matter.';
+
+create type private.found_conversation as (
+  id uuid,
+  account_id uuid,
+  folder_id uuid,
+  title text,
+  has_own_title boolean,
+  model_id text,
+  leaf_id uuid,
+  message_count integer,
+  pinned_at timestamptz,
+  archived_at timestamptz,
+  created_at timestamptz,
+  updated_at timestamptz,
+  message_id uuid,
+  excerpt text,
+  cursor text
+);
+
+comment on type private.found_conversation is
+  'A conversation in a list, with what of it met a search. Its cursor asks for what comes after it.';
+
+create type private.conversation_cursor as (is_pinned boolean, updated_at timestamptz, id uuid);
+
+comment on type private.conversation_cursor is 'A place in a list of conversations.';
+
+create function private.write_cursor(conversation private.conversations)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select concat_ws(
+    '.', conversation.is_pinned::integer, (extract(epoch from conversation.updated_at) * 1000000)::bigint, conversation.id
+  )
+$$;
+
+create function private.read_cursor(cursor text)
+returns private.conversation_cursor
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  parts constant text[] := regexp_match(read_cursor.cursor, '^([01])\.(\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+begin
+  if nullif(read_cursor.cursor, '') is null then
+    return row(true, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')::private.conversation_cursor;
+  end if;
+  if parts is null then
+    perform private.fail(422, 'invalid_input', 'That is no cursor of a list.', 'Use one that came with the last page.');
+  end if;
+  return row(parts[1] = '1', timestamptz 'epoch' + parts[2]::bigint * interval '1 microsecond', parts[3])::private.conversation_cursor;
+end
+$$;
+
+comment on function private.write_cursor is 'The cursor that stands after a conversation.';
+comment on function private.read_cursor is 'The place a cursor stands for: the beginning when there is none.';
+
+create function private.is_wanted(conversation private.conversations, filter private.conversation_filter)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select conversation.deleted_at is null
+    and (filter.archived is null or filter.archived = (conversation.archived_at is not null))
+    and (filter.from_at is null or conversation.updated_at >= filter.from_at)
+    and (filter.to_at is null or conversation.updated_at < filter.to_at)
+    and (filter.folder_id is null or conversation.folder_id = filter.folder_id)
+    and (
+      filter.model is null
+      or conversation.model_id = filter.model
+      or exists (
+        select from private.messages
+        where messages.conversation_id = conversation.id and messages.model_id = filter.model
+      )
+    )
+$$;
+
+comment on function private.is_wanted is 'Whether a conversation passes a filter.';
+
+create function private.as_found(conversation private.conversations, message_id uuid, excerpt text)
+returns private.found_conversation
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select row(
+    conversation.id, conversation.account_id, conversation.folder_id, conversation.title, conversation.has_own_title,
+    conversation.model_id, conversation.leaf_id, conversation.message_count, conversation.pinned_at,
+    conversation.archived_at, conversation.created_at, conversation.updated_at, as_found.message_id, as_found.excerpt,
+    private.write_cursor(conversation)
+  )::private.found_conversation
+$$;
+
+comment on function private.as_found is 'A conversation as a list shows it.';
+
+create function private.list_conversations(filter private.conversation_filter, after private.conversation_cursor, max_rows integer)
+returns setof private.found_conversation
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return query
+  select (private.as_found(conversations.*, null, null)).*
+  from private.conversations
+  where conversations.user_id = (select auth.uid())
+    and conversations.account_id = filter.account_id
+    and (conversations.is_pinned, conversations.updated_at, conversations.id) < (after.is_pinned, after.updated_at, after.id)
+    and private.is_wanted(conversations.*, filter)
+  order by conversations.is_pinned desc, conversations.updated_at desc, conversations.id desc
+  limit least(greatest(coalesce(max_rows, 30), 1), 100);
+end
+$$;
+
+comment on function private.list_conversations is 'The caller''s conversations, pinned ones first, then the one used last.';
+
+create function private.search_conversations(
+  filter private.conversation_filter, query tsquery, after private.conversation_cursor, max_rows integer
+)
+returns setof private.found_conversation
+language plpgsql
+stable
+-- As its owner, because a policy would keep the planner from using the index of words. It looks at the caller's own rows only.
+security definer
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+begin
+  if not coalesce(filter.account_id in (select private.my_account_ids()), false) then
+    return;
+  end if;
+  return query
+  with hits as materialized (
+    select distinct on (messages.conversation_id) messages.conversation_id, messages.id
+    from private.messages
+    where messages.user_id = caller and private.search_vector(messages.content) @@ search_conversations.query
+    order by messages.conversation_id, messages.created_at desc, messages.id
+  ),
+  titles as materialized (
+    select conversations.id
+    from private.conversations
+    where conversations.user_id = caller and private.search_vector(conversations.title) @@ search_conversations.query
+  ),
+  page as materialized (
+    select conversations as conversation, hits.id as message_id
+    from private.conversations
+    left join hits on hits.conversation_id = conversations.id
+    where conversations.id in (select hits.conversation_id from hits union select titles.id from titles)
+      and conversations.account_id = filter.account_id
+      and (conversations.updated_at, conversations.id) < (after.updated_at, after.id)
+      and private.is_wanted(conversations.*, filter)
+    order by conversations.updated_at desc, conversations.id desc
+    limit least(greatest(coalesce(max_rows, 30), 1), 100)
+  )
+  select found.*
+  from page
+  left join private.messages
+    on messages.conversation_id = (page.conversation).id and messages.id = page.message_id
+  cross join lateral private.as_found(
+    page.conversation, page.message_id,
+    private.excerpt(coalesce(messages.content, (page.conversation).title), search_conversations.query)
+  ) as found
+  order by found.updated_at desc, found.id desc;
+end
+$$;
+
+comment on function private.search_conversations is
+  'The caller''s conversations where a query is met, in a message or the title, the one used last first.';
+
+grant execute on function
+  private.require_conversation, private.newest_leaf, private.add_folder, private.remove_folder, private.write_cursor,
+  private.read_cursor, private.is_wanted, private.as_found, private.list_conversations, private.search_conversations,
+  private.search_query
+to authenticated;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.folders
+with (security_invoker = true)
+as
+select folders.id, folders.account_id, folders.name, folders.created_at
+from private.folders;
+
+comment on view api.folders is 'The caller''s folders.';
+
+create view api.conversations
+with (security_invoker = true)
+as
+select
+  conversations.id, conversations.account_id, conversations.user_id, conversations.folder_id, conversations.title,
+  conversations.has_own_title, conversations.model_id, conversations.leaf_id, conversations.message_count,
+  conversations.pinned_at, conversations.archived_at, conversations.deleted_at, conversations.created_at,
+  conversations.updated_at
+from private.conversations;
+
+comment on view api.conversations is
+  'The caller''s conversations, deleted ones included while they can be brought back. The leaf is the last message of the branch that is open.';
+
+create view api.messages
+with (security_invoker = true)
+as
+select
+  messages.id, messages.conversation_id, messages.parent_id, messages.role, messages.content, messages.reasoning,
+  messages.status, messages.model_id, messages.run_id, messages.error_code, messages.created_at
+from private.messages;
+
+comment on view api.messages is
+  'The messages of the caller''s conversations. Those with the same parent are each other''s branches. One that is streaming has its text in read_answer.';
+
+grant select on api.folders, api.conversations, api.messages to authenticated;
+
+create function api.list_conversations(
+  account_id uuid, from_at timestamptz default null, to_at timestamptz default null, model text default null,
+  folder_id uuid default null, archived boolean default false, cursor text default null, max_rows integer default 30
+)
+returns setof private.found_conversation
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select * from private.list_conversations(
+    row(account_id, from_at, to_at, model, folder_id, archived)::private.conversation_filter, private.read_cursor(cursor), max_rows
+  )
+$$;
+
+comment on function api.list_conversations is
+  'A page of the caller''s conversations in an account: pinned first, then by last use. An empty "archived" means both. Give the cursor of the last row for what comes after it.';
+
+create function api.search_conversations(
+  account_id uuid, query text, from_at timestamptz default null, to_at timestamptz default null, model text default null,
+  folder_id uuid default null, archived boolean default null, cursor text default null, max_rows integer default 30
+)
+returns setof private.found_conversation
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  filter constant private.conversation_filter := row(account_id, from_at, to_at, model, folder_id, archived)::private.conversation_filter;
+  wanted constant tsquery := private.search_query(search_conversations.query);
+  after constant private.conversation_cursor := private.read_cursor(search_conversations.cursor);
+begin
+  if coalesce(numnode(wanted), 0) = 0 then
+    return query select * from private.list_conversations(filter, after, max_rows);
+  else
+    return query select * from private.search_conversations(filter, wanted, after, max_rows);
+  end if;
+end
+$$;
+
+comment on function api.search_conversations is
+  'Conversations where the words of a query are met, with the newest message that meets them and its place between U+0002 and U+0003. Words, "phrases", -without, or; the last word may be unfinished. With nothing to search by, the list.';
+
+create function api.rename_conversation(conversation_id uuid, title text)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(rename_conversation.conversation_id);
+  given constant text := private.require_text('Title', coalesce(rename_conversation.title, ''), 200);
+begin
+  update private.conversations set title = given, has_own_title = true where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.move_conversation(conversation_id uuid, folder_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(move_conversation.conversation_id);
+begin
+  if move_conversation.folder_id is not null and not exists (
+    select from private.folders
+    where folders.id = move_conversation.folder_id
+      and folders.user_id = conversation.user_id
+      and folders.account_id = conversation.account_id
+  ) then
+    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of the same account.');
+  end if;
+  update private.conversations set folder_id = move_conversation.folder_id where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.pin_conversation(conversation_id uuid, pinned boolean default true)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(pin_conversation.conversation_id);
+begin
+  update private.conversations set
+    pinned_at = case when coalesce(pinned, true) then coalesce(conversation.pinned_at, private.clock()) end
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.archive_conversation(conversation_id uuid, archived boolean default true)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(archive_conversation.conversation_id);
+begin
+  update private.conversations set
+    archived_at = case when coalesce(archived, true) then coalesce(conversation.archived_at, private.clock()) end
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.delete_conversation(conversation_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(delete_conversation.conversation_id);
+begin
+  update private.conversations set deleted_at = private.clock() where conversations.id = conversation.id;
+  perform private.stop_run(messages.run_id)
+  from private.messages
+  where messages.conversation_id = conversation.id and messages.status = 'streaming';
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.restore_conversation(conversation_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update private.conversations set deleted_at = null
+  where conversations.id = restore_conversation.conversation_id
+    and coalesce(conversations.deleted_at, 'infinity') > private.clock() - interval '30 days';
+  if not found then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Deleted ones can be brought back for 30 days.');
+  end if;
+  return query select * from api.conversations where conversations.id = restore_conversation.conversation_id;
+end
+$$;
+
+create function api.select_branch(conversation_id uuid, message_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(select_branch.conversation_id);
+begin
+  if not exists (
+    select from private.messages
+    where messages.conversation_id = conversation.id and messages.id = select_branch.message_id
+  ) then
+    perform private.fail(404, 'not_found', 'There is no such message in this conversation.', 'Load the conversation again.');
+  end if;
+  update private.conversations set leaf_id = private.newest_leaf(conversation.id, select_branch.message_id)
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.create_folder(account_id uuid, name text)
+returns setof api.folders
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  added constant uuid := private.add_folder(create_folder.account_id, create_folder.name);
+begin
+  return query select * from api.folders where folders.id = added;
+end
+$$;
+
+create function api.rename_folder(folder_id uuid, name text)
+returns setof api.folders
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  given constant text := private.require_text('Name', coalesce(rename_folder.name, ''), 80);
+begin
+  update private.folders set name = given where folders.id = rename_folder.folder_id;
+  if not found then
+    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of yours.');
+  end if;
+  return query select * from api.folders where folders.id = rename_folder.folder_id;
+end
+$$;
+
+create function api.delete_folder(folder_id uuid)
+returns boolean
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.remove_folder(folder_id)
+$$;
+
+create function api.title_conversation(conversation_id uuid, title text)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  made constant text := btrim(left(regexp_replace(title_conversation.title, '[\s\u0001-\u001F\u007F]+', ' ', 'g'), 100));
+begin
+  update private.conversations set title = made
+  where conversations.id = title_conversation.conversation_id and not conversations.has_own_title and made <> '';
+  return found;
+end
+$$;
+
+comment on function api.rename_conversation is 'Gives a conversation a title of its author''s own.';
+comment on function api.move_conversation is 'Puts a conversation into a folder of the same account, or out of any.';
+comment on function api.pin_conversation is 'Pins a conversation to the top of the list, or lets go of it.';
+comment on function api.archive_conversation is 'Takes a conversation out of the list without deleting it, or puts it back.';
+comment on function api.delete_conversation is 'Deletes a conversation and stops what is running in it. It can be brought back for 30 days.';
+comment on function api.restore_conversation is 'Brings back a deleted conversation.';
+comment on function api.select_branch is 'Opens the branch that goes through a message, down to its newest end.';
+comment on function api.create_folder is 'Makes a folder for conversations of an account.';
+comment on function api.rename_folder is 'Renames a folder.';
+comment on function api.delete_folder is 'Deletes a folder; its conversations stay. Returns whether there was one.';
+comment on function api.title_conversation is 'Gives a conversation the title a model made, unless its author gave one. Returns whether it did.';
+
+grant execute on function
+  api.list_conversations, api.search_conversations, api.rename_conversation, api.move_conversation, api.pin_conversation,
+  api.archive_conversation, api.delete_conversation, api.restore_conversation, api.select_branch, api.create_folder,
+  api.rename_folder, api.delete_folder
+to authenticated;
+grant execute on function api.title_conversation to service_role;
+
+-- schemas/08_chat_answers.sql -----------------------------------------------------------------
+
+-- chat, answers: how a message is asked, its answer opened, kept as it streams, closed and read again.
+-- One call before the model is asked and one after; in between at most two flushes a second.
+--
+-- A flush may be lost in a crash of the server, so it never touches money. An answer is closed in the
+-- transaction that settles its run; one whose worker is gone is closed as far as it came.
+
+create table private.run_chunks (
+  run_id uuid not null,
+  first_frame integer not null check (first_frame > 0),
+  last_frame integer not null,
+  frames jsonb not null,
+  created_at timestamptz not null default private.clock(),
+  primary key (run_id, first_frame),
+  check (last_frame >= first_frame)
+);
+
+comment on table private.run_chunks is
+  'The text of answers in the pieces it streamed in, numbered from 1, to resume reading from. Kept for a day; the message has the whole.';
+
+alter table private.run_chunks enable row level security;
+create index run_chunks_created_at_idx on private.run_chunks (created_at);
+
+create policy "authors see the pieces of their answers" on private.run_chunks
+  for select to authenticated
+  using (exists (select from private.messages where messages.run_id = run_chunks.run_id));
+
+grant select on private.run_chunks to authenticated, service_role;
+
+-- reading what callers send -------------------------------------------------------------------
+
+create function private.read_id(label text, value jsonb)
+returns uuid
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if value is null or value = 'null' then
+    return null;
+  end if;
+  if jsonb_typeof(value) <> 'string' or not pg_input_is_valid(value #>> '{}', 'uuid') then
+    perform private.fail(422, 'invalid_input', format('%s must be a uuid, not %s.', label, left(value::text, 50)), null);
+  end if;
+  return value #>> '{}';
+end
+$$;
+
+comment on function private.read_id is 'An id out of JSON, or the refusal.';
+
+create type private.new_message as (id uuid, parent_id uuid, content text);
+
+comment on type private.new_message is 'What a person wrote, and below which message.';
+
+create function private.read_message(message jsonb)
+returns private.new_message
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  content constant text := message ->> 'content';
+begin
+  if message is null or message = 'null' then
+    return null;
+  end if;
+  if jsonb_typeof(message) <> 'object' or jsonb_typeof(message -> 'content') is distinct from 'string' then
+    perform private.fail(422, 'invalid_input', 'A message has an id, a parent_id and a content that is text.', null);
+  end if;
+  if octet_length(content) > 1048576 then
+    perform private.fail(
+      413, 'too_large', format('The message is too long: %s bytes of at most 1,048,576.', to_char(octet_length(content), 'FM999,999,999')),
+      'Send it in parts.'
+    );
+  end if;
+  if content !~ '\S' then
+    perform private.fail(422, 'invalid_input', 'The message is empty.', 'Write something.');
+  end if;
+  return row(private.read_id('A message''s id', message -> 'id'), private.read_id('parent_id', message -> 'parent_id'), content)::private.new_message;
+end
+$$;
+
+comment on function private.read_message is 'A message out of JSON, its text as it is; refused when empty or longer than 1 MB.';
+
+create type private.answer_options as (
+  max_tokens integer,
+  max_cost_micros bigint,
+  system text,
+  excluded_models jsonb
+);
+
+comment on type private.answer_options is 'What may be said about an answer that is wanted.';
+
+create function private.read_answer_options(options jsonb)
+returns private.answer_options
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if jsonb_typeof(coalesce(options -> 'system', 'null')) not in ('string', 'null') then
+    perform private.fail(422, 'invalid_input', 'The system prompt must be text.', null);
+  end if;
+  if octet_length(options ->> 'system') > 102400 then
+    perform private.fail(413, 'too_large', 'The system prompt is longer than 100 kB.', 'Shorten it.');
+  end if;
+  return row(
+    private.read_count('max_tokens', options -> 'max_tokens', 10000000),
+    private.read_count('max_cost_micros', options -> 'max_cost_micros', 9007199254740991),
+    options ->> 'system',
+    options -> 'excluded_models'
+  )::private.answer_options;
+end
+$$;
+
+comment on function private.read_answer_options is
+  'Options out of JSON. A system prompt that is given, even empty, takes the place of the custom instructions.';
+
+create function private.require_frames(first integer, frames jsonb)
+returns jsonb
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if frames is null or frames = 'null' then
+    return '[]';
+  end if;
+  if jsonb_typeof(frames) <> 'array' or coalesce(first, 0) not between 1 and 100000000 or exists (
+    select from jsonb_array_elements(frames) as frame
+    where jsonb_typeof(frame) <> 'array'
+      or jsonb_array_length(frame) <> 2
+      or frame -> 0 not in ('"c"', '"r"')
+      or jsonb_typeof(frame -> 1) <> 'string'
+  ) then
+    perform private.fail(
+      422, 'invalid_input', 'Frames are a list of ["c", text] and ["r", text], the first with its number from 1.', null
+    );
+  end if;
+  return frames;
+end
+$$;
+
+comment on function private.require_frames is 'Frames as they are kept, or the refusal; none for nothing.';
+
+-- what is asked ---------------------------------------------------------------------------------
+
+create function private.title_of(content text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(nullif(btrim(left(btrim(regexp_replace(left(content, 400), '[\s\u0001-\u001F\u007F]+', ' ', 'g')), 60)), ''), 'New chat')
+$$;
+
+comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
+
+create function private.language_of(content text)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when content ~ '[\u3040-\u30ff]' then 'ja'
+    when content ~ '[\u4e00-\u9fff]' then 'zh'
+    when content ~ '[\uac00-\ud7af]' then 'ko'
+    when content ~ '[\u0400-\u04ff]' then 'ru'
+    when content ~ '[\u0600-\u06ff]' then 'ar'
+    when content ~ '[\u0900-\u097f]' then 'hi'
+    when content ~ '[\u0590-\u05ff]' then 'he'
+    when content ~ '[\u0e00-\u0e7f]' then 'th'
+    when content ~ '[\u0370-\u03ff]{3}' then 'el'
+  end
+$$;
+
+create function private.likely_tokens(bytes bigint, messages integer)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A token is rarely under three bytes, and a message has a little around it.
+  select (ceil(bytes / 3.0) + 8 * messages)::integer
+$$;
+
+comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
+comment on function private.likely_tokens is 'How many tokens so much text likely has, rather too many than too few.';
+
+create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
+returns private.request_features
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select private.read_features(jsonb_build_object(
+    'has_code', start ~ '```|(^|\n)\s*(def |class |function |import |#include|SELECT .* FROM )|=>|\w\(\)|;\s*(\n|$)'
+      or start ~* '\y(python|javascript|typescript|sql|regex|stack ?trace|compiler|refactor)\y',
+    'has_math', start ~ '\$\$|\\\(|\\\[|\\(frac|sum|int|sqrt)\y|∑|∫|√'
+      or start ~* '\y(integral|derivative|equation|theorem|prove that|solve for)\y',
+    'language', private.language_of(start),
+    'prompt_tokens', prompt_tokens,
+    'context_tokens', context_tokens,
+    'excluded_models', excluded_models
+  ))
+  from left(content, 8000) as start
+$$;
+
+comment on function private.features_of is 'What the router may know of a message.';
+
+create type private.model_room as (context_tokens integer, max_output_tokens integer);
+
+create function private.room_of(model text)
+returns private.model_room
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  -- What a preset will choose is not known yet: the largest of its models counts.
+  select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
+  from private.models
+  where models.retired_at is null
+    and models.enabled
+    and models.price_version_id is not null
+    and (
+      models.id = room_of.model
+      or (room_of.model like 'oneai/%' and models.id in (
+        select unnest(router_rules.models) from private.router_rules
+        where router_rules.preset_id = room_of.model and router_rules.active
+      ))
+    )
+$$;
+
+comment on type private.model_room is 'How much a model takes in, and how much it can say.';
+comment on function private.room_of is 'How much a model takes in and can say; a preset as much as the largest of its models.';
+
+create type private.answer_context as (
+  messages jsonb,
+  count integer,
+  bytes bigint,
+  tokens integer,
+  needed_tokens integer,
+  trimmed_messages integer,
+  trimmed_tokens integer
+);
+
+comment on type private.answer_context is
+  'What a model is told before it answers. Needed is what cannot be left out: the instructions and the last message.';
+
+create function private.context_of(conversation_id uuid, message_id uuid, instructions text, room_tokens integer)
+returns private.answer_context
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with recursive path as (
+    select messages.parent_id, messages.role, messages.content, 1 as step
+    from private.messages
+    where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
+    union all
+    select messages.parent_id, messages.role, messages.content, path.step + 1
+    from path
+    join private.messages
+      on messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+  ),
+  said as (
+    select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
+    from path
+    where path.step = 1 or path.content <> ''
+    union all
+    -- After everything else in steps, so that it comes first of all.
+    select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
+    where context_of.instructions <> ''
+  ),
+  added_up as (
+    select
+      said.*,
+      private.likely_tokens(said.bytes, 1) as tokens,
+      sum(private.likely_tokens(said.bytes, 1)) over (order by said.is_needed desc, said.step) as so_far
+    from said
+  ),
+  fitting as (
+    select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits
+    from added_up
+  ),
+  chosen as (
+    -- What is left must not begin with an answer to nothing.
+    select
+      fitting.*,
+      fitting.is_needed or (fitting.fits and (
+        bool_and(fitting.fits) over ()
+        or fitting.step <= max(fitting.step) filter (where fitting.fits and fitting.role = 'user') over ()
+      )) as is_kept
+    from fitting
+  )
+  select row(
+    jsonb_agg(jsonb_build_object('role', chosen.role, 'content', chosen.content) order by chosen.step desc) filter (where chosen.is_kept),
+    count(*) filter (where chosen.is_kept),
+    sum(chosen.bytes) filter (where chosen.is_kept),
+    sum(chosen.tokens) filter (where chosen.is_kept),
+    sum(chosen.tokens) filter (where chosen.is_needed),
+    count(*) filter (where not chosen.is_kept),
+    coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
+  )::private.answer_context
+  from chosen
+$$;
+
+comment on function private.context_of is
+  'The branch that leads to a message, instructions first. What does not fit is left out from its beginning, never the instructions or the last message.';
+
+-- starting ----------------------------------------------------------------------------------------
+
+create function private.open_conversation(account_id uuid, conversation_id uuid, message private.new_message)
+returns private.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation private.conversations;
+begin
+  select * into conversation from private.conversations
+  where conversations.id = open_conversation.conversation_id
+  for no key update;
+  if conversation.id is null and message.id is not null and message.parent_id is null then
+    insert into private.conversations (id, account_id, user_id, title)
+    values (open_conversation.conversation_id, open_conversation.account_id, auth.uid(), private.title_of(message.content))
+    on conflict on constraint conversations_pkey do nothing;
+    select * into conversation from private.conversations
+    where conversations.id = open_conversation.conversation_id
+    for no key update;
+  end if;
+  if conversation.id is null
+    or conversation.user_id <> auth.uid()
+    or conversation.account_id <> open_conversation.account_id
+    or conversation.deleted_at is not null
+  then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Choose one from your list, or begin a new one.');
+  end if;
+  return conversation;
+end
+$$;
+
+comment on function private.open_conversation is 'The caller''s conversation, locked, made if it begins with this message.';
+
+create function private.ask(conversation private.conversations, message private.new_message, answer_to uuid)
+returns private.messages
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  asked private.messages;
+  parent private.messages;
+begin
+  select * into asked from private.messages
+  where messages.conversation_id = conversation.id and messages.id = coalesce(message.id, ask.answer_to);
+  if message.id is null then
+    if asked.id is null or asked.role <> 'user' then
+      perform private.fail(404, 'not_found', 'There is no such message to answer in this conversation.', 'Load the conversation again.');
+    end if;
+    return asked;
+  end if;
+  if asked.id is not null then
+    if asked.role <> 'user' or asked.content <> message.content or asked.parent_id is distinct from message.parent_id then
+      perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new message.');
+    end if;
+    return asked;
+  end if;
+
+  if conversation.message_count >= 5000 then
+    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
+  end if;
+  if message.parent_id is not null then
+    select * into parent from private.messages
+    where messages.conversation_id = conversation.id and messages.id = message.parent_id;
+    if parent.id is null then
+      perform private.fail(404, 'not_found', 'The message before this one is not in this conversation.', 'Load the conversation again.');
+    elsif parent.status = 'streaming' then
+      perform private.fail(409, 'conflict', 'The answer before this message is still being written.', 'Wait for it, or stop it.');
+    end if;
+  end if;
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, content)
+  values (conversation.id, message.id, conversation.user_id, message.parent_id, 'user', message.content)
+  returning * into asked;
+  return asked;
+end
+$$;
+
+comment on function private.ask is 'The message to be answered: kept now if it is new, the same one if it was kept before.';
+
+create function private.start_answer(
+  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message private.new_message, answer_to uuid,
+  options private.answer_options, request_hash bytea
+)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write messages, runs or holds. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  idempotency_key constant text := 'answer:' || start_answer.answer_id;
+  wanted_models text[] := start_answer.models;
+  conversation private.conversations;
+  earlier private.messages;
+  asked private.messages;
+  room private.model_room;
+  reserve integer;
+  context private.answer_context;
+  features private.request_features;
+  verdict private.verdict;
+  is_new boolean;
+begin
+  if start_answer.conversation_id is null or start_answer.answer_id is null or (message.id is null) = (start_answer.answer_to is null) then
+    perform private.fail(
+      422, 'invalid_input', 'An answer needs an id, a conversation, and either a message with an id or the message it answers.', null
+    );
+  end if;
+  if not private.has_role(start_answer.account_id, 'owner', 'admin', 'member') then
+    return jsonb_build_object(
+      'verdict', private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.'),
+      'conversation_id', start_answer.conversation_id, 'user_message_id', null, 'answer_id', start_answer.answer_id,
+      'context', '[]'::jsonb, 'trimmed', null, 'stored', false
+    );
+  end if;
+  conversation := private.open_conversation(start_answer.account_id, start_answer.conversation_id, message);
+
+  select * into earlier from private.messages
+  where messages.conversation_id = conversation.id and messages.id = start_answer.answer_id;
+  if earlier.id is not null then
+    if earlier.run_id is null or earlier.parent_id is distinct from coalesce(message.id, start_answer.answer_to) then
+      perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
+    end if;
+    -- It was asked before: the run of then, or a conflict when the request was another.
+    verdict := private.start_run(
+      conversation.account_id, wanted_models, row(1, 1, 0, 1, 1, 0)::private.request_shape, null, 'completion', null,
+      idempotency_key, start_answer.request_hash
+    );
+    return jsonb_build_object(
+      'verdict', verdict, 'conversation_id', conversation.id, 'user_message_id', earlier.parent_id,
+      'answer_id', earlier.id, 'context', '[]'::jsonb, 'trimmed', null, 'stored', true
+    );
+  end if;
+
+  is_new := message.id is not null and not exists (
+    select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
+  );
+  asked := private.ask(conversation, message, start_answer.answer_to);
+
+  room := private.room_of(wanted_models[1]);
+  reserve := least(coalesce(options.max_tokens, 4096), room.max_output_tokens, room.context_tokens / 2);
+  context := private.context_of(
+    conversation.id, asked.id,
+    coalesce(options.system, (
+      select preferences.custom_instructions from private.preferences where preferences.user_id = conversation.user_id
+    )),
+    room.context_tokens - reserve
+  );
+  if context.needed_tokens > room.context_tokens - reserve then
+    verdict := private.refusal(
+      413, 'too_large', 'context',
+      format(
+        'This is too long for %s by about %s tokens: the message and its instructions have about %s, and there is room for %s beside an answer.',
+        left(wanted_models[1], 100), context.needed_tokens - room.context_tokens + reserve, context.needed_tokens,
+        room.context_tokens - reserve
+      ),
+      'Shorten the message, or choose a model with a larger context.'
+    );
+  else
+    features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
+    if wanted_models[1] like 'oneai/%' then
+      select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
+      from private.route(wanted_models[1], features) as routed
+      join private.models on models.id = any (routed.model_ids);
+    else
+      -- What falls back must take it in as well.
+      wanted_models := wanted_models[1] || array(
+        select fallback.id
+        from unnest(wanted_models[2:]) with ordinality as fallback (id, position)
+        left join private.models on models.id = fallback.id
+        where models.context_tokens >= context.tokens + reserve
+        order by fallback.position
+      );
+    end if;
+    verdict := private.start_run(
+      conversation.account_id, wanted_models,
+      private.require_shape(row(
+        context.bytes, context.count, 0,
+        least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1)), 1, 0
+      )::private.request_shape),
+      features, 'completion', options.max_cost_micros, idempotency_key, start_answer.request_hash
+    );
+    if verdict.is_replay then
+      -- Its conversation is gone for good; what it held must not become another message's.
+      perform private.fail(409, 'conflict', 'This id was used for an answer that is gone.', 'Use a new id for a new answer.');
+    end if;
+  end if;
+
+  if verdict.allowed then
+    insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+    values (
+      conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
+      verdict.model_ids[1], verdict.run_id
+    );
+  end if;
+  update private.conversations set
+    leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,
+    model_id = coalesce(left(start_answer.models[1], 200), conversations.model_id),
+    message_count = conversations.message_count + is_new::integer + verdict.allowed::integer,
+    updated_at = case when verdict.allowed or is_new then at else conversations.updated_at end
+  where conversations.id = conversation.id;
+
+  return jsonb_build_object(
+    'verdict', verdict,
+    'conversation_id', conversation.id,
+    'user_message_id', asked.id,
+    'answer_id', start_answer.answer_id,
+    'context', case when verdict.allowed then context.messages else '[]' end,
+    'trimmed', case when context.trimmed_messages > 0 then jsonb_build_object(
+      'messages', context.trimmed_messages, 'tokens', context.trimmed_tokens
+    ) end,
+    'stored', true
+  );
+end
+$$;
+
+comment on function private.start_answer is
+  'Keeps the message, chooses what the model is told, authorises the call and opens the answer, in one transaction. A refusal keeps the message.';
+
+-- keeping, closing --------------------------------------------------------------------------------
+
+create function private.keep_frames(run_id uuid, first integer, frames jsonb)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  last constant bigint := first::bigint + jsonb_array_length(frames) - 1;
+  known integer := coalesce((
+    select run_chunks.last_frame from private.run_chunks
+    where run_chunks.run_id = keep_frames.run_id
+    order by run_chunks.first_frame desc
+    limit 1
+  ), 0);
+begin
+  -- Whoever keeps frames has locked the run, so nobody else is about to keep the same.
+  if last > known then
+    insert into private.run_chunks (run_id, first_frame, last_frame, frames)
+    values (
+      keep_frames.run_id, greatest(first, known + 1), last,
+      case
+        when first > known then frames
+        else (
+          select jsonb_agg(frame.value order by frame.position)
+          from jsonb_array_elements(frames) with ordinality as frame (value, position)
+          where first + frame.position - 1 > known
+        )
+      end
+    );
+  end if;
+  return greatest(first - known - 1, 0);
+end
+$$;
+
+comment on function private.keep_frames is
+  'Keeps the frames that are not kept yet, and returns how many before them never came.';
+
+create function private.append_frames(run_id uuid, first integer, frames jsonb, generation_id text)
+returns boolean
+language plpgsql
+volatile
+-- As its owner, because the worker may not write runs or text.
+security definer
+set search_path = ''
+as $$
+declare
+  stop constant boolean := private.touch_run(append_frames.run_id, append_frames.generation_id);
+  missing integer;
+begin
+  -- Text only: what a crash may take of it is in the worker still. Money never goes this way.
+  perform set_config('synchronous_commit', 'off', true);
+  if stop is not null and frames <> '[]' and exists (
+    select from private.messages where messages.run_id = append_frames.run_id
+  ) then
+    missing := private.keep_frames(append_frames.run_id, append_frames.first, frames);
+    if missing > 0 then
+      perform private.fail(
+        409, 'conflict', format('The %s frames before number %s are missing.', missing, append_frames.first), 'Send them again, with these.'
+      );
+    end if;
+  end if;
+  return stop;
+end
+$$;
+
+comment on function private.append_frames is
+  'Keeps what has streamed since the last flush and says that the worker is alive. Whether to stop; nothing once the run has ended.';
+
+create function private.close_answer(run_id uuid, status private.message_status, error_code text, model_id text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.messages set
+    status = close_answer.status,
+    error_code = left(close_answer.error_code, 100),
+    model_id = coalesce(left(close_answer.model_id, 200), messages.model_id),
+    content = coalesce(spoken.content, ''),
+    reasoning = coalesce(spoken.reasoning, '')
+  from (
+    select
+      string_agg(frame.value ->> 1, '' order by run_chunks.first_frame, frame.position) filter (where frame.value ->> 0 = 'c') as content,
+      string_agg(frame.value ->> 1, '' order by run_chunks.first_frame, frame.position) filter (where frame.value ->> 0 = 'r') as reasoning
+    from private.run_chunks
+    cross join lateral jsonb_array_elements(run_chunks.frames) with ordinality as frame (value, position)
+    where run_chunks.run_id = close_answer.run_id
+  ) as spoken
+  where messages.run_id = close_answer.run_id
+$$;
+
+comment on function private.close_answer is 'Puts the pieces of an answer together into its message.';
+
+create function private.finish_answer(run_id uuid, report private.run_report, first integer, frames jsonb)
+returns private.usage_events
+language plpgsql
+volatile
+-- As its owner, because the worker may not write text or money.
+security definer
+set search_path = ''
+as $$
+declare
+  run private.runs;
+  missing integer := 0;
+begin
+  -- The run before its message and before the wallet, as everywhere.
+  select * into run from private.runs where runs.id = finish_answer.run_id for no key update;
+  -- A worker that was given up may still come with the rest, while its pieces are there.
+  if exists (
+    select from private.messages
+    where messages.run_id = run.id
+      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(run.finished_at, private.clock()) > private.clock() - interval '1 hour'))
+  ) then
+    if frames <> '[]' then
+      missing := private.keep_frames(run.id, finish_answer.first, frames);
+    end if;
+    perform private.close_answer(
+      run.id,
+      case report.outcome when 'completed' then 'complete' when 'stopped' then 'stopped' else 'failed' end::private.message_status,
+      coalesce(report.error_code, case when missing > 0 then 'text_incomplete' end), report.model_id
+    );
+  end if;
+  return private.finish_reported_run(finish_answer.run_id, report);
+end
+$$;
+
+comment on function private.finish_answer is
+  'Keeps the rest of an answer, closes it and settles its run, all or nothing. Repeated, it changes nothing and returns the first receipt.';
+
+create function private.status_of_lost(run private.runs)
+returns private.message_status
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  -- Its worker did not close it, so it is whole for certain only when that worker settled it.
+  select coalesce((
+    select case
+      when usage_events.outcome = 'failed' then 'failed'
+      when usage_events.outcome = 'stopped' then 'stopped'
+      when usage_events.outcome = 'completed' and usage_events.cost_label = 'reported' then 'complete'
+    end::private.message_status
+    from private.usage_events
+    where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id
+  ), 'lost')
+$$;
+
+comment on function private.status_of_lost is 'How an answer ended whose worker did not say so.';
+
+create function private.close_lost_answers(max_answers integer default 200)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  lost record;
+  closed integer := 0;
+begin
+  for lost in
+    select runs as run
+    from private.messages
+    join private.runs on runs.id = messages.run_id
+    where messages.status = 'streaming' and runs.status <> 'open'
+    limit close_lost_answers.max_answers
+    for no key update of runs, messages skip locked
+  loop
+    perform private.close_answer(
+      (lost.run).id, private.status_of_lost(lost.run),
+      (
+        select usage_events.error_code from private.usage_events
+        where usage_events.finished_at = (lost.run).finished_at and usage_events.run_id = (lost.run).id
+      ),
+      null
+    );
+    closed := closed + 1;
+  end loop;
+  return closed;
+end
+$$;
+
+comment on function private.close_lost_answers is 'Closes answers whose run has ended without their worker, as far as they came.';
+
+create function private.forget_chunks(max_chunks integer default 20000)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  forgotten integer;
+begin
+  delete from private.run_chunks
+  where (run_chunks.run_id, run_chunks.first_frame) in (
+    select old.run_id, old.first_frame
+    from private.run_chunks as old
+    where old.created_at < private.clock() - interval '1 day'
+    order by old.created_at
+    limit forget_chunks.max_chunks
+  );
+  get diagnostics forgotten = row_count;
+  return forgotten;
+end
+$$;
+
+comment on function private.forget_chunks is 'Removes the pieces of answers that are a day old: their messages have the whole.';
+
+grant execute on function private.start_answer to authenticated;
+grant execute on function private.append_frames, private.finish_answer to service_role;
+grant execute on function
+  private.read_id, private.read_message, private.read_answer_options, private.status_of_lost
+to authenticated;
+grant execute on function private.require_frames to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create function api.start_answer(
+  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message jsonb default null,
+  answer_to uuid default null, options jsonb default '{}', request_hash text default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_answer(
+    account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
+    private.read_answer_options(options), private.read_hash(request_hash)
+  )
+$$;
+
+comment on function api.start_answer is
+  'Asks for an answer: to a new message {id, parent_id, content}, or once more to one that is there. Returns the verdict and what the model is to be told; the same answer_id again is the same run.';
+
+create function api.read_answer(run_id uuid, after integer default 0)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  from_frame constant integer := least(greatest(coalesce(read_answer.after, 0), 0), 1000000000);
+  message private.messages;
+  run private.runs;
+  chunks jsonb;
+  last integer;
+begin
+  select * into run from private.runs where runs.id = read_answer.run_id and runs.user_id = (select auth.uid());
+  select * into message from private.messages where messages.run_id = run.id;
+  if run.id is null then
+    perform private.fail(404, 'not_found', 'There is no such run.', 'Load the conversation again.');
+  end if;
+  select
+    jsonb_agg(jsonb_build_object(
+      'first', greatest(run_chunks.first_frame, from_frame + 1),
+      'last', run_chunks.last_frame,
+      'frames', case
+        when run_chunks.first_frame > from_frame then run_chunks.frames
+        else jsonb_path_query_array(run_chunks.frames, '$[$skip to last]', jsonb_build_object('skip', from_frame - run_chunks.first_frame + 1))
+      end
+    ) order by run_chunks.first_frame) filter (where run_chunks.last_frame > from_frame),
+    max(run_chunks.last_frame)
+  into chunks, last
+  from private.run_chunks
+  where run_chunks.run_id = run.id;
+  if last is null and message.status <> 'streaming' and message.content || message.reasoning <> '' then
+    -- The pieces are forgotten after a day; from then on an answer comes in one.
+    last := 2;
+    if from_frame < last then
+      chunks := jsonb_build_array(jsonb_build_object('first', 1, 'last', 2, 'frames', jsonb_build_array(
+        jsonb_build_array('r', message.reasoning), jsonb_build_array('c', message.content)
+      )));
+    end if;
+  end if;
+  return jsonb_build_object(
+    'status', case
+      when coalesce(message.status, 'streaming') <> 'streaming' then message.status
+      when run.status = 'open' then 'streaming'
+      else private.status_of_lost(run)
+    end,
+    'run_status', run.status,
+    'chunks', coalesce(chunks, '[]'),
+    'last', coalesce(last, 0),
+    'error_code', message.error_code,
+    'receipt', (
+      select to_jsonb(receipts) from api.receipts
+      where receipts.finished_at = run.finished_at and receipts.run_id = run.id
+    ),
+    'stop_requested', run.stop_requested_at is not null
+  );
+end
+$$;
+
+comment on function api.read_answer is
+  'What an answer has come to: its state and the frames after a number, each ["c", text] or ["r", reasoning]. To be asked again until it no longer streams.';
+
+create function api.append_frames(run_id uuid, first integer, frames jsonb, generation_id text default null)
+returns boolean
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.append_frames(run_id, first, private.require_frames(first, frames), generation_id)
+$$;
+
+comment on function api.append_frames is
+  'One flush of an answer''s frames, numbered from 1. Returns whether to stop, nothing when the run has ended. What was flushed before is left out; a gap is refused.';
+
+create function api.finish_answer(run_id uuid, report jsonb, first integer default 1, frames jsonb default '[]')
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  event constant private.usage_events := private.finish_answer(
+    run_id, private.read_report(report), first, private.require_frames(first, frames)
+  );
+begin
+  return (
+    select jsonb_build_object(
+      'receipt', (
+        select to_jsonb(receipts) from api.receipts
+        where receipts.finished_at = event.finished_at and receipts.run_id = event.run_id
+      ),
+      'wallet', jsonb_build_object(
+        'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
+        'balance_micros', wallets.balance_micros,
+        'held_micros', wallets.held_micros
+      ),
+      'limits', jsonb_build_object(
+        'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
+      )
+    )
+    from private.runs
+    join private.wallets on wallets.account_id = runs.account_id
+    join api.limits on limits.account_id = runs.account_id
+    where runs.id = finish_answer.run_id
+  );
+end
+$$;
+
+comment on function api.finish_answer is
+  'The end of an answer: keeps the frames that were not flushed, closes the message and settles the run. No receipt yet when its cost has still to be asked upstream.';
+
+grant execute on function api.start_answer, api.read_answer to authenticated;
+grant select on api.limits to service_role;
+grant execute on function api.append_frames, api.finish_answer to service_role;
+
 -- schemas/08_gateway.sql ----------------------------------------------------------------------
 
 -- gateway: keys from their making to their end, and what the gateway asks about a call made with

@@ -74,6 +74,9 @@ values
   ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
   ('audit-ledger', '41 2 * * *', 'select admin.audit_ledger()', 'Checks every book of every account and remembers the answer.'),
   ('purge-stored-answers', '*/5 * * * *', 'select private.purge_stored_answers()', 'Forgets the answers kept for an Idempotency-Key whose day is over.'),
+  ('close-lost-answers', '5 seconds', 'select private.close_lost_answers()', 'Closes answers whose worker is gone, as far as they came.'),
+  ('forget-chunks', '* * * * *', 'select private.forget_chunks()', 'Removes the pieces of answers that nobody resumes any more.'),
+  ('purge-conversations', '37 * * * *', 'select private.purge_conversations()', 'Removes conversations deleted more than 30 days ago.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
 select private.ensure_usage_partitions();

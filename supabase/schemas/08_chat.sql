@@ -236,6 +236,8 @@ grant select on private.folders, private.conversations, private.messages to auth
 grant update (name) on private.folders to authenticated;
 grant update (folder_id, title, has_own_title, leaf_id, pinned_at, archived_at, deleted_at) on private.conversations to authenticated;
 grant update (title) on private.conversations to service_role;
+-- An index on words is kept up by whoever changes the row.
+grant execute on function private.search_words, private.search_vector to authenticated, service_role;
 
 -- arranging ---------------------------------------------------------------------------------
 

@@ -792,7 +792,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  from_frame constant integer := greatest(coalesce(read_answer.after, 0), 0);
+  from_frame constant integer := least(greatest(coalesce(read_answer.after, 0), 0), 1000000000);
   message private.messages;
   run private.runs;
   chunks jsonb;

@@ -53,6 +53,15 @@ const extremes: Record<string, string[]> = {
     ...["'{acme/small,null}'", "'{oneai/}'", "'{oneai/none}'", "'{acme/small,oneai/auto}'"],
   ],
   jsonb: [...odd, '{"data": []}'].map(text).concat('null'),
+  'timestamp with time zone': [
+    'infinity',
+    '-infinity',
+    '4713-01-01 BC',
+    '294276-12-31',
+    '1970-01-01',
+  ]
+    .map(text)
+    .concat('null'),
 };
 
 interface Call {
@@ -84,6 +93,23 @@ const start = {
 };
 const startFields = { shape: fieldsOf(shape), features: fieldsOf(features) };
 const account = '(select id from private.accounts where personal_user_id = auth.uid())';
+const aRun = '(select id from private.runs)';
+const conversation = text('00000000-0000-4000-8000-0000000000c1');
+const aMessage = text('00000000-0000-4000-8000-0000000000d1');
+const answer = text('00000000-0000-4000-8000-0000000000e1');
+const message =
+  '{"id": "00000000-0000-4000-8000-0000000000d2", "parent_id": null, "content": "Hi"}';
+const options =
+  '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "excluded_models": ["acme/none"], "reasoning_effort": "low"}';
+const list = {
+  from_at: `'2020-01-01'`,
+  to_at: `'2040-01-01'`,
+  model: `'acme/small'`,
+  folder_id: 'null',
+  archived: 'false',
+  cursor: 'null',
+  max_rows: '30',
+};
 
 const calls: Record<string, Call> = {
   update_profile: {
@@ -128,15 +154,65 @@ const calls: Record<string, Call> = {
   },
   touch_run: {
     who: 'service',
-    sound: { run_id: '(select id from private.runs)', generation_id: `'g'` },
+    sound: { run_id: aRun, generation_id: `'g'` },
   },
-  stop_run: { who: 'owner', sound: { run_id: '(select id from private.runs)' } },
+  stop_run: { who: 'owner', sound: { run_id: aRun } },
   finish_run: {
     who: 'service',
-    sound: { run_id: '(select id from private.runs)', report: text(report) },
+    sound: { run_id: aRun, report: text(report) },
     fields: { report: [...fieldsOf(report), ...fieldsOf(used, 'used,')] },
   },
   claim_reconciliations: { who: 'service', sound: { max_runs: '20' } },
+  start_answer: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      conversation_id: conversation,
+      answer_id: 'gen_random_uuid()',
+      models: `'{acme/small}'`,
+      message: text(message),
+      answer_to: 'null',
+      options: text(options),
+      request_hash: `repeat('0f', 32)`,
+    },
+    fields: { message: fieldsOf(message), options: fieldsOf(options) },
+  },
+  read_answer: { who: 'owner', sound: { run_id: aRun, after: '0' } },
+  append_frames: {
+    who: 'service',
+    sound: { run_id: aRun, first: '1', frames: text('[["c", "Hi"]]'), generation_id: `'g'` },
+    fields: { frames: ['0', '0,0', '0,1'] },
+  },
+  finish_answer: {
+    who: 'service',
+    sound: { run_id: aRun, report: text(report), first: '1', frames: text('[["c", "Hi"]]') },
+    fields: { frames: ['0', '0,0', '0,1'] },
+  },
+  title_conversation: {
+    who: 'service',
+    sound: { conversation_id: conversation, title: `'Greetings'` },
+  },
+  rename_conversation: { who: 'owner', sound: { conversation_id: conversation, title: `'Mine'` } },
+  move_conversation: { who: 'owner', sound: { conversation_id: conversation, folder_id: 'null' } },
+  pin_conversation: { who: 'owner', sound: { conversation_id: conversation, pinned: 'true' } },
+  archive_conversation: {
+    who: 'owner',
+    sound: { conversation_id: conversation, archived: 'true' },
+  },
+  delete_conversation: { who: 'owner', sound: { conversation_id: conversation } },
+  restore_conversation: { who: 'owner', sound: { conversation_id: conversation } },
+  select_branch: {
+    who: 'owner',
+    sound: { conversation_id: conversation, message_id: aMessage },
+  },
+  create_folder: { who: 'owner', sound: { account_id: account, name: `'Work'` } },
+  rename_folder: {
+    who: 'owner',
+    sound: { folder_id: '(select id from private.folders)', name: `'Play'` },
+  },
+  delete_folder: { who: 'owner', sound: { folder_id: '(select id from private.folders)' } },
+  list_conversations: { who: 'owner', sound: { account_id: account, ...list } },
+  search_conversations: { who: 'owner', sound: { account_id: account, query: `'hi'`, ...list } },
   export_ledger: {
     who: 'owner',
     sound: { account_id: account, after_sequence: '0', max_transactions: '10' },
@@ -157,7 +233,18 @@ const setUp = `
   select private.authorize_run(row(
     accounts.id, personal_user_id, null, 'completion', '{acme/small}', row(100, 1, 0, 10, 1, 0)::private.request_shape, null, null, null, null
   )::private.run_request)
-  from private.accounts;`;
+  from private.accounts;
+  insert into private.folders (account_id, user_id, name)
+  select id, personal_user_id, 'Folder' from private.accounts;
+  insert into private.conversations (id, account_id, user_id, title)
+  select ${conversation}, id, personal_user_id, 'Chat' from private.accounts;
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, run_id)
+  select ${conversation}, given.id::uuid, personal_user_id, given.parent_id::uuid, given.role::private.message_role,
+    given.status::private.message_status, given.content, given.run_id
+  from private.accounts, (values
+    (${aMessage}, null, 'user', 'complete', 'Hello', null),
+    (${answer}, ${aMessage}, 'assistant', 'streaming', '', (select id from private.runs))
+  ) as given (id, parent_id, role, status, content, run_id);`;
 
 const reasons = new Set(
   [
@@ -260,7 +347,7 @@ describe('at its worst', () => {
           const after = await walletOf(inner);
           // Only ending a run may take something: never more than that run's hold.
           const taken = before.balance - after.balance;
-          const most = name === 'finish_run' ? before.held : 0n;
+          const most = ['finish_run', 'finish_answer'].includes(name) ? before.held : 0n;
           if (taken < 0n || taken > most) wrong.push(`${shown}: took ${taken}`);
         });
         if (!('code' in outcome)) return true;

@@ -29,7 +29,20 @@ select api.set_budget(id, 'member', tests.id_of('Mia'), 'month', 1000000000) fro
 select api.start_run(id, '{acme/large,acme/small}', '{"prompt_bytes": 400, "messages": 1, "max_tokens": 100}')
 from api.accounts, generate_series(1, 2) where name = 'Engine';
 
+-- A conversation in a folder, and an answer that has begun.
+select api.create_folder(id, 'Plans') from api.accounts where name = 'Engine';
+select api.start_answer(
+  id, md5('conversation')::uuid, md5('answer')::uuid, '{acme/small}',
+  jsonb_build_object('id', md5('message')::uuid, 'content', 'Hello')
+)
+from api.accounts
+where name = 'Engine';
+
 select tests.sign_in_as_service();
+
+select api.append_frames(
+  (select messages.run_id from private.messages where messages.id = md5('answer')::uuid), 1, '[["c", "Good day"]]'
+);
 
 select api.finish_run(
   (select id from api.runs where finished_at is null order by id limit 1),

@@ -81,6 +81,103 @@ export type Database = {
           },
         ];
       };
+      conversations: {
+        Row: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          archived_at?: string | null;
+          created_at?: string | null;
+          deleted_at?: string | null;
+          folder_id?: string | null;
+          has_own_title?: boolean | null;
+          id?: string | null;
+          leaf_id?: string | null;
+          message_count?: number | null;
+          model_id?: string | null;
+          pinned_at?: string | null;
+          title?: string | null;
+          updated_at?: string | null;
+          user_id?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          archived_at?: string | null;
+          created_at?: string | null;
+          deleted_at?: string | null;
+          folder_id?: string | null;
+          has_own_title?: boolean | null;
+          id?: string | null;
+          leaf_id?: string | null;
+          message_count?: number | null;
+          model_id?: string | null;
+          pinned_at?: string | null;
+          title?: string | null;
+          updated_at?: string | null;
+          user_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'conversations_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'conversations_user_id_fkey';
+            columns: ['user_id'];
+            isOneToOne: false;
+            referencedRelation: 'profile';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
+      folders: {
+        Row: {
+          account_id: string;
+          created_at: string;
+          id: string;
+          name: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          created_at?: string | null;
+          id?: string | null;
+          name?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          created_at?: string | null;
+          id?: string | null;
+          name?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'folders_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       keys: {
         Row: {
           account_id: string;
@@ -224,6 +321,64 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: 'profile';
             referencedColumns: ['id'];
+          },
+        ];
+      };
+      messages: {
+        Row: {
+          content: string;
+          conversation_id: string;
+          created_at: string;
+          error_code: string | null;
+          id: string;
+          model_id: string | null;
+          parent_id: string | null;
+          reasoning: string;
+          role: 'system' | 'user' | 'assistant';
+          run_id: string | null;
+          status: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost';
+        };
+        ComputedFields: never;
+        Insert: {
+          content?: string | null;
+          conversation_id?: string | null;
+          created_at?: string | null;
+          error_code?: string | null;
+          id?: string | null;
+          model_id?: string | null;
+          parent_id?: string | null;
+          reasoning?: string | null;
+          role?: 'system' | 'user' | 'assistant' | null;
+          run_id?: string | null;
+          status?: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost' | null;
+        };
+        Update: {
+          content?: string | null;
+          conversation_id?: string | null;
+          created_at?: string | null;
+          error_code?: string | null;
+          id?: string | null;
+          model_id?: string | null;
+          parent_id?: string | null;
+          reasoning?: string | null;
+          role?: 'system' | 'user' | 'assistant' | null;
+          run_id?: string | null;
+          status?: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost' | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'messages_conversation_id_fkey';
+            columns: ['conversation_id'];
+            isOneToOne: false;
+            referencedRelation: 'conversations';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'messages_parent_id_fkey';
+            columns: ['conversation_id', 'parent_id'];
+            isOneToOne: false;
+            referencedRelation: 'messages';
+            referencedColumns: ['conversation_id', 'id'];
           },
         ];
       };
@@ -658,6 +813,35 @@ export type Database = {
       };
     };
     Functions: {
+      append_frames: {
+        Args: { first: number; frames: Json; generation_id?: string; run_id: string };
+        Returns: boolean;
+      };
+      archive_conversation: {
+        Args: { archived?: boolean; conversation_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       claim_reconciliations: {
         Args: { max_runs?: number };
         Returns: {
@@ -665,13 +849,58 @@ export type Database = {
           run_id: string;
         }[];
       };
+      create_folder: {
+        Args: { account_id: string; name: string };
+        Returns: {
+          account_id: string;
+          created_at: string;
+          id: string;
+          name: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'folders';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       create_key: { Args: { account_id: string; name: string; settings?: Json }; Returns: Json };
+      delete_conversation: {
+        Args: { conversation_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      delete_folder: { Args: { folder_id: string }; Returns: boolean };
       describe_key: { Args: { key_hash: string }; Returns: Json };
       export_ledger: {
         Args: { account_id: string; after_sequence?: number; max_transactions?: number };
         Returns: Json[];
       };
       find_key_receipt: { Args: { id: string; key_hash: string }; Returns: Json };
+      finish_answer: {
+        Args: { first?: number; frames?: Json; report: Json; run_id: string };
+        Returns: Json;
+      };
       finish_call: {
         Args: { body?: string; closing?: Json; number?: number; report: Json; run_id: string };
         Returns: Json;
@@ -719,7 +948,76 @@ export type Database = {
         Args: { body?: string; generation_id?: string; number?: number; run_id: string };
         Returns: boolean;
       };
+      list_conversations: {
+        Args: {
+          account_id: string;
+          archived?: boolean;
+          cursor?: string;
+          folder_id?: string;
+          from_at?: string;
+          max_rows?: number;
+          model?: string;
+          to_at?: string;
+        };
+        Returns: unknown[];
+        SetofOptions: {
+          from: '*';
+          to: 'found_conversation';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       list_key_models: { Args: { key_hash: string }; Returns: Json[] };
+      move_conversation: {
+        Args: { conversation_id: string; folder_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      pin_conversation: {
+        Args: { conversation_id: string; pinned?: boolean };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       preview_cost: {
         Args: { account_id: string; features?: Json; model: string; shape: Json };
         Returns: unknown;
@@ -730,6 +1028,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      read_answer: { Args: { after?: number; run_id: string }; Returns: Json };
       read_stored_answer: { Args: { after?: number; run_id: string }; Returns: Json };
       redeem_code: {
         Args: { account_id: string; code: string };
@@ -744,6 +1043,71 @@ export type Database = {
           to: 'redemptions';
           isOneToOne: true;
           isSetofReturn: false;
+        };
+      };
+      rename_conversation: {
+        Args: { conversation_id: string; title: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      rename_folder: {
+        Args: { folder_id: string; name: string };
+        Returns: {
+          account_id: string;
+          created_at: string;
+          id: string;
+          name: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'folders';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      restore_conversation: {
+        Args: { conversation_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
         };
       };
       revoke_key: {
@@ -774,6 +1138,51 @@ export type Database = {
         };
       };
       rotate_key: { Args: { key_id: string; overlap_seconds?: number }; Returns: Json };
+      search_conversations: {
+        Args: {
+          account_id: string;
+          archived?: boolean;
+          cursor?: string;
+          folder_id?: string;
+          from_at?: string;
+          max_rows?: number;
+          model?: string;
+          query: string;
+          to_at?: string;
+        };
+        Returns: unknown[];
+        SetofOptions: {
+          from: '*';
+          to: 'found_conversation';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      select_branch: {
+        Args: { conversation_id: string; message_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       set_budget: {
         Args: {
           account_id: string;
@@ -798,6 +1207,19 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      start_answer: {
+        Args: {
+          account_id: string;
+          answer_id: string;
+          answer_to?: string;
+          conversation_id: string;
+          message?: Json;
+          models: string[];
+          options?: Json;
+          request_hash?: string;
+        };
+        Returns: Json;
       };
       start_call: {
         Args: {
@@ -852,6 +1274,7 @@ export type Database = {
       };
       stop_run: { Args: { run_id: string }; Returns: boolean };
       sync_models: { Args: { payload: Json }; Returns: Json };
+      title_conversation: { Args: { conversation_id: string; title: string }; Returns: boolean };
       touch_run: { Args: { generation_id?: string; run_id: string }; Returns: boolean };
       update_key: {
         Args: { changes: Json; key_id: string };
