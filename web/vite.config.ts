@@ -49,6 +49,8 @@ export default defineConfig(({ mode }) => {
             'connect-src': ['self', ...sources, ...sockets],
             'manifest-src': ['self'],
             'worker-src': ['self'],
+            // static/frames: what an answer may show but the page itself must not do.
+            'frame-src': ['self'],
             'form-action': ['self'],
             'base-uri': ['none'],
             'object-src': ['none'],
@@ -60,6 +62,8 @@ export default defineConfig(({ mode }) => {
     build: {
       // Browsers that know light-dark(), which the colour tokens are written in.
       cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+      // A font inlined as data: would be refused by font-src.
+      assetsInlineLimit: (file) => (/\.(?:woff2?|ttf)$/.test(file) ? false : undefined),
     },
   };
 });

@@ -1,4 +1,5 @@
 import { createContext } from 'svelte';
+import { MediaQuery } from 'svelte/reactivity';
 
 export type ThemeChoice = 'system' | 'light' | 'dark';
 
@@ -7,10 +8,16 @@ const key = 'theme';
 /** The stored choice; app.html applies it before the first paint, this keeps it afterwards. */
 export class Theme {
   choice = $state<ThemeChoice>('system');
+  readonly #system = new MediaQuery('prefers-color-scheme: dark', false);
 
   constructor() {
     const stored = globalThis.document?.documentElement.dataset['theme'];
     if (stored === 'light' || stored === 'dark') this.choice = stored;
+  }
+
+  /** For what cannot follow the tokens by itself, such as a picture. */
+  get isDark(): boolean {
+    return this.choice === 'system' ? this.#system.current : this.choice === 'dark';
   }
 
   set(choice: ThemeChoice): void {
