@@ -77,6 +77,7 @@ values
   ('close-lost-answers', '5 seconds', 'select private.close_lost_answers()', 'Closes answers whose worker is gone, as far as they came.'),
   ('forget-chunks', '* * * * *', 'select private.forget_chunks()', 'Removes the pieces of answers that nobody resumes any more.'),
   ('purge-conversations', '37 * * * *', 'select private.purge_conversations()', 'Removes conversations deleted more than 30 days ago.'),
+  ('purge-shares', '43 3 * * *', 'select private.purge_shares()', 'Removes snapshots that nobody could read for 30 days.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
 select private.ensure_usage_partitions();

@@ -101,6 +101,27 @@ const message =
   '{"id": "00000000-0000-4000-8000-0000000000d2", "parent_id": null, "content": "Hi"}';
 const options =
   '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "excluded_models": ["acme/none"], "reasoning_effort": "low"}';
+const aShare = `'${'s'.repeat(22)}'`;
+const imported = {
+  id: 'one',
+  title: 'Old times',
+  created_at: 1700000000.5,
+  updated_at: '2024-01-01T00:00:00Z',
+  model: 'gpt-4',
+  leaf_id: 'a',
+  messages: [
+    {
+      id: 'a',
+      parent_id: null,
+      role: 'assistant',
+      content: 'Hello',
+      reasoning: 'Hm',
+      model: 'gpt-4',
+      created_at: 1700000000,
+    },
+    { id: 'b', parent_id: 'a', role: 'user', content: 'Hello' },
+  ],
+};
 const list = {
   from_at: `'2020-01-01'`,
   to_at: `'2040-01-01'`,
@@ -205,6 +226,32 @@ const calls: Record<string, Call> = {
     who: 'owner',
     sound: { conversation_id: conversation, message_id: aMessage },
   },
+  create_share: {
+    who: 'owner',
+    sound: { conversation_id: conversation, leaf_id: aMessage, expires_at: `'2090-01-01'` },
+  },
+  revoke_share: { who: 'owner', sound: { share_id: aShare } },
+  read_share: { who: 'anonymous', sound: { share_id: aShare } },
+  fork_share: { who: 'owner', sound: { share_id: aShare, account_id: account } },
+  fork_conversation: {
+    who: 'owner',
+    sound: { conversation_id: conversation, message_id: aMessage },
+  },
+  import_conversations: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      source: `'chatgpt'`,
+      conversations: text(JSON.stringify([imported])),
+      dry_run: 'false',
+    },
+    fields: {
+      conversations: ['0'].concat(
+        fieldsOf(JSON.stringify(imported), '0,'),
+        fieldsOf(JSON.stringify(imported.messages[0]), '0,messages,0,'),
+      ),
+    },
+  },
   create_folder: { who: 'owner', sound: { account_id: account, name: `'Work'` } },
   rename_folder: {
     who: 'owner',
@@ -244,7 +291,10 @@ const setUp = `
   from private.accounts, (values
     (${aMessage}, null, 'user', 'complete', 'Hello', null),
     (${answer}, ${aMessage}, 'assistant', 'streaming', '', (select id from private.runs))
-  ) as given (id, parent_id, role, status, content, run_id);`;
+  ) as given (id, parent_id, role, status, content, run_id);
+  insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count)
+  select ${aShare}, ${conversation}, personal_user_id, ${aMessage}, 'Chat', '[{"role": "user", "content": "Hello", "created_at": "2026-11-21"}]', 1
+  from private.accounts;`;
 
 const reasons = new Set(
   [

@@ -37,6 +37,7 @@ select api.start_answer(
 )
 from api.accounts
 where name = 'Engine';
+select api.create_share(md5('conversation')::uuid, md5('message')::uuid);
 
 select tests.sign_in_as_service();
 

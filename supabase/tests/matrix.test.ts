@@ -200,7 +200,7 @@ test('a visitor reads what is open to all, and nothing else', () => {
   expect(read.map(({ relation }) => relation.name)).toEqual(open.toSorted());
 });
 
-test('a visitor writes nothing and calls nothing', () => {
+test('a visitor writes nothing, and calls nothing but what a link shows', () => {
   const written = found.cells.filter(
     ({ who, verb, outcome }) => who === 'anonymous' && verb !== 'select' && !isRefused(outcome),
   );
@@ -208,7 +208,7 @@ test('a visitor writes nothing and calls nothing', () => {
   const called = found.calls.filter(
     ({ who, outcome }) => who === 'anonymous' && !isRefused(outcome),
   );
-  expect(called.map(({ name }) => name)).toEqual([]);
+  expect(called.map(({ name }) => name)).toEqual(['api.read_share']);
 });
 
 test('what a stranger reads does not depend on what others have', () => {

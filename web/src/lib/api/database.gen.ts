@@ -656,6 +656,48 @@ export type Database = {
         };
         Relationships: [];
       };
+      shares: {
+        Row: {
+          conversation_id: string;
+          created_at: string;
+          expires_at: string | null;
+          id: string;
+          leaf_id: string;
+          message_count: number;
+          revoked_at: string | null;
+          title: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          conversation_id?: string | null;
+          created_at?: string | null;
+          expires_at?: string | null;
+          id?: string | null;
+          leaf_id?: string | null;
+          message_count?: number | null;
+          revoked_at?: string | null;
+          title?: string | null;
+        };
+        Update: {
+          conversation_id?: string | null;
+          created_at?: string | null;
+          expires_at?: string | null;
+          id?: string | null;
+          leaf_id?: string | null;
+          message_count?: number | null;
+          revoked_at?: string | null;
+          title?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'shares_conversation_id_fkey';
+            columns: ['conversation_id'];
+            isOneToOne: false;
+            referencedRelation: 'conversations';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       transactions: {
         Row: {
           account_id: string;
@@ -865,6 +907,25 @@ export type Database = {
         };
       };
       create_key: { Args: { account_id: string; name: string; settings?: Json }; Returns: Json };
+      create_share: {
+        Args: { conversation_id: string; expires_at?: string; leaf_id?: string };
+        Returns: {
+          conversation_id: string;
+          created_at: string;
+          expires_at: string | null;
+          id: string;
+          leaf_id: string;
+          message_count: number;
+          revoked_at: string | null;
+          title: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'shares';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       delete_conversation: {
         Args: { conversation_id: string };
         Returns: {
@@ -943,6 +1004,60 @@ export type Database = {
           isOneToOne: false;
           isSetofReturn: true;
         };
+      };
+      fork_conversation: {
+        Args: { conversation_id: string; message_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      fork_share: {
+        Args: { account_id: string; share_id: string };
+        Returns: {
+          account_id: string;
+          archived_at: string | null;
+          created_at: string;
+          deleted_at: string | null;
+          folder_id: string | null;
+          has_own_title: boolean;
+          id: string;
+          leaf_id: string | null;
+          message_count: number;
+          model_id: string | null;
+          pinned_at: string | null;
+          title: string;
+          updated_at: string;
+          user_id: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'conversations';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      import_conversations: {
+        Args: { account_id: string; conversations: Json; dry_run?: boolean; source: string };
+        Returns: Json;
       };
       keep_call: {
         Args: { body?: string; generation_id?: string; number?: number; run_id: string };
@@ -1029,6 +1144,7 @@ export type Database = {
         };
       };
       read_answer: { Args: { after?: number; run_id: string }; Returns: Json };
+      read_share: { Args: { share_id: string }; Returns: Json };
       read_stored_answer: { Args: { after?: number; run_id: string }; Returns: Json };
       redeem_code: {
         Args: { account_id: string; code: string };
@@ -1133,6 +1249,25 @@ export type Database = {
         SetofOptions: {
           from: '*';
           to: 'keys';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      revoke_share: {
+        Args: { share_id: string };
+        Returns: {
+          conversation_id: string;
+          created_at: string;
+          expires_at: string | null;
+          id: string;
+          leaf_id: string;
+          message_count: number;
+          revoked_at: string | null;
+          title: string;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'shares';
           isOneToOne: false;
           isSetofReturn: true;
         };
