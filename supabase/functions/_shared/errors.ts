@@ -31,13 +31,26 @@ const failures = {
   forbidden: [403, 'The caller may not do this.', 'Ask an owner of the account.'],
   not_found: [404, 'There is no such thing here.', 'Check the address.'],
   method_not_allowed: [405, 'This address does not take that method.', 'Use the documented one.'],
+  moderated: [403, 'The provider does not take this prompt.', 'Change the prompt or the model.'],
   conflict: [409, 'It does not fit what is there now.', 'Load it again and retry.'],
   too_large: [413, 'The request is too large.', 'Send less.'],
   invalid_input: [422, 'The request is not valid.', 'Correct it and send it again.'],
+  upstream_rejected: [422, 'The model does not take this request.', 'Change it or the model.'],
   rate_limited: [429, 'Too many requests.', 'Wait as long as Retry-After says.'],
   quota_exceeded: [429, 'The quota of this period is used up.', 'Wait for the next, or upgrade.'],
   internal_error: [500, 'Something failed on our side.', 'Try again; tell us the request id.'],
+  upstream_failed: [
+    502,
+    'The model failed while answering.',
+    'Try again, or choose another model.',
+  ],
+  upstream_broken: [502, 'The connection to the model broke off.', 'Try again.'],
+  empty_answer: [502, 'The model gave no answer.', 'Try again, or choose another model.'],
   upstream_unavailable: [503, 'The service behind this is not available.', 'Try again shortly.'],
+  upstream_timeout: [504, 'The model did not begin to answer in time.', 'Try another model.'],
+  upstream_silent: [504, 'The model fell silent.', 'Try again, or choose another model.'],
+  run_too_long: [504, 'The answer took longer than a run may.', 'Ask for less at a time.'],
+  run_lost: [500, 'The run was ended elsewhere.', 'Load the conversation again.'],
 } as const satisfies Record<string, readonly [status: number, detail: string, hint: string]>;
 
 export type ErrorCode = keyof typeof failures;

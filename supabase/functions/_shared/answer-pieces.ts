@@ -1,0 +1,49 @@
+import type { FrameFacts } from './frame-facts.ts';
+import { endsInHalf, storableText } from './storable-text.ts';
+
+/** A piece of an answer as it is kept: content or reasoning, and its text. */
+export type Piece = [kind: 'c' | 'r', text: string];
+
+/** The text of an answer so far, in numbered pieces, and how many of them the database has. */
+export function createAnswerPieces() {
+  const encoder = new TextEncoder();
+  const half = { c: '', r: '' };
+  let pending: Piece[] = [];
+  let kept = 0;
+  let bytes = 0;
+
+  function push(kind: 'c' | 'r', text: string): void {
+    pending.push([kind, storableText(text)]);
+    bytes += encoder.encode(text).length;
+  }
+
+  /** A character may come in two halves, in two frames: the first waits for the second. */
+  function addText(kind: 'c' | 'r', delta: string): boolean {
+    if (delta === '') return false;
+    const text = half[kind] + delta;
+    half[kind] = endsInHalf(text) ? text.slice(-1) : '';
+    const whole = half[kind] ? text.slice(0, -1) : text;
+    if (whole !== '') push(kind, whole);
+    return whole !== '';
+  }
+
+  return {
+    bytes: () => bytes,
+    /** Returns the number of the frame's last piece, if it has any. */
+    add({ reasoning, content }: FrameFacts): number | undefined {
+      const hasReasoning = addText('r', reasoning);
+      const hasContent = addText('c', content);
+      return hasReasoning || hasContent ? kept + pending.length : undefined;
+    },
+    /** Nothing comes any more: a half that still waits is kept as what it is, damaged. */
+    end() {
+      for (const kind of ['r', 'c'] as const) if (half[kind]) push(kind, half[kind]);
+      half.c = half.r = '';
+    },
+    pending: () => ({ first: kept + 1, pieces: [...pending] }),
+    keep(count: number) {
+      kept += count;
+      pending = pending.slice(count);
+    },
+  };
+}
