@@ -356,6 +356,7 @@ declare
   key private.api_keys := private.find_key(key_hash);
   stored private.stored_answers;
   verdict private.verdict;
+  misplaced text;
 begin
   if key.id is not null then
     -- Looked at again under the lock that rotating and revoking take.
@@ -390,6 +391,16 @@ begin
     end if;
   end if;
 
+  select catalogue.id into misplaced
+  from private.models as catalogue
+  where catalogue.id = any (start_call.models) and ('embeddings' = any (catalogue.output_modalities)) <> (task = 'embedding')
+  limit 1;
+  if misplaced is not null then
+    verdict := private.refusal(
+      404, 'not_found', 'model', format('%s cannot be called for %s.', misplaced, scope), 'Choose another model, or the address for this one.'
+    );
+    return jsonb_build_object('verdict', verdict);
+  end if;
   verdict := private.start_key_run(key.hash, models, shape, features, task, start_call.max_cost_micros, null, null);
   if verdict.allowed then
     insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
@@ -405,7 +416,7 @@ $$;
 comment on function private.start_call is
   'Decides about a call made with a key: refused, started, or a repetition of one that an Idempotency-Key names.';
 
-create function private.keep_piece(run_id uuid, number integer, body text)
+create function private.keep_pieces(run_id uuid, pieces jsonb)
 returns void
 language sql
 volatile
@@ -414,15 +425,15 @@ set search_path = ''
 as $$
   -- Nothing to do for the many calls without an Idempotency-Key, and for a piece that came already.
   insert into private.stored_pieces (run_id, number, body)
-  select stored_answers.run_id, keep_piece.number, keep_piece.body
-  from private.stored_answers
-  where stored_answers.run_id = keep_piece.run_id and stored_answers.ended_at is null and keep_piece.body <> ''
+  select stored_answers.run_id, (piece ->> 'number')::integer, piece ->> 'body'
+  from jsonb_array_elements(pieces) as piece
+  join private.stored_answers on stored_answers.run_id = keep_pieces.run_id and stored_answers.ended_at is null
   on conflict on constraint stored_pieces_pkey do nothing
 $$;
 
-comment on function private.keep_piece is 'Keeps the next piece of an answer that is kept at all.';
+comment on function private.keep_pieces is 'Keeps the next pieces of an answer that is kept at all.';
 
-create function private.keep_call(run_id uuid, generation_id text, number integer, body text)
+create function private.keep_call(run_id uuid, generation_id text, pieces jsonb)
 returns boolean
 language plpgsql
 volatile
@@ -433,15 +444,15 @@ as $$
 begin
   -- Text, not money: a crash may forget the last half second of it.
   set local synchronous_commit = off;
-  perform private.keep_piece(run_id, number, body);
+  perform private.keep_pieces(run_id, pieces);
   return private.touch_run(run_id, generation_id);
 end
 $$;
 
 comment on function private.keep_call is
-  'Says that the worker of a call is alive and keeps the next piece of its answer. Returns whether it should stop, or nothing when the call has ended.';
+  'Says that the worker of a call is alive and keeps the next pieces of its answer. Returns whether it should stop, or nothing when the call has ended.';
 
-create function private.finish_call(run_id uuid, report private.run_report, number integer, body text, closing jsonb)
+create function private.finish_call(run_id uuid, report private.run_report, pieces jsonb, closing jsonb)
 returns jsonb
 language plpgsql
 volatile
@@ -461,7 +472,7 @@ begin
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
     return bill;
   end if;
-  perform private.keep_piece(run_id, number, body);
+  perform private.keep_pieces(run_id, pieces);
   update private.stored_answers set
     ended_at = private.clock(), closing = finish_call.closing, receipt = bill
   where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
@@ -744,29 +755,27 @@ $$;
 comment on function api.start_call is
   'Authorises a call made with an API key, found by its SHA-256 in hex: the verdict, and the account it is for. A repeated Idempotency-Key is a replay.';
 
-create function api.keep_call(run_id uuid, generation_id text default null, number integer default null, body text default '')
+create function api.keep_call(run_id uuid, generation_id text default null, pieces jsonb default '[]')
 returns boolean
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.keep_call(run_id, generation_id, number, body)
+  select private.keep_call(run_id, generation_id, pieces)
 $$;
 
 comment on function api.keep_call is
-  'Keeps a call alive for another 30 seconds, and the next piece of its answer with it. Tells whether it should stop.';
+  'Keeps a call alive for another 30 seconds, and the next pieces of its answer with it. Tells whether it should stop.';
 
-create function api.finish_call(
-  run_id uuid, report jsonb, number integer default null, body text default '', closing jsonb default null
-)
+create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing jsonb default null)
 returns jsonb
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.finish_call(run_id, private.read_report(report), number, body, closing)
+  select private.finish_call(run_id, private.read_report(report), pieces, closing)
 $$;
 
 comment on function api.finish_call is

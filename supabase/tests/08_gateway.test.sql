@@ -17,6 +17,8 @@ insert into private.members (account_id, user_id, role)
 select id, tests.id_of('Eve'), 'owner' from private.accounts where accounts.name = 'Elsewhere';
 insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
 values ('acme/small', 'Small', 32000, 4000, 0.000001, 0.000002), ('acme/other', 'Other', 32000, 4000, 0.000001, 0.000002);
+insert into private.models (id, name, context_tokens, max_output_tokens, output_modalities, prompt_usd, completion_usd)
+values ('acme/vectors', 'Vectors', 32000, 4000, '{embeddings}', 0.000001, 0);
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k)
 values ('acme/*', 1, 0.001, 0.002);
 update private.account_plans set plan_id = 'team' where account_id in (select id from private.accounts where kind = 'team');
@@ -147,11 +149,14 @@ select is(pg_temp.says(pg_temp.call('Ada')), 'allowed', 'a narrow key calls what
 select is(pg_temp.says(pg_temp.call('Ada', '{acme/other}')), '403 forbidden key_models', 'and nothing else');
 select is(pg_temp.says(pg_temp.call('Ada', task => 'embedding')), '403 forbidden scope', 'within its scopes');
 select tests.throws($$select api.describe_key(pg_temp.hash_of('Ada'))$$, 403, 'forbidden', 'a key that may not read reads nothing');
+select is(pg_temp.says(pg_temp.call('Mia', '{acme/vectors}')), '404 not_found model', 'a model that makes vectors answers no chat');
+select is(pg_temp.says(pg_temp.call('Mia', '{acme/vectors}', task => 'embedding')), 'allowed', 'it makes vectors');
+select is(pg_temp.says(pg_temp.call('Mia', '{acme/small}', task => 'embedding')), '404 not_found model', 'which a chat model does not');
 insert into keys values ('nobody', null, 'sk-oneai-none');
 select is(pg_temp.says(pg_temp.call('nobody')), '401 unauthorized key', 'no key starts nothing');
 select is(
   array(select item ->> 'id' from api.list_key_models(pg_temp.hash_of('Mia')) as item where item ->> 'id' like 'acme/%'),
-  '{acme/other,acme/small}', 'a key lists the models it can call'
+  '{acme/other,acme/small,acme/vectors}', 'a key lists the models it can call'
 );
 select is(
   (select array[described #>> '{key,name}', described #>> '{wallet,balance_micros}', described #>> '{limits,plan_id}'] from api.describe_key(pg_temp.hash_of('Mia')) as described),
@@ -229,22 +234,22 @@ create temporary table run as select (pg_temp.call('Eve', idempotency => 'one') 
 grant all on run to public;
 select tests.sign_in_as_service();
 select is(pg_temp.kept() - 'closing', '{"pieces": [], "count": 0, "is_ended": false, "is_lost": false, "receipt": null}', 'nothing of it has come yet');
-select is((select api.keep_call(id, 'gen-1', 1, 'data: Hello') from run), false, 'a piece is kept, nobody wants it stopped');
-select is((select api.keep_call(id, 'gen-1', 1, 'data: Hello') from run), false, 'a repeated one is the same');
-select is((select api.keep_call(id, 'gen-1', 2, '') from run), false, 'an empty one only says that the worker lives');
+select is((select api.keep_call(id, 'gen-1', '[{"number": 1, "body": "data: Hello"}]') from run), false, 'a piece is kept, nobody wants it stopped');
+select is((select api.keep_call(id, 'gen-1', '[{"number": 1, "body": "data: Hello"}]') from run), false, 'a repeated one is the same');
+select is((select api.keep_call(id, 'gen-1', '[]') from run), false, 'an empty one only says that the worker lives');
 select is(pg_temp.kept() #>> '{pieces}', '["data: Hello"]', 'who repeats the request reads what came');
 select is(
-  (select api.finish_call(id, '{"outcome": "completed", "used": {"prompt_tokens": 10, "completion_tokens": 5}}', 2, 'data: world', '{"kind": "x"}') #> '{charged_micros}' from run),
+  (select api.finish_call(id, '{"outcome": "completed", "used": {"prompt_tokens": 10, "completion_tokens": 5}}', '[{"number": 2, "body": "data: world"}]', '{"kind": "x"}') #> '{charged_micros}' from run),
   '20', 'a call ends with its receipt'
 );
 select is(
-  (select api.finish_call(id, '{"outcome": "completed", "used": {"prompt_tokens": 999, "completion_tokens": 999}}', 3, 'data: again', '{"kind": "y"}') #> '{charged_micros}' from run),
+  (select api.finish_call(id, '{"outcome": "completed", "used": {"prompt_tokens": 999, "completion_tokens": 999}}', '[{"number": 3, "body": "data: again"}]', '{"kind": "y"}') #> '{charged_micros}' from run),
   '20', 'once'
 );
 select is(pg_temp.kept() - 'receipt', '{"pieces": ["data: Hello", "data: world"], "count": 2, "is_ended": true, "is_lost": false, "closing": {"kind": "x"}}', 'the whole answer is kept');
 select is((select api.read_stored_answer(id, 1) #> '{pieces}' from run), '["data: world"]', 'and read from any piece on');
 select is(pg_temp.kept() #> '{receipt,charged_micros}', '20', 'with its receipt');
-select is((select api.keep_call(id, null, 9, 'late') from run), null, 'a call that has ended takes nothing more');
+select is((select api.keep_call(id, null, '[{"number": 9, "body": "late"}]') from run), null, 'a call that has ended takes nothing more');
 select is(
   (select api.find_key_receipt(pg_temp.hash_of('Eve'), id::text) #> '{charged_micros}' from run), '20', 'whose key it is finds the receipt'
 );
@@ -255,11 +260,11 @@ select is((select api.read_stored_answer(id) from run), null, 'and the old answe
 
 delete from run;
 insert into run select (pg_temp.call('Eve', idempotency => 'two') #>> '{verdict,run_id}')::uuid;
-select isnt((select api.finish_call(id, '{"outcome": "failed", "error_code": "upstream_unavailable"}', 1, 'half') from run), null, 'a call that failed ends too');
+select isnt((select api.finish_call(id, '{"outcome": "failed", "error_code": "upstream_unavailable"}', '[{"number": 1, "body": "half"}]') from run), null, 'a call that failed ends too');
 select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'two')), 'allowed', 'and may be tried again under its key');
 delete from run;
 insert into run select (pg_temp.call('Eve', idempotency => 'three') #>> '{verdict,run_id}')::uuid;
-select is((select api.keep_call(id, null, 1, 'half of') from run), false, 'a worker writes the half of an answer');
+select is((select api.keep_call(id, null, '[{"number": 1, "body": "half of"}]') from run), false, 'a worker writes the half of an answer');
 select tests.sign_out();
 select tests.travel('31 seconds');
 select isnt(private.sweep_runs(), 0, 'and dies');

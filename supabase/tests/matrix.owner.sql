@@ -62,7 +62,7 @@ select api.keep_call(
       'a request', repeat('0', 64)
     ) #>> '{verdict,run_id}'
   )::uuid,
-  'gen-test', 1, 'data: Hello'
+  'gen-test', '[{"number": 1, "body": "data: Hello"}]'
 );
 
 select tests.sign_out();

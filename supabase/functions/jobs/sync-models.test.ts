@@ -18,7 +18,11 @@ function run(answer: () => Response | Promise<Response>, calls: Call[] = [], rpc
     openRouterUrl: 'http://openrouter/api/v1',
     openRouterKey: 'the-key',
     fetch: (input) => {
-      assertEquals(String(input), 'http://openrouter/api/v1/models');
+      const address = String(input);
+      if (address === 'http://openrouter/api/v1/embeddings/models') {
+        return Promise.resolve(Response.json(vectors));
+      }
+      assertEquals(address, 'http://openrouter/api/v1/models');
       return Promise.resolve(answer());
     },
     rpc: rpc ?? record,
@@ -27,14 +31,16 @@ function run(answer: () => Response | Promise<Response>, calls: Call[] = [], rpc
   });
 }
 
+const vectors = { data: [{ id: 'a/vectors', pricing: { prompt: '0.000001' } }] };
 const catalogue = { data: [{ id: 'a/b', pricing: { prompt: '0.000001' } }] };
 
 Deno.test(
-  "the list goes to the database as it came, and the database's answer comes back",
+  "both lists go to the database as they came, and the database's answer comes back",
   async () => {
     const calls: Call[] = [];
     assertEquals(await run(() => Response.json(catalogue), calls), { added: 2 });
-    assertEquals(calls, [{ name: 'sync_models', parameters: { payload: catalogue } }]);
+    const payload = { data: [...catalogue.data, ...vectors.data] };
+    assertEquals(calls, [{ name: 'sync_models', parameters: { payload } }]);
   },
 );
 

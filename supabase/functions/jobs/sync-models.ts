@@ -9,13 +9,19 @@ const maxBytes = 10_000_000;
 export async function syncModels(deps: TaskDeps): Promise<unknown> {
   const { env, openRouterUrl, requestId, rpc, signal } = deps;
   const timeout = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const payload = await fetchModels(deps.fetch, openRouterUrl, timeout);
+  // Models that make vectors are on a list of their own.
+  const lists = await Promise.all(
+    ['/models', '/embeddings/models'].map((path) =>
+      fetchModels(deps.fetch, openRouterUrl + path, timeout),
+    ),
+  );
+  const payload = { data: lists.flatMap(({ data }) => data) };
   return rpc('sync_models', { payload }, { env, requestId, signal, timeoutMs });
 }
 
 async function fetchModels(fetch: TaskDeps['fetch'], url: string, signal: AbortSignal) {
   try {
-    const response = await fetch(`${url}/models`, { signal });
+    const response = await fetch(url, { signal });
     const text = response.ok ? await readBounded(response, maxBytes) : undefined;
     const payload: unknown = text === undefined ? undefined : JSON.parse(text);
     if (isCatalogue(payload)) return payload;

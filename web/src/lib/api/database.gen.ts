@@ -963,7 +963,7 @@ export type Database = {
         Returns: Json;
       };
       finish_call: {
-        Args: { body?: string; closing?: Json; number?: number; report: Json; run_id: string };
+        Args: { closing?: Json; pieces?: Json; report: Json; run_id: string };
         Returns: Json;
       };
       finish_run: {
@@ -1060,7 +1060,7 @@ export type Database = {
         Returns: Json;
       };
       keep_call: {
-        Args: { body?: string; generation_id?: string; number?: number; run_id: string };
+        Args: { generation_id?: string; pieces?: Json; run_id: string };
         Returns: boolean;
       };
       list_conversations: {
