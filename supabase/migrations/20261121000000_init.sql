@@ -110,7 +110,7 @@ begin
     set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
-        placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+        placing substring(int8send((extract(epoch from private.clock()) * 1000)::bigint) from 3)
         from 1 for 6
       ), 52, 1), 53, 1),
     'hex'
@@ -121,6 +121,20 @@ $$;
 comment on function private.new_id is 'A version 7 uuid.';
 
 grant execute on function private.new_id to authenticated, service_role;
+
+create function private.first_id(at timestamptz)
+returns uuid
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+comment on function private.first_id is 'No version 7 uuid of this moment or a later one is smaller.';
+
+grant execute on function private.first_id to authenticated, service_role;
 
 create function private.request_id()
 returns text
@@ -1312,39 +1326,51 @@ grant execute on function api.sync_models to service_role;
 
 -- schemas/04_credits.sql ----------------------------------------------------------------------
 
--- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
--- credits live in, holds and how each of them ended. private.post is the only function that moves
--- a credit; whoever changes money of an account holds its wallet's row first, so nothing races.
+-- credits: the ledger. Transactions, the wallets they move credits in and out of, and the lots that
+-- credits live in. private.post is the only function that moves a credit, under the account's lock.
+-- What is held is in the wallet; for which calls, 06_usage_runs.sql knows.
 --
--- Transactions, holds, resolutions and allocations are only ever added. A balance goes below zero
--- only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions and allocations are only ever added. A balance goes below zero only by the reversal
+-- of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
-create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
+create type private.book as enum ('issuance', 'revenue', 'expiry', 'refunds');
 create type private.lot_source as enum ('subscription', 'top_up', 'welcome', 'bonus', 'refund', 'adjustment');
-create type private.hold_outcome as enum ('settled', 'released', 'expired');
+
+-- Rules about a single value are domains: Postgres reads the check of a table anew for every
+-- statement, and that of a domain once.
+create domain private.micros as bigint check (value between 0 and 9007199254740991);
+create domain private.signed_micros as bigint check (value between -9007199254740991 and 9007199254740991);
+create domain private.moved_micros as bigint check (value <> 0 and value between -9007199254740991 and 9007199254740991);
+create domain private.fact as text check (octet_length(value) between 1 and 400);
+create domain private.remark as text check (octet_length(value) between 1 and 2000);
+create domain private.link as bytea check (octet_length(value) = 32);
+
+comment on domain private.micros is 'Micro-credits that are there: never negative, and small enough for every JSON reader.';
+comment on domain private.signed_micros is 'Micro-credits that may be owed.';
+comment on domain private.moved_micros is 'Micro-credits that move: in, or out when negative, but never none.';
+comment on domain private.fact is 'The business event behind a movement: payment:pay_29QQoUBi66xm2f, run:0190….';
+comment on domain private.remark is 'Words that say why, or who.';
+comment on domain private.link is 'One link of an account''s hash chain, a SHA-256.';
 
 -- tables ------------------------------------------------------------------------------------
 
 create table private.wallets (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  balance_micros bigint not null default 0,
-  held_micros bigint not null default 0,
-  debt_micros bigint not null default 0,
+  balance_micros private.signed_micros not null default 0,
+  held_micros private.micros not null default 0,
+  debt_micros private.micros not null default 0,
   transaction_count bigint not null default 0,
   last_hash bytea not null default '\x',
   next_expiry_at timestamptz,
-  -- One constraint a table on the hot path: Postgres reads each one anew for every statement.
-  constraint never_overspent check (
-    held_micros >= 0 and debt_micros >= 0
-    and balance_micros + debt_micros >= held_micros
-    and abs(balance_micros) < 9007199254740992
-  )
+  next_lot_id bigint,
+  constraint never_overspent check (balance_micros + debt_micros >= held_micros)
 )
 with (fillfactor = 50);
 
 comment on table private.wallets is
-  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them. Its row is the lock of everything below.';
+  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them.';
+comment on column private.wallets.next_lot_id is 'The lot that pays next; it may just have been used up.';
 comment on column private.wallets.debt_micros is 'Reversed payments whose credits were already spent; the next grant pays them first.';
 
 alter table private.wallets enable row level security;
@@ -1352,26 +1378,21 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 
 create table private.transactions (
   id bigint generated always as identity primary key,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  account_id uuid not null,
   sequence bigint not null,
   kind private.transaction_kind not null,
   book private.book not null,
-  amount_micros bigint not null,
-  balance_micros bigint not null,
-  fact text not null,
+  amount_micros private.moved_micros not null,
+  balance_micros private.signed_micros not null,
+  fact private.fact not null,
   refers_to bigint references private.transactions (id),
-  reason text not null,
-  author text not null,
+  reason private.remark not null,
+  author private.remark not null,
   previous_hash bytea not null,
-  hash bytea not null,
+  hash private.link not null,
   created_at timestamptz not null default now(),
   unique (account_id, fact),
-  unique (account_id, sequence),
-  constraint well_formed check (
-    sequence > 0 and book <> 'wallet' and amount_micros <> 0 and abs(amount_micros) < 9007199254740992
-    and octet_length(hash) = 32
-    and octet_length(fact) between 1 and 400 and octet_length(reason) between 1 and 2000 and octet_length(author) between 1 and 400
-  )
+  unique (account_id, sequence)
 );
 
 comment on table private.transactions is
@@ -1386,14 +1407,14 @@ create index transactions_refers_to_idx on private.transactions (refers_to) wher
 create view private.entries
 with (security_invoker = true)
 as
-select id as transaction_id, 'wallet'::private.book as book, account_id, amount_micros from private.transactions
+select id as transaction_id, 'wallet' as book, account_id, amount_micros from private.transactions
 union all
-select id, book, account_id, -amount_micros from private.transactions;
+select id, book::text, account_id, -amount_micros from private.transactions;
 
 comment on view private.entries is 'Both sides of every transaction, as a bookkeeper reads them. They sum to zero.';
 
 create table private.book_balances (
-  book private.book primary key check (book <> 'wallet'),
+  book private.book primary key,
   balance_micros numeric not null default 0,
   through_transaction_id bigint not null default 0
 );
@@ -1410,12 +1431,12 @@ create table private.lots (
   source private.lot_source not null,
   is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
   priority smallint not null default 100,
-  amount_micros bigint not null,
-  remaining_micros bigint not null,
+  amount_micros private.micros not null,
+  remaining_micros private.micros not null,
   is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
-  constraint well_formed check (amount_micros > 0 and remaining_micros between 0 and amount_micros and priority between 0 and 1000)
+  constraint never_refilled check (remaining_micros <= amount_micros)
 )
 with (fillfactor = 50);
 
@@ -1429,51 +1450,22 @@ create index lots_transaction_id_idx on private.lots (transaction_id);
 create table private.allocations (
   transaction_id bigint not null,
   lot_id bigint not null,
-  amount_micros bigint not null check (amount_micros > 0),
+  amount_micros private.micros not null,
   primary key (transaction_id, lot_id)
 );
 
 comment on table private.allocations is 'Which lots paid for a transaction.';
 
 alter table private.allocations enable row level security;
-create index allocations_lot_id_idx on private.allocations (lot_id);
-
-create table private.holds (
-  id uuid primary key,
-  account_id uuid not null,
-  amount_micros bigint not null check (amount_micros between 0 and 9007199254740991),
-  expires_at timestamptz not null,
-  created_at timestamptz not null default now()
-);
-
-comment on table private.holds is 'Credits set aside for a call before it is made: the most it can cost. Never changed.';
-
-alter table private.holds enable row level security;
-
-create table private.resolutions (
-  hold_id uuid primary key references private.holds (id),
-  outcome private.hold_outcome not null,
-  charged_micros bigint not null,
-  transaction_id bigint,
-  created_at timestamptz not null default now(),
-  constraint well_formed check (
-    charged_micros >= 0 and (outcome = 'settled' or charged_micros = 0) and (charged_micros > 0) = (transaction_id is not null)
-  )
-);
-
-comment on table private.resolutions is 'How a hold ended. One per hold, by its key.';
-
-alter table private.resolutions enable row level security;
-
 -- what no role may do -----------------------------------------------------------------------
 
 create trigger on_transactions_change before update or delete or truncate on private.transactions
   for each statement execute function private.refuse_change();
 create trigger on_allocations_change before update or delete or truncate on private.allocations
   for each statement execute function private.refuse_change();
-create trigger on_holds_change before update or delete or truncate on private.holds
-  for each statement execute function private.refuse_change();
-create trigger on_resolutions_change before update or delete or truncate on private.resolutions
+-- Transactions name wallets, and no foreign key looks: private.post updates the wallet in the same
+-- breath, and no wallet ever goes.
+create trigger on_wallets_delete before delete or truncate on private.wallets
   for each statement execute function private.refuse_change();
 
 -- moving money --------------------------------------------------------------------------------
@@ -1490,15 +1482,44 @@ set search_path = ''
 as $$
 begin
   return sha256(convert_to(
-    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || kind || '|' || book || '|'
-    || amount_micros || '|' || balance_micros || '|' || fact,
-    'UTF8'
+    concat_ws('|', encode(previous_hash, 'hex'), account_id, sequence, kind, book, amount_micros, balance_micros, fact), 'UTF8'
   ));
 end
 $$;
 
 comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
+
+create function private.lock_account(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
+  perform pg_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+end
+$$;
+
+comment on function private.lock_account is
+  'The lock of all that an account has, may and did, until the end of the transaction. Nothing of these changes without it.';
+
+create function private.try_lock_account(account_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+end
+$$;
+
+comment on function private.try_lock_account is
+  'The same for batches, which hold many and so never wait for one: what is busy comes up again.';
 
 create function private.require_wallet(account_id uuid)
 returns private.wallets
@@ -1510,7 +1531,8 @@ as $$
 declare
   wallet private.wallets;
 begin
-  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for no key update;
+  perform private.lock_account(account_id);
+  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id;
   if wallet.account_id is null then
     perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
   end if;
@@ -1638,22 +1660,31 @@ $$;
 comment on function private.burn_lots is
   'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
 
-create function private.note_next_expiry(account_id uuid)
+create function private.note_lots(account_id uuid)
 returns void
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  update private.wallets set next_expiry_at = soonest.expires_at
+  update private.wallets set next_expiry_at = soonest.expires_at, next_lot_id = next.id
   from (
     select min(lots.expires_at) as expires_at
     from private.lots
-    where lots.account_id = note_next_expiry.account_id and not lots.is_used_up
+    where lots.account_id = note_lots.account_id and not lots.is_used_up
   ) as soonest
-  where wallets.account_id = note_next_expiry.account_id
-    and wallets.next_expiry_at is distinct from soonest.expires_at
+  left join (
+    select lots.id
+    from private.lots
+    where lots.account_id = note_lots.account_id and not lots.is_used_up
+    order by lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+    limit 1
+  ) as next on true
+  where wallets.account_id = note_lots.account_id
+    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soonest.expires_at, next.id)
 $$;
+
+comment on function private.note_lots is 'Writes beside the balance which lot lapses and which pays next.';
 
 create function private.pay_debt(account_id uuid, transaction_id bigint)
 returns void
@@ -1746,7 +1777,7 @@ begin
     grant_credits.amount_micros, grant_credits.expires_at
   );
   perform private.pay_debt(grant_credits.account_id, new_id);
-  perform private.note_next_expiry(grant_credits.account_id);
+  perform private.note_lots(grant_credits.account_id);
   return new_id;
 end
 $$;
@@ -1756,52 +1787,47 @@ comment on function private.grant_credits is
 
 -- holds ---------------------------------------------------------------------------------------
 
-create function private.resolve_hold(hold_id uuid, outcome private.hold_outcome, charge_micros bigint, reason text)
-returns private.resolutions
+create function private.settle_hold(
+  wallet private.wallets, held_micros bigint, charge_micros bigint, fact text, reason text
+)
+returns bigint
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  hold private.holds;
-  wallet private.wallets;
-  charged bigint;
   new_id bigint;
-  resolution private.resolutions;
 begin
-  select * into hold from private.holds where holds.id = resolve_hold.hold_id;
-  if hold.id is null then
-    perform private.fail(404, 'not_found', 'There is no such hold.', null);
+  if settle_hold.charge_micros = 0 then
+    update private.wallets set held_micros = wallets.held_micros - settle_hold.held_micros
+    where wallets.account_id = wallet.account_id;
+    return null;
   end if;
-  wallet := private.require_wallet(hold.account_id);
-  select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
-  if resolution.hold_id is not null then
-    return resolution;
-  end if;
-
   -- What the upstream bills beyond the hold is our loss, never the customer's.
-  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
-  if charged > 0 then
-    new_id := private.post(
-      wallet, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
-      release_micros => hold.amount_micros
-    );
-    perform private.burn_lots(hold.account_id, new_id, charged);
-  else
-    update private.wallets set held_micros = wallets.held_micros - hold.amount_micros
-    where wallets.account_id = hold.account_id;
+  if settle_hold.charge_micros not between 1 and settle_hold.held_micros then
+    perform private.fail(500, 'unbalanced', 'A charge cannot exceed its hold.', 'Nothing was written.');
   end if;
-
-  insert into private.resolutions (hold_id, outcome, charged_micros, transaction_id)
-  values (hold.id, resolve_hold.outcome, charged, new_id)
-  returning * into resolution;
-  return resolution;
+  new_id := private.post(
+    wallet, 'charge', 'revenue', -settle_hold.charge_micros, settle_hold.fact, settle_hold.reason, 'system',
+    release_micros => settle_hold.held_micros
+  );
+  -- Nearly always the lot that pays next covers all of it.
+  update private.lots set remaining_micros = lots.remaining_micros - settle_hold.charge_micros
+  where lots.id = wallet.next_lot_id and lots.remaining_micros >= settle_hold.charge_micros;
+  if found then
+    insert into private.allocations (transaction_id, lot_id, amount_micros)
+    values (new_id, wallet.next_lot_id, settle_hold.charge_micros);
+  else
+    perform private.burn_lots(wallet.account_id, new_id, settle_hold.charge_micros);
+    perform private.note_lots(wallet.account_id);
+  end if;
+  return new_id;
 end
 $$;
 
-comment on function private.resolve_hold is
-  'Ends a hold: settled with a charge that never exceeds it, released or expired with none. The first answer stands for ever.';
+comment on function private.settle_hold is
+  'Gives back what a wallet held for a call, and books what of it the call cost, if anything. Returns the charge.';
 
 -- expiry, refunds, reversals, adjustments -----------------------------------------------------
 
@@ -1836,7 +1862,7 @@ begin
     wallet := private.require_wallet(expire_lots.account_id);
     expired := expired + taken;
   end loop;
-  perform private.note_next_expiry(expire_lots.account_id);
+  perform private.note_lots(expire_lots.account_id);
   return expired;
 end
 $$;
@@ -1951,7 +1977,7 @@ begin
   if reverse_grant.amount_micros > owed then
     perform private.burn_lots(granted.account_id, new_id, reverse_grant.amount_micros - owed, lot.id);
   end if;
-  perform private.note_next_expiry(granted.account_id);
+  perform private.note_lots(granted.account_id);
   return new_id;
 end
 $$;
@@ -1995,7 +2021,7 @@ begin
     adjust_credits.reason, adjust_credits.author
   );
   perform private.burn_lots(adjust_credits.account_id, new_id, -adjust_credits.amount_micros);
-  perform private.note_next_expiry(adjust_credits.account_id);
+  perform private.note_lots(adjust_credits.account_id);
   return new_id;
 end
 $$;
@@ -2004,13 +2030,16 @@ comment on function private.adjust_credits is 'Adds or takes credits by hand, wi
 
 create function private.expire_due_lots(max_accounts integer default 500)
 returns bigint
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select coalesce(sum(private.expire_lots(due.account_id)), 0)
-  from (
+declare
+  due record;
+  expired bigint := 0;
+begin
+  for due in
     select wallets.account_id
     from private.wallets
     where wallets.next_expiry_at <= private.clock()
@@ -2018,8 +2047,12 @@ as $$
       and wallets.balance_micros + wallets.debt_micros > wallets.held_micros
     order by wallets.next_expiry_at
     limit expire_due_lots.max_accounts
-    for update skip locked
-  ) as due
+  loop
+    continue when not private.try_lock_account(due.account_id);
+    expired := expired + private.expire_lots(due.account_id);
+  end loop;
+  return expired;
+end
 $$;
 
 comment on function private.expire_due_lots is 'Takes back what lapsed, a batch of accounts at a time, without waiting for anybody.';
@@ -2046,7 +2079,6 @@ as $$
     on transactions.book = books.book
     and transactions.id > coalesce(before.through_transaction_id, 0)
     and transactions.id <= horizon.transaction_id
-  where books.book <> 'wallet'
   group by books.book, horizon.transaction_id
   on conflict on constraint book_balances_pkey do update set
     balance_micros = rolled.balance_micros + excluded.balance_micros,
@@ -2207,12 +2239,6 @@ create policy "those who manage an account see its transactions" on private.tran
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its lots" on private.lots
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its holds" on private.holds
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see how its holds ended" on private.resolutions
-  for select to authenticated using (
-    exists (select from private.holds where holds.id = resolutions.hold_id)
-  );
 create policy "those who manage an account see which lots paid" on private.allocations
   for select to authenticated using (
     exists (select from private.lots where lots.id = allocations.lot_id)
@@ -2221,8 +2247,7 @@ create policy "those who manage an account see its codes" on private.redemptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
 grant select on
-  private.wallets, private.transactions, private.lots, private.allocations, private.holds,
-  private.resolutions, private.redemptions
+  private.wallets, private.transactions, private.lots, private.allocations, private.redemptions
 to authenticated, service_role;
 grant select on private.book_balances, private.coupons to service_role;
 
@@ -2311,10 +2336,11 @@ grant execute on function api.redeem_code to authenticated;
 -- schemas/05_limits.sql -----------------------------------------------------------------------
 
 -- limits: plans, what they allow, and the counters that say how much of it is used: sliding
--- windows, monthly quotas, budgets of keys and members, and the guard of our upstream account.
+-- windows, the month, budgets of keys and members, and the guard of our upstream account.
 --
--- Every check and every count happens under the lock of the account's wallet, so a limit can
--- never be passed by two calls at once. A crash may forget a window, never a quota or a budget.
+-- What an account may do and has done this month stands in its wallet's row, worked out from plan
+-- and overrides (private.renew_allowance), so that a call reads and counts in one row, under the
+-- account's lock: a limit can never be passed by two calls at once.
 
 create type private.budget_subject as enum ('key', 'member');
 create type private.budget_period as enum ('day', 'month', 'total');
@@ -2367,17 +2393,29 @@ comment on table private.model_quotas is 'How many tokens of some models a plan 
 
 alter table private.model_quotas enable row level security;
 
+create table private.offers (
+  plan_id text not null references private.plans (id) on delete cascade,
+  model_id text not null references private.models (id) on delete cascade,
+  price_version_id bigint not null,
+  max_output_tokens integer not null,
+  model_quota_id bigint,
+  primary key (plan_id, model_id)
+);
+
+comment on table private.offers is
+  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
+
+alter table private.offers enable row level security;
+create index offers_model_id_idx on private.offers (model_id);
+
 create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
   plan_id text not null references private.plans (id),
   cycle_anchor timestamptz,
-  month_start timestamptz not null default '-infinity',
-  month_end timestamptz not null default '-infinity',
   granted_until timestamptz not null default '-infinity'
 );
 
 comment on table private.account_plans is 'The plan of each account. Months are counted from the cycle''s anchor, or by the calendar where there is none.';
-comment on column private.account_plans.month_end is 'The running month, moved on by the first call after it has ended.';
 comment on column private.account_plans.granted_until is 'The end of the month whose credits have been given.';
 
 alter table private.account_plans enable row level security;
@@ -2405,31 +2443,49 @@ create index limit_overrides_account_id_idx on private.limit_overrides (account_
 
 -- counters --------------------------------------------------------------------------------
 
-create unlogged table private.rate_windows (
-  subject_id uuid not null,
-  slice_seconds integer not null,
-  bucket bigint not null,
-  counts integer[] not null,
-  primary key (subject_id, slice_seconds)
+create type private.rate_window as (
+  slice bigint,
+  used integer,
+  running integer,
+  earlier integer[],
+  full_until timestamptz
+);
+
+comment on type private.rate_window is
+  'How often somebody called lately: the number of the running slice of time, the calls in it, those of the twelve slices before it (oldest first), and all together.';
+
+alter table private.wallets
+  add column plan_id text,
+  add column requests_per_minute integer,
+  add column requests_per_hour integer,
+  add column requests_per_day integer,
+  add column requests_per_month bigint,
+  add column max_cost_micros bigint,
+  add column is_suspended boolean not null default false,
+  add column has_budgets boolean not null default false,
+  add column month_start timestamptz not null default '-infinity',
+  add column month_end timestamptz not null default '-infinity',
+  add column month_requests bigint not null default 0,
+  add column allowance_until timestamptz not null default '-infinity',
+  add column minute_window private.rate_window,
+  add column hour_window private.rate_window,
+  add column day_window private.rate_window;
+
+comment on column private.wallets.allowance_until is
+  'Until when the plan''s limits in this row hold as they are; the first call after it works them out anew.';
+comment on column private.wallets.month_requests is 'Calls of the running month of the plan that gave something or still run.';
+
+create unlogged table private.key_windows (
+  key_id uuid primary key references private.api_keys (id) on delete cascade,
+  minute_window private.rate_window,
+  hour_window private.rate_window,
+  day_window private.rate_window
 )
 with (fillfactor = 60);
 
-comment on table private.rate_windows is
-  'How often an account or a key called lately, a row per window that has a limit: thirteen slices of 5 seconds, 5 minutes or 2 hours, the running one last.';
+comment on table private.key_windows is 'How often a key with limits of its own called lately. A crash forgets it.';
 
-alter table private.rate_windows enable row level security;
-
-create table private.quotas (
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  period_start timestamptz not null,
-  requests bigint not null default 0 check (requests >= 0),
-  primary key (account_id, period_start)
-)
-with (fillfactor = 60);
-
-comment on table private.quotas is 'How many requests an account made in a month of its plan.';
-
-alter table private.quotas enable row level security;
+alter table private.key_windows enable row level security;
 
 create table private.token_quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -2554,119 +2610,221 @@ $$;
 
 comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
 
-create type private.rate_state as (
-  rule text,
-  max_count integer,
-  remaining integer,
-  resets_at timestamptz
-);
-
-create function private.count_in_window(
-  subject_id uuid, slice_seconds integer, max_count integer, at timestamptz, is_counted boolean default true
-)
-returns private.rate_state
+create function private.count_in_window(so_far private.rate_window, slice_seconds integer, max_count integer, at timestamptz)
+returns private.rate_window
 language plpgsql
-volatile
+immutable
 security invoker
 set search_path = ''
 as $$
 declare
-  running private.rate_windows;
-  new_bucket bigint := floor(extract(epoch from at) / slice_seconds);
-  new_counts integer[];
-  used integer := 0;
+  counted private.rate_window := so_far;
+  slice constant bigint := floor(extract(epoch from at) / slice_seconds);
+  passed constant bigint := slice - so_far.slice;
 begin
-  select * into running from private.rate_windows
-  where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
-  if running.bucket >= new_bucket then
-    new_bucket := running.bucket;
-    new_counts := running.counts;
-  elsif running.bucket > new_bucket - 13 then
-    new_counts := running.counts[(new_bucket - running.bucket + 1)::integer:13]
-      || array_fill(0, array[(new_bucket - running.bucket)::integer]);
-  else
-    new_counts := array_fill(0, array[13]);
-  end if;
-  for nth in 1..13 loop
-    used := used + new_counts[nth];
-  end loop;
-
-  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if used >= max_count then
-    for nth in 1..13 loop
-      used := used - new_counts[nth];
-      if used < max_count then
-        return row(null, max_count, 0, to_timestamp((new_bucket + nth) * slice_seconds))::private.rate_state;
-      end if;
+  if passed is null or passed > 12 then
+    counted := row(slice, 0, 0, array_fill(0, array[12]), null);
+  elsif passed > 0 then
+    counted.slice := slice;
+    counted.running := 0;
+    counted.earlier := (so_far.earlier || so_far.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12];
+    counted.used := 0;
+    for nth in 1..12 loop
+      counted.used := counted.used + counted.earlier[nth];
     end loop;
   end if;
 
-  if not is_counted then
-    return null;
+  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
+  if counted.used >= max_count then
+    for nth in 1..12 loop
+      counted.used := counted.used - counted.earlier[nth];
+      if counted.used < max_count then
+        counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
+        return counted;
+      end if;
+    end loop;
+    counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
+    return counted;
   end if;
-  new_counts[13] := new_counts[13] + 1;
-  if running.bucket is null then
-    insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
-    values (count_in_window.subject_id, count_in_window.slice_seconds, new_bucket, new_counts);
-  else
-    update private.rate_windows set bucket = new_bucket, counts = new_counts
-    where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
-  end if;
-  return row(null, max_count, max_count - used - 1, null)::private.rate_state;
+  counted.used := counted.used + 1;
+  counted.running := counted.running + 1;
+  return counted;
 end
 $$;
 
 comment on function private.count_in_window is
-  'Counts one more call in a sliding window (or only looks), or says when there is room again if it is full.';
+  'A sliding window with one more call in it, or, when it is full, with the time at which there is room again.';
 
-create function private.count_call(
-  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
-)
-returns private.rate_state
+create function private.count_key_call(key_limits private.limit_overrides, at timestamptz)
+returns private.key_windows
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  windows private.key_windows;
+begin
+  select * into windows from private.key_windows where key_windows.key_id = key_limits.subject_id;
+  windows.key_id := key_limits.subject_id;
+  if key_limits.requests_per_minute is not null then
+    windows.minute_window := private.count_in_window(windows.minute_window, 5, key_limits.requests_per_minute, at);
+  end if;
+  if key_limits.requests_per_hour is not null then
+    windows.hour_window := private.count_in_window(windows.hour_window, 300, key_limits.requests_per_hour, at);
+  end if;
+  if key_limits.requests_per_day is not null then
+    windows.day_window := private.count_in_window(windows.day_window, 7200, key_limits.requests_per_day, at);
+  end if;
+  return windows;
+end
+$$;
+
+comment on function private.count_key_call is 'The windows of a key that has limits of its own, with one more call in them.';
+
+-- what follows from the rows above ------------------------------------------------------------
+
+create function private.renew_offers()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- One at a time: a second that began before the first had ended would offer what is gone.
+  perform pg_advisory_xact_lock(hashtext('private.renew_offers'));
+  with wanted as (
+    select
+      plans.id as plan_id, models.id as model_id, models.price_version_id, models.max_output_tokens,
+      (
+        select model_quotas.id
+        from private.model_quotas
+        where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
+        order by char_length(model_quotas.pattern) desc, model_quotas.id
+        limit 1
+      ) as model_quota_id
+    from private.plans
+    cross join private.models
+    where models.enabled
+      and models.retired_at is null
+      and models.price_version_id is not null
+      and (
+        select plan_models.allowed
+        from private.plan_models
+        where plan_models.plan_id = plans.id and models.id like plan_models.like_pattern
+        order by plan_models.priority, plan_models.id
+        limit 1
+      )
+  ),
+  gone as (
+    delete from private.offers
+    where not exists (
+      select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
+    )
+  )
+  insert into private.offers as offer (plan_id, model_id, price_version_id, max_output_tokens, model_quota_id)
+  select wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.max_output_tokens, wanted.model_quota_id
+  from wanted
+  on conflict on constraint offers_pkey do update set
+    price_version_id = excluded.price_version_id,
+    max_output_tokens = excluded.max_output_tokens,
+    model_quota_id = excluded.model_quota_id
+  where (offer.price_version_id, offer.max_output_tokens, offer.model_quota_id)
+    is distinct from (excluded.price_version_id, excluded.max_output_tokens, excluded.model_quota_id);
+  return null;
+end
+$$;
+
+comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
+
+create trigger on_models_offers after insert or update or delete on private.models
+  for each statement execute function private.renew_offers();
+create trigger on_plans_offers after insert on private.plans
+  for each statement execute function private.renew_offers();
+create trigger on_plan_models_offers after insert or update or delete on private.plan_models
+  for each statement execute function private.renew_offers();
+create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
+  for each statement execute function private.renew_offers();
+
+create function private.renew_allowance(account_id uuid)
+returns private.wallets
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  state private.rate_state;
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
 begin
-  if per_day is not null or per_hour is not null then
-    -- Look at all of them first: a call that one window refuses must cost nothing in the others.
-    if per_day is not null then
-      state := private.count_in_window(subject_id, 7200, per_day, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_day', per_day, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    if per_hour is not null then
-      state := private.count_in_window(subject_id, 300, per_hour, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_hour', per_hour, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    if per_minute is not null then
-      state := private.count_in_window(subject_id, 5, per_minute, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_minute', per_minute, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    perform private.count_in_window(subject_id, 7200, per_day, at) where per_day is not null;
-    perform private.count_in_window(subject_id, 300, per_hour, at) where per_hour is not null;
-  end if;
-  if per_minute is null then
-    return null;
-  end if;
-  state := private.count_in_window(subject_id, 5, per_minute, at);
-  if state.resets_at is not null then
-    state.rule := 'requests_per_minute';
-  end if;
-  return state;
+  update private.wallets set
+    plan_id = plans.id,
+    requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
+    requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
+    requests_per_day = coalesce(own.requests_per_day, plans.requests_per_day),
+    requests_per_month = coalesce(own.requests_per_month, plans.requests_per_month),
+    max_cost_micros = coalesce(own.max_cost_micros, plans.max_cost_micros),
+    is_suspended = accounts.suspended_at is not null,
+    month_start = private.month_start(account_plans.cycle_anchor, at),
+    month_end = private.month_end(account_plans.cycle_anchor, at),
+    month_requests = case
+      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
+    end,
+    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
+  join private.plans on plans.id = account_plans.plan_id
+  left join private.limit_overrides as own
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
+  where account_plans.account_id = renew_allowance.account_id
+    and wallets.account_id = renew_allowance.account_id
+  returning wallets.* into wallet;
+  return wallet;
 end
 $$;
 
-comment on function private.count_call is
-  'Counts a call in every window that has a limit, or in none: the longest that is full refuses it.';
+comment on function private.renew_allowance is
+  'Works out what an account may do from its plan and its overrides, and starts its month when a new one has begun.';
+
+create function private.outdate_allowances()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  changed constant jsonb := to_jsonb(coalesce(new, old));
+  wallet record;
+begin
+  -- Under the account's lock: once this is committed, no call goes by the old limits.
+  for wallet in
+    select wallets.account_id from private.wallets
+    where case tg_table_name
+      when 'plans' then wallets.plan_id = changed ->> 'id'
+      when 'accounts' then wallets.account_id = (changed ->> 'id')::uuid
+      else wallets.account_id = (changed ->> 'account_id')::uuid
+    end
+    order by wallets.account_id
+  loop
+    perform private.lock_account(wallet.account_id);
+    update private.wallets set allowance_until = '-infinity' where wallets.account_id = wallet.account_id;
+  end loop;
+  return null;
+end
+$$;
+
+comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
+
+create trigger on_account_plans_change after insert or update of plan_id, cycle_anchor on private.account_plans
+  for each row execute function private.outdate_allowances();
+create trigger on_limit_overrides_change after insert or update or delete on private.limit_overrides
+  for each row execute function private.outdate_allowances();
+create trigger on_accounts_suspension after update of suspended_at on private.accounts
+  for each row execute function private.outdate_allowances();
+create trigger on_plans_change after update on private.plans
+  for each row execute function private.outdate_allowances();
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -2692,10 +2850,7 @@ begin
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
-    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
-    continue when not exists (
-      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
-    );
+    continue when not private.try_lock_account(due.account_id);
     perform private.grant_credits(
       due.account_id, due.monthly_credits_micros, 'subscription',
       format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
@@ -2710,26 +2865,6 @@ $$;
 
 comment on function private.grant_monthly_credits is
   'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
-
-create function private.restart_month()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  new.month_start := '-infinity';
-  new.month_end := '-infinity';
-  return new;
-end
-$$;
-
-comment on function private.restart_month is 'Has the next call work out the running month anew.';
-
-create trigger on_account_plans_anchor
-  before update of cycle_anchor on private.account_plans
-  for each row execute function private.restart_month();
 
 create function private.open_account()
 returns trigger
@@ -2799,6 +2934,9 @@ begin
       and budgets.subject_id = set_budget.subject_id
       and budgets.period = set_budget.period
     returning * into budget;
+    update private.wallets set
+      has_budgets = exists (select from private.budgets where budgets.account_id = set_budget.account_id)
+    where wallets.account_id = set_budget.account_id;
     return budget;
   end if;
   if set_budget.limit_micros not between 0 and 9007199254740991 then
@@ -2812,6 +2950,7 @@ begin
     private.budget_start(set_budget.period, private.clock()), private.held_by_subject(set_budget.account_id, set_budget.subject_id)
   on conflict on constraint budgets_pkey do update set limit_micros = excluded.limit_micros
   returning * into budget;
+  update private.wallets set has_budgets = true where wallets.account_id = set_budget.account_id;
   return budget;
 end
 $$;
@@ -2837,6 +2976,27 @@ end
 $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
+
+create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
+  update private.budgets set
+    spent_micros = settle_budgets.charged_micros + case
+      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
+    held_micros = budgets.held_micros - settle_budgets.held_micros
+  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
+end
+$$;
+
+comment on function private.settle_budgets is 'Counts what a call cost in place of what was set aside for it.';
 
 create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
 returns bigint
@@ -2864,8 +3024,6 @@ create policy "members see the plan of their accounts" on private.account_plans
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "members see the limits of their accounts" on private.limit_overrides
   for select to authenticated using (account_id in (select private.my_account_ids()));
-create policy "members see what their accounts used" on private.quotas
-  for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "those who manage an account see its budgets, members their own" on private.budgets
   for select to authenticated using (
     account_id in (select private.my_ledger_account_ids())
@@ -2873,8 +3031,8 @@ create policy "those who manage an account see its budgets, members their own" o
   );
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
-grant select on private.account_plans, private.limit_overrides, private.quotas, private.budgets to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.rate_windows, private.upstream_guard to service_role;
+grant select on private.account_plans, private.limit_overrides, private.budgets to authenticated, service_role;
+grant select on private.offers, private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 
@@ -2901,9 +3059,10 @@ select
   coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
   coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
   coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-  coalesce(quotas.requests, 0) as requests_this_month,
+  case when wallets.month_start = month.starts_at then wallets.month_requests else 0 end as requests_this_month,
   month.ends_at as month_ends_at
 from private.account_plans
+join private.wallets on wallets.account_id = account_plans.account_id
 join private.plans on plans.id = account_plans.plan_id
 cross join lateral (
   select
@@ -2912,8 +3071,7 @@ cross join lateral (
 ) as month
 left join private.limit_overrides as override
   on override.subject_id = account_plans.account_id
-  and coalesce(override.expires_at, 'infinity') > private.clock()
-left join private.quotas on quotas.account_id = account_plans.account_id and quotas.period_start = month.starts_at;
+  and coalesce(override.expires_at, 'infinity') > private.clock();
 
 comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
 
@@ -2968,60 +3126,16 @@ grant execute on function api.set_budget to authenticated;
 
 -- schemas/06_usage.sql ------------------------------------------------------------------------
 
--- usage: runs, and what is left of them. A run is one metered call of a model, from the chat or
--- through the API: authorised before it, finished once after it, by whichever of the caller, the
--- sweep or a reconciliation comes first.
+-- usage: what is left of a call of a model once it has ended. One receipt a run, written in the
+-- transaction that settled it, and sums of them by day.
 --
--- Authorising holds the most a call can cost, or refuses. Finishing settles
--- the hold and writes the receipt in the same transaction. A run never ends twice.
+-- A receipt is never changed, and there is never a second one for the same run.
 
 create type private.run_task as enum ('completion', 'embedding');
-create type private.run_status as enum ('open', 'reconciling', 'finished');
 create type private.run_outcome as enum ('completed', 'stopped', 'failed', 'expired');
 create type private.cost_label as enum ('reported', 'reconciled', 'estimated', 'none');
 
 -- tables ------------------------------------------------------------------------------------
-
-create table private.runs (
-  id uuid primary key,
-  account_id uuid not null,
-  user_id uuid not null,
-  key_id uuid,
-  task private.run_task not null,
-  status private.run_status not null default 'open',
-  idempotency_key text,
-  request_hash bytea,
-  requested_model text not null,
-  model_ids text[] not null,
-  price_version_ids bigint[] not null,
-  route_reason text,
-  shape private.request_shape not null,
-  max_tokens integer not null,
-  is_clamped boolean not null,
-  held_micros bigint not null,
-  period_start timestamptz not null,
-  token_quota_id bigint,
-  held_tokens bigint not null default 0,
-  lease_until timestamptz not null,
-  stop_requested_at timestamptz,
-  generation_id text,
-  request_id text,
-  started_at timestamptz not null,
-  finished_at timestamptz,
-  constraint well_formed check (
-    (status = 'finished') = (finished_at is not null) and octet_length(idempotency_key) between 1 and 400
-  )
-)
-with (fillfactor = 70);
-
-comment on table private.runs is 'Every metered call of a model, and how far it has come. A run''s hold has the run''s id.';
-comment on column private.runs.lease_until is 'Until when the worker that runs it is believed alive; it says so again every few seconds.';
-
-alter table private.runs enable row level security;
-create unique index runs_account_id_idempotency_key_key
-  on private.runs (account_id, idempotency_key) where idempotency_key is not null;
-create index runs_lease_until_idx on private.runs (lease_until) where finished_at is null;
-create index runs_started_at_idx on private.runs using brin (started_at);
 
 create table private.usage_events (
   run_id uuid not null,
@@ -3038,9 +3152,11 @@ create table private.usage_events (
   attempts jsonb not null default '[]',
   price_version_id bigint not null,
   used private.token_counts not null,
-  held_micros bigint not null,
-  charged_micros bigint not null,
-  upstream_micros bigint,
+  shape private.request_shape not null,
+  max_tokens integer not null,
+  held_micros private.micros not null,
+  charged_micros private.micros not null,
+  upstream_micros private.micros,
   cost_label private.cost_label not null,
   transaction_id bigint,
   first_token_ms integer,
@@ -3048,15 +3164,18 @@ create table private.usage_events (
   request_id text,
   started_at timestamptz not null,
   finished_at timestamptz not null,
-  primary key (finished_at, run_id)
+  primary key (run_id),
+  constraint never_more_than_held check (charged_micros <= held_micros)
 )
-partition by range (finished_at);
+partition by range (run_id);
 
 comment on table private.usage_events is
-  'The receipt of every run, by month. Written once, in the transaction that settled the run.';
+  'The receipt of every run that has ended, and how its hold was resolved. Written once, in the transaction that settled it; a run''s id begins with its time, and so parts them by month.';
 
 alter table private.usage_events enable row level security;
 create index usage_events_account_id_finished_at_idx on private.usage_events (account_id, finished_at);
+create trigger on_usage_events_change before update or delete or truncate on private.usage_events
+  for each statement execute function private.refuse_change();
 
 create table private.usage_events_default partition of private.usage_events default;
 comment on table private.usage_events_default is 'Catches receipts of months whose partition is missing; empty when all is well.';
@@ -3082,10 +3201,382 @@ create table private.usage_days (
 with (fillfactor = 60);
 
 comment on table private.usage_days is
-  'Usage summed by day, model, member and key, kept up with every run. The nil uuid as a key means the chat.';
+  'Usage summed by day, model, member and key, as far as it is rolled up: read private.usage_by_day. The nil uuid as a key means the chat.';
 
 alter table private.usage_days enable row level security;
 create index usage_days_day_idx on private.usage_days (day);
+
+create table private.usage_rollups (
+  id boolean primary key default true check (id),
+  through timestamptz not null,
+  oldest_run_id uuid not null
+);
+
+comment on table private.usage_rollups is
+  'One row: receipts of runs that ended before this moment are in the daily sums. No run that ends later has a smaller id than this.';
+
+alter table private.usage_rollups enable row level security;
+
+create view private.usage_by_day
+with (security_invoker = true)
+as
+select
+  counted.account_id,
+  counted.day,
+  counted.model_id,
+  counted.user_id,
+  counted.key_id,
+  sum(counted.requests)::bigint as requests,
+  sum(counted.errors)::bigint as errors,
+  sum(counted.prompt_tokens)::bigint as prompt_tokens,
+  sum(counted.completion_tokens)::bigint as completion_tokens,
+  sum(counted.charged_micros)::bigint as charged_micros,
+  sum(counted.upstream_micros)::bigint as upstream_micros,
+  sum(counted.latency_ms)::bigint as latency_ms,
+  sum(counted.first_token_ms)::bigint as first_token_ms,
+  sum(counted.first_tokens)::bigint as first_tokens
+from (
+  select * from private.usage_days
+  union all
+  select
+    usage_events.account_id,
+    (usage_events.finished_at at time zone 'UTC')::date,
+    usage_events.model_id,
+    usage_events.user_id,
+    coalesce(usage_events.key_id, '00000000-0000-0000-0000-000000000000'),
+    1,
+    (usage_events.outcome in ('failed', 'expired'))::integer,
+    coalesce((usage_events.used).prompt_tokens, 0),
+    coalesce((usage_events.used).completion_tokens, 0),
+    usage_events.charged_micros,
+    coalesce(usage_events.upstream_micros, 0),
+    usage_events.latency_ms,
+    coalesce(usage_events.first_token_ms, 0),
+    (usage_events.first_token_ms is not null)::integer
+  from private.usage_events
+  where usage_events.finished_at >= (select usage_rollups.through from private.usage_rollups)
+    and usage_events.run_id >= (select usage_rollups.oldest_run_id from private.usage_rollups)
+) as counted
+group by counted.account_id, counted.day, counted.model_id, counted.user_id, counted.key_id;
+
+comment on view private.usage_by_day is 'Usage by day, up to the moment: what is rolled up, and the receipts since.';
+
+-- months and days ----------------------------------------------------------------------------------
+
+create function private.roll_up_usage()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  before private.usage_rollups;
+  -- No transaction lives for ten minutes, so every receipt before this moment is there.
+  through constant timestamptz := private.clock() - interval '10 minutes';
+begin
+  select * into before from private.usage_rollups for update;
+  update private.usage_rollups set
+    through = roll_up_usage.through,
+    oldest_run_id = least(
+      private.first_id(roll_up_usage.through),
+      (select runs.id from private.runs order by runs.id limit 1),
+      (
+        select usage_events.run_id from private.usage_events
+        where usage_events.run_id >= before.oldest_run_id and usage_events.finished_at >= roll_up_usage.through
+        order by usage_events.run_id
+        limit 1
+      )
+    )
+  where usage_rollups.through < roll_up_usage.through;
+  insert into private.usage_days as so_far (
+    account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
+    upstream_micros, latency_ms, first_token_ms, first_tokens
+  )
+  select
+    usage_events.account_id,
+    (usage_events.finished_at at time zone 'UTC')::date,
+    usage_events.model_id,
+    usage_events.user_id,
+    coalesce(usage_events.key_id, '00000000-0000-0000-0000-000000000000'),
+    count(*),
+    count(*) filter (where usage_events.outcome in ('failed', 'expired')),
+    coalesce(sum((usage_events.used).prompt_tokens), 0),
+    coalesce(sum((usage_events.used).completion_tokens), 0),
+    sum(usage_events.charged_micros),
+    coalesce(sum(usage_events.upstream_micros), 0),
+    sum(usage_events.latency_ms),
+    coalesce(sum(usage_events.first_token_ms), 0),
+    count(usage_events.first_token_ms)
+  from private.usage_events
+  where usage_events.run_id >= before.oldest_run_id
+    and usage_events.finished_at >= before.through
+    and usage_events.finished_at < roll_up_usage.through
+  group by 1, 2, 3, 4, 5
+  order by 1, 2, 3, 4, 5
+  on conflict on constraint usage_days_pkey do update set
+    requests = so_far.requests + excluded.requests,
+    errors = so_far.errors + excluded.errors,
+    prompt_tokens = so_far.prompt_tokens + excluded.prompt_tokens,
+    completion_tokens = so_far.completion_tokens + excluded.completion_tokens,
+    charged_micros = so_far.charged_micros + excluded.charged_micros,
+    upstream_micros = so_far.upstream_micros + excluded.upstream_micros,
+    latency_ms = so_far.latency_ms + excluded.latency_ms,
+    first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
+    first_tokens = so_far.first_tokens + excluded.first_tokens;
+end
+$$;
+
+comment on function private.roll_up_usage is 'Adds the receipts since the last time to the daily sums.';
+
+create function private.ensure_usage_partitions(months_ahead integer default 2)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  made integer := 0;
+  month timestamp;
+  starts_at timestamptz;
+  ends_at timestamptz;
+  name text;
+begin
+  for month in
+    select generate_series(
+      date_trunc('month', private.clock() at time zone 'UTC'),
+      date_trunc('month', private.clock() at time zone 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
+      interval '1 month'
+    )
+  loop
+    name := 'usage_events_' || to_char(month, 'YYYY_MM');
+    continue when to_regclass('private.' || name) is not null;
+    execute format('create table private.%I (like private.usage_events including all)', name);
+    -- Receipts that came before their partition did move into it.
+    starts_at := month at time zone 'UTC';
+    ends_at := (month + interval '1 month') at time zone 'UTC';
+    execute format(
+      'with late as (delete from private.usage_events_default where run_id >= %L and run_id < %L returning *)
+       insert into private.%I select * from late',
+      private.first_id(starts_at), private.first_id(ends_at), name
+    );
+    execute format(
+      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)', name,
+      private.first_id(starts_at), private.first_id(ends_at)
+    );
+    execute format('alter table private.%I enable row level security', name);
+    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month, 'FMMonth YYYY') || '.');
+    made := made + 1;
+  end loop;
+  return made;
+end
+$$;
+
+comment on function private.ensure_usage_partitions is 'Makes the partitions of this month and the next ones.';
+
+create function private.archive_usage(months_kept integer default 13)
+returns text[]
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  archived text[] := '{}';
+  old record;
+begin
+  for old in
+    select child.relname
+    from pg_catalog.pg_inherits
+    join pg_catalog.pg_class as child on child.oid = pg_inherits.inhrelid
+    where pg_inherits.inhparent = 'private.usage_events'::regclass
+      and child.relname ~ '^usage_events_[0-9]{4}_[0-9]{2}$'
+      and to_date(right(child.relname, 7), 'YYYY_MM')
+        < date_trunc('month', private.clock() at time zone 'UTC') - make_interval(months => archive_usage.months_kept)
+    order by child.relname
+  loop
+    execute format('alter table private.usage_events detach partition private.%I', old.relname);
+    execute format('alter table private.%I rename to %I', old.relname, replace(old.relname, 'usage_events', 'usage_archive'));
+    archived := archived || replace(old.relname, 'usage_events', 'usage_archive');
+  end loop;
+  return archived;
+end
+$$;
+
+comment on function private.archive_usage is
+  'Takes months that are older than is kept out of the running table. They stay as tables of their own until an admin has stored them elsewhere; the daily sums stay for ever.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "members see their own receipts, those who manage an account all" on private.usage_events
+  for select to authenticated using (
+    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+    or account_id in (select private.my_ledger_account_ids())
+  );
+create policy "members see their own days, those who manage an account all" on private.usage_days
+  for select to authenticated using (
+    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+    or account_id in (select private.my_ledger_account_ids())
+  );
+
+create policy "anybody signed in may know how far usage is summed up" on private.usage_rollups
+  for select to authenticated using (true);
+
+grant select on
+  private.usage_events, private.usage_days, private.usage_rollups, private.usage_by_day
+to authenticated, service_role;
+-- api ---------------------------------------------------------------------------------------
+
+create view api.receipts
+with (security_invoker = true)
+as
+select
+  usage_events.run_id,
+  usage_events.account_id,
+  usage_events.user_id,
+  usage_events.key_id,
+  usage_events.task,
+  usage_events.outcome,
+  usage_events.finish_reason,
+  usage_events.error_code,
+  usage_events.requested_model,
+  usage_events.model_id,
+  usage_events.route_reason,
+  usage_events.attempts,
+  usage_events.price_version_id,
+  (usage_events.used).prompt_tokens,
+  (usage_events.used).completion_tokens,
+  (usage_events.used).cache_read_tokens,
+  (usage_events.used).cache_write_tokens,
+  (usage_events.used).reasoning_tokens,
+  (usage_events.used).images,
+  usage_events.held_micros,
+  usage_events.charged_micros,
+  usage_events.cost_label,
+  usage_events.transaction_id,
+  usage_events.first_token_ms,
+  usage_events.latency_ms,
+  usage_events.request_id,
+  usage_events.started_at,
+  usage_events.finished_at
+from private.usage_events;
+
+comment on view api.receipts is
+  'What every call was and cost: model, attempts, tokens by kind, price version, hold and charge. Its lots are in allocations.';
+
+create view api.usage_days
+with (security_invoker = true)
+as
+select
+  usage_by_day.account_id, usage_by_day.day, usage_by_day.model_id, usage_by_day.user_id,
+  nullif(usage_by_day.key_id, '00000000-0000-0000-0000-000000000000') as key_id,
+  usage_by_day.requests, usage_by_day.errors, usage_by_day.prompt_tokens, usage_by_day.completion_tokens,
+  usage_by_day.charged_micros, usage_by_day.latency_ms, usage_by_day.first_token_ms, usage_by_day.first_tokens
+from private.usage_by_day;
+
+comment on view api.usage_days is
+  'Usage by day, model, member and key. Latencies are sums: divide by requests, or by first_tokens. No key means the chat.';
+
+grant select on api.receipts, api.usage_days to authenticated, service_role;
+
+-- schemas/06_usage_runs.sql -------------------------------------------------------------------
+
+-- usage, while it happens: a run is one metered call of a model, from the chat or through the API:
+-- authorised before it, finished once after it, by whichever of the caller, the sweep or a
+-- reconciliation comes first.
+--
+-- Authorising holds the most a call can cost, or refuses. Finishing settles the hold and leaves a
+-- receipt in place of the run, in one transaction. A run never ends twice.
+
+create type private.run_status as enum ('open', 'reconciling');
+
+create table private.runs (
+  id uuid primary key,
+  account_id uuid not null,
+  user_id uuid not null,
+  key_id uuid,
+  task private.run_task not null,
+  status private.run_status not null default 'open',
+  requested_model text not null,
+  model_ids text[] not null,
+  price_version_ids bigint[] not null,
+  route_reason text,
+  shape private.request_shape not null,
+  max_tokens integer not null,
+  is_clamped boolean not null,
+  held_micros private.micros not null,
+  month_start timestamptz not null,
+  token_quota_id bigint,
+  held_tokens bigint not null default 0,
+  lease_until timestamptz not null,
+  stop_requested_at timestamptz,
+  generation_id text,
+  request_id text,
+  started_at timestamptz not null
+)
+with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
+
+comment on table private.runs is 'Every metered call of a model that has not ended yet, with the most it can cost, which its wallet holds.';
+comment on column private.runs.lease_until is 'Until when the worker that runs it is believed alive; it says so again every few seconds.';
+
+alter table private.runs enable row level security;
+
+create table private.repeatable_runs (
+  account_id uuid not null,
+  idempotency_key text not null check (octet_length(idempotency_key) between 1 and 400),
+  run_id uuid not null,
+  request_hash bytea,
+  model_ids text[] not null,
+  route_reason text,
+  max_tokens integer not null,
+  is_clamped boolean not null,
+  held_micros bigint not null,
+  started_at timestamptz not null,
+  primary key (account_id, idempotency_key)
+);
+
+comment on table private.repeatable_runs is 'What was answered to requests with an idempotency key within the last day, so that a repetition starts nothing.';
+
+alter table private.repeatable_runs enable row level security;
+create index repeatable_runs_started_at_idx on private.repeatable_runs (started_at);
+
+create function private.hold_end(started_at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- Longer than any function may run, so that a hold never lapses under a living call.
+  select started_at + interval '15 minutes'
+$$;
+
+comment on function private.hold_end is 'Until when a call that began then may be open.';
+
+create view private.holds
+with (security_invoker = true)
+as
+select id, account_id, held_micros as amount_micros, private.hold_end(started_at) as expires_at, started_at as created_at
+from private.runs
+union all
+select run_id, account_id, held_micros, private.hold_end(started_at), started_at
+from private.usage_events;
+
+comment on view private.holds is 'Credits set aside for calls before they were made: the most each could cost. Never changed.';
+
+create view private.resolutions
+with (security_invoker = true)
+as
+select
+  run_id as hold_id,
+  case when charged_micros > 0 then 'settled' when outcome = 'expired' then 'expired' else 'released' end as outcome,
+  charged_micros,
+  transaction_id,
+  finished_at as created_at
+from private.usage_events;
+
+comment on view private.resolutions is 'How each hold ended, once. A hold that is not here is open.';
 
 -- authorising -------------------------------------------------------------------------------
 
@@ -3181,7 +3672,7 @@ $$;
 
 comment on function private.require_shape is 'The shape of a request with its gaps filled, refused where a number cannot be.';
 
-create function private.why_not_callable(model_id text, key_id uuid, plan_name text)
+create function private.why_not_callable(model_id text, key_id uuid, plan_id text)
 returns private.verdict
 language plpgsql
 stable
@@ -3189,9 +3680,18 @@ security invoker
 set search_path = ''
 as $$
 declare
+  guard private.upstream_guard;
   model private.models;
   shown constant text := left(coalesce(why_not_callable.model_id, ''), 100);
 begin
+  select * into guard from private.upstream_guard
+  where upstream_guard.is_paused or upstream_guard.closed_until > private.clock();
+  if guard.id then
+    return private.refusal(
+      503, 'upstream_unavailable', 'guard', 'OneAI is pausing new requests for a moment.', 'Try again shortly.',
+      resets_at => guard.closed_until
+    );
+  end if;
   select * into model from private.models where models.id = why_not_callable.model_id;
   if model.id is null or not model.enabled then
     return private.refusal(404, 'not_found', 'model', format('There is no model %s.', shown), 'Choose one from the list of models.');
@@ -3199,21 +3699,43 @@ begin
     return private.refusal(404, 'not_found', 'model', format('%s has been retired.', shown), 'Choose one from the list of models.');
   elsif model.price_version_id is null then
     return private.refusal(404, 'not_found', 'model', format('%s has no price and cannot be called.', shown), 'Choose another model.');
-  elsif why_not_callable.key_id is not null and not exists (
-    select from private.api_keys
-    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-    where api_keys.id = why_not_callable.key_id and model.id like private.like_pattern(allowed.pattern)
+  elsif not exists (
+    select from private.offers where offers.plan_id = why_not_callable.plan_id and offers.model_id = why_not_callable.model_id
   ) then
-    return private.refusal(403, 'forbidden', 'key_models', format('This key may not call %s.', shown), 'Allow the model for this key, or use another key.');
+    return private.refusal(
+      403, 'forbidden', 'plan_models',
+      format('The %s plan does not include %s.', (select plans.name from private.plans where plans.id = why_not_callable.plan_id), shown),
+      'Choose another model or a larger plan.'
+    );
   end if;
-  return private.refusal(
-    403, 'forbidden', 'plan_models', format('The %s plan does not include %s.', why_not_callable.plan_name, shown),
-    'Choose another model or a larger plan.'
-  );
+  return private.refusal(403, 'forbidden', 'key_models', format('This key may not call %s.', shown), 'Allow the model for this key, or use another key.');
 end
 $$;
 
 comment on function private.why_not_callable is 'Says in words why a model cannot be called.';
+
+create function private.too_often(minute private.rate_window, hour private.rate_window, day private.rate_window)
+returns private.verdict
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.refusal(
+    429, 'rate_limited',
+    case
+      when day.full_until is not null then 'requests_per_day'
+      when hour.full_until is not null then 'requests_per_hour'
+      else 'requests_per_minute'
+    end,
+    'Too many requests in a short time.', 'Wait a little and try again.',
+    resets_at => coalesce(day.full_until, hour.full_until, minute.full_until)
+  );
+end
+$$;
+
+comment on function private.too_often is 'The refusal of a call for which the longest of the full windows has no room.';
 
 create function private.unaffordable(binding text, shortfall_micros bigint, resets_at timestamptz)
 returns private.verdict
@@ -3242,6 +3764,37 @@ $$;
 
 comment on function private.unaffordable is 'The refusal for want of money, by what it was that did not suffice.';
 
+create function private.earlier_verdict(request private.run_request, at timestamptz)
+returns private.verdict
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  earlier private.repeatable_runs;
+begin
+  select * into earlier
+  from private.repeatable_runs
+  where repeatable_runs.account_id = request.account_id
+    and repeatable_runs.idempotency_key = request.idempotency_key
+    and repeatable_runs.started_at > at - interval '24 hours';
+  if earlier.run_id is null then
+    return null;
+  elsif earlier.request_hash is distinct from request.request_hash then
+    return private.refusal(
+      409, 'conflict', 'idempotency', 'This idempotency key was used for another request.', 'Use a new key for a new request.'
+    );
+  end if;
+  return row(
+    true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null
+  )::private.verdict;
+end
+$$;
+
+comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
+
 create function private.authorize_run(request private.run_request)
 returns private.verdict
 language plpgsql
@@ -3253,301 +3806,269 @@ declare
   at constant timestamptz := private.clock();
   shape constant private.request_shape := request.shape;
   verdict private.verdict;
-  wallet record;
-  holder record;
-  earlier private.runs;
-  rate private.rate_state;
+  wallet private.wallets;
   key_limits private.limit_overrides;
-  key_rate private.rate_state;
-  requests bigint;
-  budget record;
+  key_windows private.key_windows;
+  budget_rule text;
+  budget_room bigint;
   room bigint;
   binding text := 'balance';
-  wanted_models text[] := request.models[1:10];
+  wanted_models text[] := request.models;
   wanted_model text;
-  candidate record;
+  offer record;
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
-  output_tokens numeric;
-  price_version_ids bigint[] := '{}';
+  output_tokens bigint;
+  price_version_ids bigint[];
   hold numeric := 0;
-  is_routed boolean := false;
 begin
-  -- The wallet's lock comes first: from here on nothing of this account changes under us.
-  select wallets.balance_micros - wallets.held_micros as available, wallets.next_expiry_at into wallet
-  from private.wallets
-  where wallets.account_id = request.account_id
-  for no key update;
-
-  -- Read after the lock, so that whatever was decided while this call waited for it counts.
-  select
-    plans.id as plan_id,
-    plans.name as plan_name,
-    coalesce(own.requests_per_minute, plans.requests_per_minute) as per_minute,
-    coalesce(own.requests_per_hour, plans.requests_per_hour) as per_hour,
-    coalesce(own.requests_per_day, plans.requests_per_day) as per_day,
-    coalesce(own.requests_per_month, plans.requests_per_month) as per_month,
-    least(coalesce(own.max_cost_micros, plans.max_cost_micros), request.max_cost_micros) as max_cost_micros,
-    account_plans.cycle_anchor,
-    account_plans.month_start,
-    account_plans.month_end,
-    guard.closed_until,
-    case
-      when accounts.suspended_at is not null then 'suspended'
-      when guard.is_paused or guard.closed_until > at then 'guard'
-    end as barred_by
-  into holder
-  from private.account_plans
-  join private.accounts on accounts.id = account_plans.account_id
-  join private.plans on plans.id = account_plans.plan_id
-  left join private.limit_overrides as own
-    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
-  left join private.upstream_guard as guard on guard.id
-  where account_plans.account_id = request.account_id;
-
-  if holder.plan_id is null then
+  -- The lock comes first: from here on nothing of this account changes under us.
+  perform private.lock_account(request.account_id);
+  select * into wallet from private.wallets where wallets.account_id = request.account_id;
+  if wallet.allowance_until <= at then
+    wallet := private.renew_allowance(request.account_id);
+  end if;
+  if wallet.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
-
   if request.idempotency_key is not null then
-    select * into earlier from private.runs
-    where runs.account_id = request.account_id and runs.idempotency_key = request.idempotency_key;
-    if earlier.id is not null and earlier.request_hash is distinct from request.request_hash then
-      return private.refusal(
-        409, 'conflict', 'idempotency', 'This idempotency key was used for another request.', 'Use a new key for a new request.'
-      );
-    elsif earlier.id is not null then
-      verdict.allowed := true;
-      verdict.run_id := earlier.id;
-      verdict.is_replay := true;
-      verdict.model_ids := earlier.model_ids;
-      verdict.route_reason := earlier.route_reason;
-      verdict.max_tokens := earlier.max_tokens;
-      verdict.is_clamped := earlier.is_clamped;
-      verdict.hold_micros := earlier.held_micros;
+    verdict := private.earlier_verdict(request, at);
+    if verdict.allowed is not null then
       return verdict;
     end if;
   end if;
-
-  if holder.barred_by = 'suspended' then
+  if wallet.is_suspended then
     return private.refusal(403, 'forbidden', 'suspended', 'This account is suspended.', 'Write to support.');
-  elsif holder.barred_by = 'guard' then
-    return private.refusal(
-      503, 'upstream_unavailable', 'guard', 'OneAI is pausing new requests for a moment.', 'Try again shortly.',
-      resets_at => holder.closed_until
-    );
   end if;
+  if wallet.next_expiry_at <= at then
+    wallet.balance_micros := wallet.balance_micros - private.expire_lots(request.account_id);
+  end if;
+
+  -- how often -------------------------------------------------------------------------------
   if request.key_id is not null then
     -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
     if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
       return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
     end if;
-  end if;
-  if holder.month_end <= at then
-    update private.account_plans set
-      month_start = private.month_start(account_plans.cycle_anchor, at),
-      month_end = private.month_end(account_plans.cycle_anchor, at)
-    where account_plans.account_id = request.account_id
-    returning account_plans.month_start, account_plans.month_end into holder.month_start, holder.month_end;
-  end if;
-  if wallet.next_expiry_at <= at then
-    wallet.available := wallet.available - private.expire_lots(request.account_id);
-  end if;
-
-  -- how often -------------------------------------------------------------------------------
-  rate := private.count_call(request.account_id, at, holder.per_minute, holder.per_hour, holder.per_day);
-  if request.key_id is not null and rate.resets_at is null then
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
-      key_rate := private.count_call(
-        request.key_id, at, key_limits.requests_per_minute, key_limits.requests_per_hour, key_limits.requests_per_day
+      key_windows := private.count_key_call(key_limits, at);
+    end if;
+  end if;
+  if wallet.requests_per_minute is not null then
+    wallet.minute_window := private.count_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at);
+  end if;
+  if wallet.requests_per_hour is not null then
+    wallet.hour_window := private.count_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at);
+  end if;
+  if wallet.requests_per_day is not null then
+    wallet.day_window := private.count_in_window(wallet.day_window, 7200, wallet.requests_per_day, at);
+  end if;
+  if (wallet.minute_window).full_until is not null or (wallet.hour_window).full_until is not null
+    or (wallet.day_window).full_until is not null
+  then
+    return private.too_often(wallet.minute_window, wallet.hour_window, wallet.day_window);
+  elsif (key_windows.minute_window).full_until is not null or (key_windows.hour_window).full_until is not null
+    or (key_windows.day_window).full_until is not null
+  then
+    return private.too_often(key_windows.minute_window, key_windows.hour_window, key_windows.day_window);
+  end if;
+  if key_windows.key_id is not null then
+    insert into private.key_windows as counted (key_id, minute_window, hour_window, day_window)
+    values (key_windows.key_id, key_windows.minute_window, key_windows.hour_window, key_windows.day_window)
+    on conflict on constraint key_windows_pkey do update set
+      minute_window = excluded.minute_window, hour_window = excluded.hour_window, day_window = excluded.day_window;
+  end if;
+
+  -- From here on the call counts in its windows, whatever becomes of it.
+  <<decide>>
+  begin
+    if wallet.month_requests >= wallet.requests_per_month then
+      verdict := private.refusal(
+        429, 'quota_exceeded', 'requests_per_month',
+        format(
+          'The %s plan''s %s requests of this month are used.',
+          (select plans.name from private.plans where plans.id = wallet.plan_id), wallet.requests_per_month
+        ),
+        'Wait for the next month or choose a larger plan.', resets_at => wallet.month_end
       );
-      if key_rate.resets_at is not null then
-        rate := key_rate;
+      exit decide;
+    end if;
+
+    -- how much ------------------------------------------------------------------------------
+    room := wallet.balance_micros - wallet.held_micros;
+    if least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros) < room then
+      room := least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros);
+      binding := 'price_cap';
+    end if;
+    if wallet.has_budgets then
+      select
+        budgets.subject || '_budget',
+        private.budget_end(budgets.period, at),
+        budgets.limit_micros - budgets.held_micros
+          - case when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0 end
+      into budget_rule, verdict.resets_at, budget_room
+      from private.budgets
+      where budgets.account_id = request.account_id and budgets.subject_id in (request.key_id, request.user_id)
+      order by 3
+      limit 1;
+      if budget_room < room then
+        room := budget_room;
+        binding := budget_rule;
       end if;
     end if;
-  end if;
-  if rate.resets_at is not null then
-    return private.refusal(
-      429, 'rate_limited', rate.rule, 'Too many requests in a short time.', 'Wait a little and try again.',
-      resets_at => rate.resets_at
-    );
-  end if;
 
-  select quotas.requests into requests
-  from private.quotas
-  where quotas.account_id = request.account_id and quotas.period_start = holder.month_start;
-  if requests >= holder.per_month then
-    return private.refusal(
-      429, 'quota_exceeded', 'requests_per_month',
-      format('The %s plan''s %s requests of this month are used.', holder.plan_name, holder.per_month),
-      'Wait for the next month or choose a larger plan.', resets_at => holder.month_end
-    );
-  end if;
-
-  -- how much --------------------------------------------------------------------------------
-  room := wallet.available;
-  if least(holder.max_cost_micros, key_limits.max_cost_micros) < room then
-    room := least(holder.max_cost_micros, key_limits.max_cost_micros);
-    binding := 'price_cap';
-  end if;
-  select
-    budgets.subject || '_budget' as rule,
-    private.budget_end(budgets.period, at) as resets_at,
-    budgets.limit_micros - budgets.held_micros
-      - case when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0 end as room
-  into budget
-  from private.budgets
-  where budgets.account_id = request.account_id and budgets.subject_id in (request.key_id, request.user_id)
-  order by 3
-  limit 1;
-  if budget.room < room then
-    room := budget.room;
-    binding := budget.rule;
-  end if;
-
-  -- of which model --------------------------------------------------------------------------
-  if wanted_models[1] like 'oneai/%' then
-    is_routed := true;
-    select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
-    from private.route(wanted_models[1], request.features) as routed;
-    if wanted_models is null then
-      return private.refusal(
-        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-        'Choose a model yourself.'
-      );
-    end if;
-  end if;
-
-  foreach wanted_model in array coalesce(wanted_models, array['']) loop
-    select
-      models.max_output_tokens,
-      price.id as price_version_id,
-      greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
-      greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
-      price.upstream_prompt_usd,
-      price.upstream_completion_usd,
-      (
-        select model_quotas.id
-        from private.model_quotas
-        where model_quotas.plan_id = holder.plan_id and models.id like model_quotas.like_pattern
-        order by char_length(model_quotas.pattern) desc, model_quotas.id
-        limit 1
-      ) as quota_id
-    into candidate
-    from private.models
-    join private.price_versions as price on price.id = models.price_version_id
-    where models.id = wanted_model
-      and models.enabled
-      and models.retired_at is null
-      and (
-        select plan_models.allowed
-        from private.plan_models
-        where plan_models.plan_id = holder.plan_id and models.id like plan_models.like_pattern
-        order by plan_models.priority, plan_models.id
-        limit 1
-      )
-      and (request.key_id is null or exists (
-        select from private.api_keys
-        cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-        where api_keys.id = request.key_id and models.id like private.like_pattern(allowed.pattern)
-      ));
-
-    if verdict.model_ids is not null then
-      -- A fallback is kept if it can give an answer of the same length with what is set aside at most.
-      if candidate.fixed_micros + candidate.rate_micros * output_tokens <= room
-        and candidate.max_output_tokens >= output_tokens
-        and candidate.quota_id is not distinct from quota_id
-      then
-        verdict.model_ids := verdict.model_ids || wanted_model;
-        price_version_ids := price_version_ids || candidate.price_version_id;
-        hold := greatest(hold, ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens));
-        verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, candidate.upstream_prompt_usd);
-        verdict.max_completion_usd := greatest(verdict.max_completion_usd, candidate.upstream_completion_usd);
-      end if;
-      continue;
-    end if;
-
-    -- The first model decides how long the answer may be.
-    if candidate.price_version_id is null then
-      continue when is_routed;
-      return private.why_not_callable(wanted_model, request.key_id, holder.plan_name);
-    end if;
-    if candidate.fixed_micros + candidate.rate_micros > room then
-      return private.unaffordable(
-        binding, least(ceil(candidate.fixed_micros + candidate.rate_micros - room), 9007199254740991)::bigint,
-        budget.resets_at
-      );
-    end if;
-    quota_id := candidate.quota_id;
-    wanted_tokens := least(shape.max_tokens, candidate.max_output_tokens);
-    output_tokens := case
-      when candidate.rate_micros > 0
-      then least(wanted_tokens, floor((room - candidate.fixed_micros) / candidate.rate_micros))
-      else wanted_tokens
-    end;
-    if quota_id is not null then
-      output_tokens := least(
-        output_tokens,
-        floor(
-          (private.tokens_left(request.account_id, quota_id, holder.month_start) - private.prompt_tokens_bound(shape))::numeric
-          / shape.choices
-        )
-      );
-      if output_tokens < 1 then
-        return private.refusal(
-          429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-          'Choose another model, or wait for the next month.', resets_at => holder.month_end
+    -- of which model ------------------------------------------------------------------------
+    if wanted_models[1] like 'oneai/%' then
+      select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
+      from private.route(request.models[1], request.features) as routed;
+      if wanted_models is null then
+        verdict := private.refusal(
+          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+          'Choose a model yourself.'
         );
+        exit decide;
       end if;
-      held_tokens := private.prompt_tokens_bound(shape) + output_tokens::bigint * shape.choices;
     end if;
-    hold := ceil(candidate.fixed_micros + candidate.rate_micros * output_tokens);
-    price_version_ids := array[candidate.price_version_id];
-    verdict.model_ids := array[wanted_model];
-    verdict.max_prompt_usd := candidate.upstream_prompt_usd;
-    verdict.max_completion_usd := candidate.upstream_completion_usd;
-  end loop;
-  if verdict.model_ids is null then
-    return private.why_not_callable(wanted_models[1], request.key_id, holder.plan_name);
-  end if;
 
-  -- allowed: write it all down --------------------------------------------------------------
-  verdict := row(
-    true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
-    output_tokens, output_tokens < wanted_tokens, hold, wallet.available - hold, verdict.max_prompt_usd,
-    verdict.max_completion_usd, rate.max_count, rate.remaining, at + interval '1 minute', holder.per_month,
-    holder.per_month - coalesce(requests, 0) - 1, holder.month_end
-  );
-  insert into private.quotas as quota (account_id, period_start, requests)
-  values (request.account_id, holder.month_start, 1)
-  on conflict on constraint quotas_pkey do update set requests = quota.requests + 1;
-  if budget.rule is not null then
-    perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], hold::bigint);
+    foreach wanted_model in array coalesce(wanted_models, array['']) loop
+      select
+        price.id as price_version_id,
+        offers.max_output_tokens,
+        offers.model_quota_id,
+        greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
+        greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
+        price.upstream_prompt_usd,
+        price.upstream_completion_usd
+      into offer
+      from private.offers
+      join private.price_versions as price on price.id = offers.price_version_id
+      where offers.plan_id = wallet.plan_id
+        and offers.model_id = wanted_model
+        and not exists (
+          select from private.upstream_guard where upstream_guard.is_paused or upstream_guard.closed_until > at
+        )
+        and (request.key_id is null or exists (
+          select from private.api_keys
+          cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+          where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
+        ));
+
+      if verdict.model_ids is not null then
+        -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
+        if offer.fixed_micros + offer.rate_micros * output_tokens <= room
+          and offer.max_output_tokens >= output_tokens
+          and offer.model_quota_id is not distinct from quota_id
+        then
+          verdict.model_ids := verdict.model_ids || wanted_model;
+          price_version_ids := price_version_ids || offer.price_version_id;
+          hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
+          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
+          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
+        end if;
+        continue;
+      end if;
+
+      -- The first model decides how long the answer may be.
+      if offer.price_version_id is null then
+        continue when verdict.route_reason is not null;
+        verdict := private.why_not_callable(wanted_model, request.key_id, wallet.plan_id);
+        exit decide;
+      end if;
+      if offer.fixed_micros + offer.rate_micros > room then
+        verdict := private.unaffordable(
+          binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
+        );
+        exit decide;
+      end if;
+      quota_id := offer.model_quota_id;
+      wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
+      output_tokens := wanted_tokens;
+      if offer.rate_micros > 0 then
+        output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
+      end if;
+      if quota_id is not null then
+        output_tokens := least(
+          output_tokens,
+          floor(
+            (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
+            / shape.choices
+          )
+        );
+        if output_tokens < 1 then
+          verdict := private.refusal(
+            429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+            'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+          );
+          exit decide;
+        end if;
+        held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
+      end if;
+      hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
+      price_version_ids := array[offer.price_version_id];
+      verdict.model_ids := array[wanted_model];
+      verdict.max_prompt_usd := offer.upstream_prompt_usd;
+      verdict.max_completion_usd := offer.upstream_completion_usd;
+    end loop;
+    if verdict.model_ids is null then
+      verdict := private.why_not_callable(wanted_models[1], request.key_id, wallet.plan_id);
+      exit decide;
+    end if;
+
+    verdict := row(
+      true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+      output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
+      verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
+      wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end
+    );
+  end decide;
+
+  -- write it all down -------------------------------------------------------------------------
+  update private.wallets set
+    held_micros = wallets.held_micros + coalesce(verdict.hold_micros, 0),
+    month_requests = wallets.month_requests + verdict.allowed::integer,
+    minute_window = wallet.minute_window,
+    hour_window = wallet.hour_window,
+    day_window = wallet.day_window
+  where wallets.account_id = request.account_id;
+  if not verdict.allowed then
+    return verdict;
+  end if;
+  if budget_rule is not null then
+    perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], verdict.hold_micros);
   end if;
   if quota_id is not null then
     insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
-    values (request.account_id, quota_id, holder.month_start, held_tokens)
+    values (request.account_id, quota_id, wallet.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
-  -- The hold outlasts any function that may run, so that it never lapses under a living call.
-  update private.wallets set held_micros = wallets.held_micros + hold
-  where wallets.account_id = request.account_id;
-  insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (verdict.run_id, request.account_id, hold, at + interval '15 minutes');
   insert into private.runs (
-    id, account_id, user_id, key_id, task, idempotency_key, request_hash, requested_model, model_ids, price_version_ids,
-    route_reason, shape, max_tokens, is_clamped, held_micros, period_start, token_quota_id, held_tokens, lease_until,
+    id, account_id, user_id, key_id, task, requested_model, model_ids, price_version_ids, route_reason, shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
     request_id, started_at
   )
   values (
-    verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.idempotency_key,
-    request.request_hash, request.models[1], verdict.model_ids, price_version_ids, verdict.route_reason,
-    shape, verdict.max_tokens, verdict.is_clamped, hold, holder.month_start, quota_id, held_tokens,
-    at + interval '30 seconds', private.request_id(), at
+    verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
+    verdict.model_ids, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
+    verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
+    private.request_id(), at
   );
+  if request.idempotency_key is not null then
+    insert into private.repeatable_runs as repeatable (
+      account_id, idempotency_key, run_id, request_hash, model_ids, route_reason, max_tokens, is_clamped, held_micros, started_at
+    )
+    values (
+      request.account_id, request.idempotency_key, verdict.run_id, request.request_hash, verdict.model_ids,
+      verdict.route_reason, verdict.max_tokens, verdict.is_clamped, verdict.hold_micros, at
+    )
+    -- One that is a day old and not cleared away yet.
+    on conflict on constraint repeatable_runs_pkey do update set
+      run_id = excluded.run_id, request_hash = excluded.request_hash, model_ids = excluded.model_ids,
+      route_reason = excluded.route_reason, max_tokens = excluded.max_tokens, is_clamped = excluded.is_clamped,
+      held_micros = excluded.held_micros, started_at = excluded.started_at;
+  end if;
   return verdict;
 end
 $$;
@@ -3583,115 +4104,98 @@ as $$
 declare
   at constant timestamptz := private.clock();
   run private.runs;
+  wallet private.wallets;
   event private.usage_events;
-  price private.price_versions;
-  resolution private.resolutions;
-  used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
-  label private.cost_label := case when coalesce(report.is_reconciled, false) then 'reconciled' else 'reported' end;
-  charge bigint := 0;
   priced record;
+  used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
+  label private.cost_label := 'reported';
+  gave_answer boolean := false;
+  charge bigint := 0;
+  charge_id bigint;
 begin
-  -- A run is locked before the wallet, here and everywhere.
-  select * into run from private.runs where runs.id = finish_run.run_id for no key update;
-  if run.id is null then
-    perform private.fail(404, 'not_found', 'There is no such run.', null);
-  end if;
-  if run.status = 'finished' then
-    select * into event from private.usage_events
-    where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id;
-    return event;
-  end if;
-
-  if report.outcome in ('completed', 'stopped') and used.prompt_tokens is null then
-    if coalesce(report.generation_id, run.generation_id) is not null and not coalesce(report.is_reconciled, false) then
+  if report.outcome in ('completed', 'stopped') then
+    if report.is_reconciled then
+      label := 'reconciled';
+    elsif used.prompt_tokens is null then
       -- The cost is not known yet: OpenRouter's own record of the call decides, a little later.
       update private.runs set
         status = 'reconciling',
         generation_id = coalesce(report.generation_id, runs.generation_id),
         lease_until = at + interval '2 seconds'
-      where runs.id = run.id;
-      return null;
+      where runs.id = finish_run.run_id and coalesce(report.generation_id, runs.generation_id) is not null;
+      if found then
+        return null;
+      end if;
     end if;
-    label := 'estimated';
-    used.prompt_tokens := ceil((run.shape).prompt_bytes / 4.0);
-    used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
   end if;
 
+  -- A run's row is taken before the account's lock, here and everywhere; it goes, and its receipt stays.
+  delete from private.runs where runs.id = finish_run.run_id returning * into run;
+  if run.id is null then
+    select * into event from private.usage_events where usage_events.run_id = finish_run.run_id;
+    if event.run_id is null then
+      perform private.fail(404, 'not_found', 'There is no such run.', null);
+    end if;
+    return event;
+  end if;
+
+  if report.outcome in ('completed', 'stopped') then
+    if used.prompt_tokens is null then
+      label := 'estimated';
+      used.prompt_tokens := ceil((run.shape).prompt_bytes / 4.0);
+      used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
+    end if;
+    gave_answer := used.completion_tokens > 0 or run.task = 'embedding';
+  end if;
   select
-    price_versions as price,
-    exists (select from private.model_health where model_health.model_id = price_versions.model_id) as was_failing
+    price.id,
+    price.model_id,
+    case when gave_answer then least(private.price_micros(price, used), run.held_micros) else 0 end as charge_micros,
+    exists (select from private.model_health where model_health.model_id = price.model_id) as was_failing
   into priced
-  from private.price_versions
-  where price_versions.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
-  price := priced.price;
-  if report.outcome in ('completed', 'stopped') and (used.completion_tokens > 0 or run.task = 'embedding') then
-    charge := private.price_micros(price, used);
-  else
+  from private.price_versions as price
+  where price.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
+  if not gave_answer then
     label := 'none';
   end if;
 
-  resolution := private.resolve_hold(
-    run.id,
-    case when report.outcome = 'expired' then 'expired' when label = 'none' then 'released' else 'settled' end::private.hold_outcome,
-    charge, price.model_id
-  );
-
-  insert into private.usage_events values (
+  perform private.lock_account(run.account_id);
+  select * into wallet from private.wallets where wallets.account_id = run.account_id;
+  charge_id := private.settle_hold(wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id);
+  insert into private.usage_events (
+    run_id, account_id, user_id, key_id, task, outcome, finish_reason, error_code, requested_model, model_id,
+    route_reason, attempts, price_version_id, used, shape, max_tokens, held_micros, charged_micros, upstream_micros, cost_label,
+    transaction_id, first_token_ms, latency_ms, request_id, started_at, finished_at
+  )
+  values (
     run.id, run.account_id, run.user_id, run.key_id, run.task, report.outcome, left(report.finish_reason, 100),
-    left(report.error_code, 100), run.requested_model, price.model_id, run.route_reason, coalesce(report.attempts, '[]'),
-    price.id, used, run.held_micros, resolution.charged_micros,
-    case when report.upstream_usd is not null then least(ceil(report.upstream_usd * 1e9), 9007199254740991) end, label, resolution.transaction_id, report.first_token_ms,
+    left(report.error_code, 100), run.requested_model, priced.model_id, run.route_reason, coalesce(report.attempts, '[]'),
+    priced.id, used, run.shape, run.max_tokens, run.held_micros, priced.charge_micros,
+    case when report.upstream_usd is not null then least(ceil(report.upstream_usd * 1e9), 9007199254740991) end, label,
+    charge_id, report.first_token_ms,
     least(extract(epoch from at - run.started_at) * 1000, 2147483647), run.request_id, run.started_at, at
   )
   returning * into event;
-  update private.runs set
-    status = 'finished', finished_at = at, generation_id = coalesce(report.generation_id, runs.generation_id)
-  where runs.id = run.id;
-  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
-  update private.budgets set
-    spent_micros = resolution.charged_micros + case
-      when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0
-    end,
-    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, at)),
-    held_micros = budgets.held_micros - run.held_micros
-  where budgets.account_id = run.account_id and budgets.subject_id in (run.key_id, run.user_id);
+
+  if wallet.has_budgets then
+    perform private.settle_budgets(run.account_id, array[run.key_id, run.user_id], run.held_micros, priced.charge_micros);
+  end if;
   if run.token_quota_id is not null then
     update private.token_quotas set
       held_tokens = token_quotas.held_tokens - run.held_tokens,
-      used_tokens = token_quotas.used_tokens + case when label = 'none' then 0
-        else least(coalesce(used.prompt_tokens, 0) + coalesce(used.completion_tokens, 0), run.held_tokens) end
+      used_tokens = token_quotas.used_tokens + case when gave_answer
+        then least(coalesce(used.prompt_tokens, 0) + coalesce(used.completion_tokens, 0), run.held_tokens) else 0 end
     where token_quotas.account_id = run.account_id
       and token_quotas.model_quota_id = run.token_quota_id
-      and token_quotas.period_start = run.period_start;
+      and token_quotas.period_start = run.month_start;
   end if;
-  if label = 'none' then
+  if not gave_answer and wallet.month_start = run.month_start then
     -- A call that gave nothing does not count against the month.
-    update private.quotas set requests = quotas.requests - 1
-    where quotas.account_id = run.account_id and quotas.period_start = run.period_start and quotas.requests > 0;
+    update private.wallets set month_requests = wallets.month_requests - 1
+    where wallets.account_id = run.account_id and wallets.month_requests > 0;
   end if;
-  insert into private.usage_days as so_far (
-    account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
-    upstream_micros, latency_ms, first_token_ms, first_tokens
-  )
-  values (
-    run.account_id, (at at time zone 'UTC')::date, event.model_id, run.user_id,
-    coalesce(run.key_id, '00000000-0000-0000-0000-000000000000'), 1, (report.outcome in ('failed', 'expired'))::integer,
-    coalesce(used.prompt_tokens, 0), coalesce(used.completion_tokens, 0), event.charged_micros,
-    coalesce(event.upstream_micros, 0), event.latency_ms, coalesce(event.first_token_ms, 0),
-    (event.first_token_ms is not null)::integer
-  )
-  on conflict on constraint usage_days_pkey do update set
-    requests = so_far.requests + 1,
-    errors = so_far.errors + excluded.errors,
-    prompt_tokens = so_far.prompt_tokens + excluded.prompt_tokens,
-    completion_tokens = so_far.completion_tokens + excluded.completion_tokens,
-    charged_micros = so_far.charged_micros + excluded.charged_micros,
-    upstream_micros = so_far.upstream_micros + excluded.upstream_micros,
-    latency_ms = so_far.latency_ms + excluded.latency_ms,
-    first_token_ms = so_far.first_token_ms + excluded.first_token_ms,
-    first_tokens = so_far.first_tokens + excluded.first_tokens;
   if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
-    perform private.note_attempts(event.attempts, price.model_id, report.outcome);
+    perform private.note_attempts(event.attempts, priced.model_id, report.outcome);
   end if;
   return event;
 end
@@ -3744,20 +4248,15 @@ declare
   swept integer := 0;
 begin
   for due in
-    select runs.id, runs.account_id, runs.status, runs.generation_id, holds.expires_at <= private.clock() as is_over
+    select runs.id, runs.account_id, runs.generation_id, private.hold_end(runs.started_at) <= private.clock() as is_over
     from private.runs
-    join private.holds on holds.id = runs.id
-    where runs.finished_at is null
-      and runs.lease_until < private.clock()
-      and (runs.status = 'open' or holds.expires_at <= private.clock())
+    where runs.lease_until < private.clock()
+      and (runs.status = 'open' or private.hold_end(runs.started_at) <= private.clock())
     order by runs.lease_until
     limit sweep_runs.max_runs
-    for no key update of runs skip locked
+    for update skip locked
   loop
-    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
-    continue when not exists (
-      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
-    );
+    continue when not private.try_lock_account(due.account_id);
     if due.generation_id is null or due.is_over then
       perform private.finish_run(
         due.id,
@@ -3776,6 +4275,18 @@ $$;
 comment on function private.sweep_runs is
   'Ends runs whose worker is gone: by OpenRouter''s record of the call if it was made, without a charge if not or if no record comes.';
 
+create function private.forget_repeatable_runs()
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  delete from private.repeatable_runs where repeatable_runs.started_at < private.clock() - interval '24 hours'
+$$;
+
+comment on function private.forget_repeatable_runs is 'Clears idempotency keys away after a day.';
+
 create function private.claim_reconciliations(max_runs integer default 20)
 returns table (run_id uuid, generation_id text)
 language sql
@@ -3788,7 +4299,7 @@ as $$
   where runs.id in (
     select waiting.id
     from private.runs as waiting
-    where waiting.finished_at is null and waiting.status = 'reconciling' and waiting.lease_until < private.clock()
+    where waiting.status = 'reconciling' and waiting.lease_until < private.clock()
     order by waiting.lease_until
     limit least(greatest(claim_reconciliations.max_runs, 0), 100)
     for update skip locked
@@ -3862,11 +4373,9 @@ stable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(sum(holds.amount_micros), 0)::bigint
+  select coalesce(sum(runs.held_micros), 0)::bigint
   from private.runs
-  join private.holds on holds.id = runs.id
-  where runs.finished_at is null
-    and runs.account_id = held_by_subject.account_id
+  where runs.account_id = held_by_subject.account_id
     and held_by_subject.subject_id in (runs.key_id, runs.user_id)
 $$;
 
@@ -4201,13 +4710,11 @@ as $$
   left join lateral (
     select case
       when guard.max_requests_per_minute <= (
-        select count(*) from private.runs where runs.started_at > private.clock() - interval '1 minute'
+        select (select count(*) from private.runs where runs.started_at > private.clock() - interval '1 minute')
+          + (select count(*) from private.usage_events where usage_events.run_id >= private.first_id(private.clock() - interval '1 minute'))
       ) then 'requests_per_minute'
       when guard.max_held_micros <= (
-        select coalesce(sum(holds.amount_micros), 0)
-        from private.runs
-        join private.holds on holds.id = runs.id
-        where runs.finished_at is null
+        select coalesce(sum(runs.held_micros), 0) from private.runs
       ) then 'held'
       when guard.max_spend_per_hour_micros <= (
         select coalesce(sum(usage_events.upstream_micros), 0)
@@ -4223,85 +4730,6 @@ $$;
 comment on function private.measure_guard is
   'Closes the door for ten seconds at a time while all accounts together pass a limit of our account upstream.';
 
--- partitions ----------------------------------------------------------------------------------
-
-create function private.ensure_usage_partitions(months_ahead integer default 2)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  made integer := 0;
-  month timestamp;
-  starts_at timestamptz;
-  ends_at timestamptz;
-  name text;
-begin
-  for month in
-    select generate_series(
-      date_trunc('month', private.clock() at time zone 'UTC'),
-      date_trunc('month', private.clock() at time zone 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
-      interval '1 month'
-    )
-  loop
-    name := 'usage_events_' || to_char(month, 'YYYY_MM');
-    continue when to_regclass('private.' || name) is not null;
-    execute format('create table private.%I (like private.usage_events including all)', name);
-    -- Receipts that came before their partition did move into it.
-    starts_at := month at time zone 'UTC';
-    ends_at := (month + interval '1 month') at time zone 'UTC';
-    execute format(
-      'with late as (delete from private.usage_events_default where finished_at >= %L and finished_at < %L returning *)
-       insert into private.%I select * from late',
-      starts_at, ends_at, name
-    );
-    execute format(
-      'alter table private.usage_events attach partition private.%I for values from (%L) to (%L)', name, starts_at, ends_at
-    );
-    execute format('alter table private.%I enable row level security', name);
-    execute format('comment on table private.%I is %L', name, 'Receipts of ' || to_char(month, 'FMMonth YYYY') || '.');
-    made := made + 1;
-  end loop;
-  return made;
-end
-$$;
-
-comment on function private.ensure_usage_partitions is 'Makes the partitions of this month and the next ones.';
-
-create function private.archive_usage(months_kept integer default 13)
-returns text[]
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  archived text[] := '{}';
-  old record;
-begin
-  for old in
-    select child.relname
-    from pg_catalog.pg_inherits
-    join pg_catalog.pg_class as child on child.oid = pg_inherits.inhrelid
-    where pg_inherits.inhparent = 'private.usage_events'::regclass
-      and child.relname ~ '^usage_events_[0-9]{4}_[0-9]{2}$'
-      and to_date(right(child.relname, 7), 'YYYY_MM')
-        < date_trunc('month', private.clock() at time zone 'UTC') - make_interval(months => archive_usage.months_kept)
-    order by child.relname
-  loop
-    execute format('alter table private.usage_events detach partition private.%I', old.relname);
-    execute format('alter table private.%I rename to %I', old.relname, replace(old.relname, 'usage_events', 'usage_archive'));
-    archived := archived || replace(old.relname, 'usage_events', 'usage_archive');
-  end loop;
-  return archived;
-end
-$$;
-
-comment on function private.archive_usage is
-  'Takes months that are older than is kept out of the running table. They stay as tables of their own until an admin has stored them elsewhere; the daily sums stay for ever.';
-
 -- policies and grants -------------------------------------------------------------------------
 
 create policy "members see their own runs, those who manage an account all" on private.runs
@@ -4309,18 +4737,8 @@ create policy "members see their own runs, those who manage an account all" on p
     (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
     or account_id in (select private.my_ledger_account_ids())
   );
-create policy "members see their own receipts, those who manage an account all" on private.usage_events
-  for select to authenticated using (
-    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
-    or account_id in (select private.my_ledger_account_ids())
-  );
-create policy "members see their own days, those who manage an account all" on private.usage_days
-  for select to authenticated using (
-    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
-    or account_id in (select private.my_ledger_account_ids())
-  );
-
-grant select on private.runs, private.usage_events, private.usage_days to authenticated, service_role;
+grant select on private.runs, private.holds, private.resolutions to authenticated, service_role;
+grant execute on function private.hold_end to authenticated, service_role;
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
@@ -4331,67 +4749,17 @@ grant execute on function private.read_report, private.read_used to service_role
 
 -- api ---------------------------------------------------------------------------------------
 
-create view api.receipts
-with (security_invoker = true)
-as
-select
-  usage_events.run_id,
-  usage_events.account_id,
-  usage_events.user_id,
-  usage_events.key_id,
-  usage_events.task,
-  usage_events.outcome,
-  usage_events.finish_reason,
-  usage_events.error_code,
-  usage_events.requested_model,
-  usage_events.model_id,
-  usage_events.route_reason,
-  usage_events.attempts,
-  usage_events.price_version_id,
-  (usage_events.used).prompt_tokens,
-  (usage_events.used).completion_tokens,
-  (usage_events.used).cache_read_tokens,
-  (usage_events.used).cache_write_tokens,
-  (usage_events.used).reasoning_tokens,
-  (usage_events.used).images,
-  usage_events.held_micros,
-  usage_events.charged_micros,
-  usage_events.cost_label,
-  usage_events.transaction_id,
-  usage_events.first_token_ms,
-  usage_events.latency_ms,
-  usage_events.request_id,
-  usage_events.started_at,
-  usage_events.finished_at
-from private.usage_events;
-
-comment on view api.receipts is
-  'What every call was and cost: model, attempts, tokens by kind, price version, hold and charge. Its lots are in allocations.';
-
 create view api.runs
 with (security_invoker = true)
 as
 select
   runs.id, runs.account_id, runs.user_id, runs.key_id, runs.status, runs.requested_model, runs.model_ids,
-  runs.route_reason, runs.max_tokens, runs.is_clamped, runs.stop_requested_at, runs.started_at, runs.finished_at
+  runs.route_reason, runs.max_tokens, runs.is_clamped, runs.held_micros, runs.stop_requested_at, runs.started_at
 from private.runs;
 
-comment on view api.runs is 'Calls that are running, and those that have ended.';
+comment on view api.runs is 'Calls that are running or wait for their cost. A call that has ended is a receipt.';
 
-create view api.usage_days
-with (security_invoker = true)
-as
-select
-  usage_days.account_id, usage_days.day, usage_days.model_id, usage_days.user_id,
-  nullif(usage_days.key_id, '00000000-0000-0000-0000-000000000000') as key_id,
-  usage_days.requests, usage_days.errors, usage_days.prompt_tokens, usage_days.completion_tokens,
-  usage_days.charged_micros, usage_days.latency_ms, usage_days.first_token_ms, usage_days.first_tokens
-from private.usage_days;
-
-comment on view api.usage_days is
-  'Usage by day, model, member and key. Latencies are sums: divide by requests, or by first_tokens. No key means the chat.';
-
-grant select on api.receipts, api.runs, api.usage_days to authenticated, service_role;
+grant select on api.runs to authenticated, service_role;
 
 create function api.preview_cost(account_id uuid, model text, shape jsonb, features jsonb default '{}')
 returns private.cost_preview
@@ -4478,7 +4846,7 @@ declare
   event constant private.usage_events := private.finish_reported_run(run_id, private.read_report(report));
 begin
   return query
-  select * from api.receipts where receipts.run_id = event.run_id and receipts.finished_at = event.finished_at;
+  select * from api.receipts where receipts.run_id = event.run_id;
 end
 $$;
 
@@ -4605,18 +4973,15 @@ as $$
       select coalesce(
         jsonb_agg(
           jsonb_build_object(
-            'id', holds.id, 'amount_micros', holds.amount_micros, 'created_at', private.utc_text(holds.created_at),
-            'expires_at', private.utc_text(holds.expires_at)
+            'id', runs.id, 'amount_micros', runs.held_micros, 'created_at', private.utc_text(runs.started_at),
+            'expires_at', private.utc_text(private.hold_end(runs.started_at))
           )
-          order by holds.id
+          order by runs.id
         ),
         '[]'
       )
       from private.runs
-      join private.holds on holds.id = runs.id
       where runs.account_id = wallet.account_id
-        and runs.finished_at is null
-        and not exists (select from private.resolutions where resolutions.hold_id = holds.id)
     )
   )
 $$;
@@ -8105,7 +8470,7 @@ select
   accounts.owed_credits,
   greatest(
     users.last_sign_in_at,
-    (select max(usage_days.day) from private.usage_days where usage_days.account_id = accounts.account_id)::timestamp at time zone 'UTC'
+    (select max(usage_by_day.day) from private.usage_by_day where usage_by_day.account_id = accounts.account_id)::timestamp at time zone 'UTC'
   ) as last_seen,
   accounts.suspended_since,
   (
@@ -8228,19 +8593,17 @@ select
   owners.owner_email,
   runs.requested_model,
   runs.status,
-  admin.credits(holds.amount_micros) as held_credits,
+  admin.credits(runs.held_micros) as held_credits,
   runs.lease_until < private.clock() as is_worker_gone,
-  holds.expires_at < private.clock() - interval '1 minute' as is_stuck,
+  private.hold_end(runs.started_at) < private.clock() - interval '1 minute' as is_stuck,
   runs.stop_requested_at,
-  holds.expires_at as hold_expires_at,
+  private.hold_end(runs.started_at) as hold_expires_at,
   runs.id as run_id,
   runs.generation_id,
   runs.request_id,
   runs.account_id
 from private.runs
-join private.holds on holds.id = runs.id
-join admin.owners on owners.account_id = runs.account_id
-where runs.finished_at is null;
+join admin.owners on owners.account_id = runs.account_id;
 
 comment on view admin.open_runs is 'Calls that are running or wait for their cost. A stuck one should have been ended by the sweep: see its schedule.';
 
@@ -8358,16 +8721,16 @@ create view admin.margins
 with (security_invoker = true)
 as
 select
-  usage_days.day,
-  usage_days.model_id as model,
-  sum(usage_days.requests) as requests,
-  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
-  round(sum(usage_days.charged_micros) / 1e9, 6) as charged_usd,
-  round(sum(usage_days.upstream_micros) / 1e9, 6) as upstream_usd,
-  round((sum(usage_days.charged_micros) - sum(usage_days.upstream_micros)) / 1e9, 6) as margin_usd,
-  round(100 * (sum(usage_days.charged_micros) / nullif(sum(usage_days.upstream_micros), 0) - 1), 1) as margin_percent
-from private.usage_days
-group by usage_days.day, usage_days.model_id;
+  usage_by_day.day,
+  usage_by_day.model_id as model,
+  sum(usage_by_day.requests) as requests,
+  admin.credits(sum(usage_by_day.charged_micros)) as charged_credits,
+  round(sum(usage_by_day.charged_micros) / 1e9, 6) as charged_usd,
+  round(sum(usage_by_day.upstream_micros) / 1e9, 6) as upstream_usd,
+  round((sum(usage_by_day.charged_micros) - sum(usage_by_day.upstream_micros)) / 1e9, 6) as margin_usd,
+  round(100 * (sum(usage_by_day.charged_micros) / nullif(sum(usage_by_day.upstream_micros), 0) - 1), 1) as margin_percent
+from private.usage_by_day
+group by usage_by_day.day, usage_by_day.model_id;
 
 comment on view admin.margins is
   'By day and model: what was charged, a credit counted as US$0.001 of list price, and what the upstream billed us for it.';
@@ -8376,19 +8739,19 @@ create view admin.usage
 with (security_invoker = true)
 as
 select
-  usage_days.day,
-  usage_days.model_id as model,
-  count(distinct usage_days.account_id) as accounts,
-  sum(usage_days.requests) as requests,
-  sum(usage_days.errors) as errors,
-  round(100 * sum(usage_days.errors) / sum(usage_days.requests), 1) as error_percent,
-  sum(usage_days.prompt_tokens) as prompt_tokens,
-  sum(usage_days.completion_tokens) as completion_tokens,
-  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
-  round(sum(usage_days.latency_ms) / sum(usage_days.requests)) as mean_latency_ms,
-  round(sum(usage_days.first_token_ms) / nullif(sum(usage_days.first_tokens), 0)) as mean_first_token_ms
-from private.usage_days
-group by usage_days.day, usage_days.model_id;
+  usage_by_day.day,
+  usage_by_day.model_id as model,
+  count(distinct usage_by_day.account_id) as accounts,
+  sum(usage_by_day.requests) as requests,
+  sum(usage_by_day.errors) as errors,
+  round(100 * sum(usage_by_day.errors) / sum(usage_by_day.requests), 1) as error_percent,
+  sum(usage_by_day.prompt_tokens) as prompt_tokens,
+  sum(usage_by_day.completion_tokens) as completion_tokens,
+  admin.credits(sum(usage_by_day.charged_micros)) as charged_credits,
+  round(sum(usage_by_day.latency_ms) / sum(usage_by_day.requests)) as mean_latency_ms,
+  round(sum(usage_by_day.first_token_ms) / nullif(sum(usage_by_day.first_tokens), 0)) as mean_first_token_ms
+from private.usage_by_day
+group by usage_by_day.day, usage_by_day.model_id;
 
 comment on view admin.usage is 'By day and model: how many accounts called it, how often, with how many tokens, and how it went.';
 
@@ -8458,9 +8821,9 @@ declare
   refund_id bigint;
 begin
   select transactions.* into charge
-  from private.resolutions
-  join private.transactions on transactions.id = resolutions.transaction_id
-  where resolutions.hold_id = refund_charge.run_id;
+  from private.usage_events
+  join private.transactions on transactions.id = usage_events.transaction_id
+  where usage_events.run_id = refund_charge.run_id;
   if charge.id is null then
     perform private.fail(404, 'not_found', 'This call was never charged.', 'Look it up in admin.charges.');
   end if;
@@ -8492,23 +8855,22 @@ set search_path = ''
 as $$
 declare
   wanted constant text := lower(btrim(coalesce(search, '')));
-  run private.runs;
+  wanted_run_id uuid;
   wanted_account_id uuid;
 begin
   if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    select * into run from private.runs where runs.id = wanted::uuid;
+    select usage_events.run_id into wanted_run_id from private.usage_events where usage_events.run_id = wanted::uuid;
     select accounts.id into wanted_account_id from private.accounts where accounts.id = wanted::uuid;
   elsif wanted ~ '^[0-9]{1,18}$' then
-    select runs.* into run
+    select substr(transactions.fact, 5)::uuid into wanted_run_id
     from private.transactions
-    join private.runs on runs.id = case when transactions.kind = 'charge' then substr(transactions.fact, 5)::uuid end
-    where transactions.id = wanted::bigint;
+    where transactions.id = wanted::bigint and transactions.kind = 'charge';
   elsif wanted like '%@%' then
     wanted_account_id := admin.find_account(wanted);
   end if;
-  if run.id is not null then
+  if wanted_run_id is not null then
     return query
-    select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
+    select * from admin.charges where charges.run_id = wanted_run_id;
   elsif wanted_account_id is not null then
     return query
     select * from admin.charges
@@ -8536,10 +8898,21 @@ security invoker
 set search_path = ''
 as $$
   with run as (
-    select * from private.runs where runs.id = explain_charge.run_id
+    select
+      runs.user_id, runs.account_id, runs.requested_model, runs.started_at, runs.request_id, runs.held_micros, runs.shape,
+      runs.max_tokens, runs.route_reason, array_to_string(runs.model_ids, ', ') as chosen, true as is_open
+    from private.runs
+    where runs.id = explain_charge.run_id
+    union all
+    select
+      usage_events.user_id, usage_events.account_id, usage_events.requested_model, usage_events.started_at,
+      usage_events.request_id, usage_events.held_micros, usage_events.shape, usage_events.max_tokens,
+      usage_events.route_reason, usage_events.model_id, false
+    from private.usage_events
+    where usage_events.run_id = explain_charge.run_id
   ),
   charge as (
-    select charges.* from run join admin.charges on charges.run_id = run.id and charges.at = run.finished_at
+    select * from admin.charges where charges.run_id = explain_charge.run_id
   ),
   said (position, what) as (
     select 1, format(
@@ -8556,11 +8929,11 @@ as $$
     )
     from run
     union all
-    select 3, format('The router chose %s: %s', array_to_string(run.model_ids, ', '), run.route_reason)
+    select 3, format('The router chose %s: %s', run.chosen, run.route_reason)
     from run
     where run.route_reason is not null
     union all
-    select 4, 'It has not ended yet.' from run where run.finished_at is null
+    select 4, 'It has not ended yet.' from run where run.is_open
     union all
     select 5, format(
       '%s ended as %s with %s tokens in and %s out.', charge.model, charge.outcome,
@@ -8948,10 +9321,9 @@ as $$
     group by transactions.account_id
   ),
   open_holds as (
-    select holds.account_id, sum(holds.amount_micros) as amount_micros
-    from private.holds
-    where not exists (select from private.resolutions where resolutions.hold_id = holds.id)
-    group by holds.account_id
+    select runs.account_id, sum(runs.held_micros) as amount_micros
+    from private.runs
+    group by runs.account_id
   ),
   paid as (
     select allocations.transaction_id, sum(allocations.amount_micros) as amount_micros
@@ -9030,15 +9402,14 @@ as $$
   join private.transactions on transactions.id = allocations.transaction_id
   where lots.account_id <> transactions.account_id
   union all
-  select transactions.account_id, transactions.id, 'A charge does not match how its hold ended.'
+  select transactions.account_id, transactions.id, 'A charge does not match its receipt.'
   from private.transactions
-  left join private.resolutions on resolutions.transaction_id = transactions.id
-  left join private.holds on holds.id = resolutions.hold_id
+  left join private.usage_events on usage_events.run_id = substr(transactions.fact, 5)::uuid
   where transactions.kind = 'charge'
     and (
-      resolutions.charged_micros is distinct from -transactions.amount_micros
-      or holds.account_id is distinct from transactions.account_id
-      or holds.amount_micros < resolutions.charged_micros
+      usage_events.transaction_id is distinct from transactions.id
+      or usage_events.charged_micros is distinct from -transactions.amount_micros
+      or usage_events.account_id is distinct from transactions.account_id
     )
   union all
   select charges.account_id, charges.id, 'More was refunded than charged.'
@@ -9048,16 +9419,15 @@ as $$
   group by charges.account_id, charges.id, charges.amount_micros
   having sum(refunds.amount_micros) > -charges.amount_micros
   union all
-  select runs.account_id, null, format('Call %s has ended, but not its hold, or the other way round.', runs.id)
+  select runs.account_id, null, format('Call %s has a receipt, and is open.', runs.id)
   from private.runs
-  left join private.resolutions on resolutions.hold_id = runs.id
-  where (runs.finished_at is null) <> (resolutions.hold_id is null)
+  join private.usage_events on usage_events.run_id = runs.id
   union all
   select usage_events.account_id, usage_events.transaction_id, format('The receipt of call %s says another charge than the ledger.', usage_events.run_id)
   from private.usage_events
-  left join private.resolutions on resolutions.hold_id = usage_events.run_id
-  where (resolutions.charged_micros, resolutions.transaction_id)
-    is distinct from (usage_events.charged_micros, usage_events.transaction_id)
+  left join private.transactions on transactions.id = usage_events.transaction_id
+  where (coalesce(-transactions.amount_micros, 0), coalesce(transactions.fact, 'run:' || usage_events.run_id))
+    is distinct from (usage_events.charged_micros, 'run:' || usage_events.run_id)
   union all
   select null, book_balances.through_transaction_id, format('The book of %s should stand at %s micro-credits.', book_balances.book, coalesce(sum(-transactions.amount_micros), 0))
   from private.book_balances

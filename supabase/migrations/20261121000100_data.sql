@@ -64,13 +64,15 @@ values (20000, 10000000000000, 2000000000000);
 insert into private.schedules (name, schedule, command, purpose)
 values
   ('sweep-runs', '5 seconds', 'select private.sweep_runs()', 'Ends runs whose worker is gone and frees what they held.'),
-  ('reconcile-runs', '5 seconds', $$select private.call_job('reconcile-runs') where exists (select from private.runs where finished_at is null and status = 'reconciling' and lease_until < now())$$, 'Asks OpenRouter for the cost of calls that ended without one.'),
+  ('reconcile-runs', '5 seconds', $$select private.call_job('reconcile-runs') where exists (select from private.runs where status = 'reconciling' and lease_until < now())$$, 'Asks OpenRouter for the cost of calls that ended without one.'),
   ('measure-guard', '5 seconds', 'select private.measure_guard()', 'Compares all accounts together with the limits of our account upstream.'),
   ('expire-lots', '* * * * *', 'select private.expire_due_lots()', 'Takes back credits that lapsed.'),
   ('monthly-credits', '* * * * *', 'select private.grant_monthly_credits()', 'Gives the credits of a new month.'),
   ('first-models', '10 seconds', $$select private.call_job('sync-models') where not exists (select from private.models)$$, 'Fills the catalogue of a new installation at once.'),
   ('sync-models', '*/30 * * * *', $$select private.call_job('sync-models')$$, 'Brings the catalogue and its prices up to date.'),
   ('roll-up-books', '7 * * * *', 'select private.roll_up_books()', 'Sums up our own side of the ledger.'),
+  ('roll-up-usage', '* * * * *', 'select private.roll_up_usage()', 'Adds receipts to the daily sums.'),
+  ('forget-repeatable-runs', '23 * * * *', 'select private.forget_repeatable_runs()', 'Clears idempotency keys away after a day.'),
   ('usage-partitions', '11 3 * * *', 'select private.ensure_usage_partitions()', 'Makes room for the receipts of the next months.'),
   ('audit-ledger', '41 2 * * *', 'select admin.audit_ledger()', 'Checks every book of every account and remembers the answer.'),
   ('purge-stored-answers', '*/5 * * * *', 'select private.purge_stored_answers()', 'Forgets the answers kept for an Idempotency-Key whose day is over.'),
@@ -80,5 +82,6 @@ values
   ('purge-shares', '43 3 * * *', 'select private.purge_shares()', 'Removes snapshots that nobody could read for 30 days.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
+insert into private.usage_rollups (through, oldest_run_id) values ('-infinity', '00000000-0000-0000-0000-000000000000');
 select private.ensure_usage_partitions();
 select private.install_schedules();

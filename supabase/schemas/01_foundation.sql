@@ -104,7 +104,7 @@ begin
     set_bit(set_bit(
       overlay(
         uuid_send(gen_random_uuid())
-        placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+        placing substring(int8send((extract(epoch from private.clock()) * 1000)::bigint) from 3)
         from 1 for 6
       ), 52, 1), 53, 1),
     'hex'
@@ -115,6 +115,20 @@ $$;
 comment on function private.new_id is 'A version 7 uuid.';
 
 grant execute on function private.new_id to authenticated, service_role;
+
+create function private.first_id(at timestamptz)
+returns uuid
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$$;
+
+comment on function private.first_id is 'No version 7 uuid of this moment or a later one is smaller.';
+
+grant execute on function private.first_id to authenticated, service_role;
 
 create function private.request_id()
 returns text

@@ -1,36 +1,48 @@
--- credits: the ledger. Transactions, the wallets they move credits in and out of, the lots that
--- credits live in, holds and how each of them ended. private.post is the only function that moves
--- a credit; whoever changes money of an account holds its wallet's row first, so nothing races.
+-- credits: the ledger. Transactions, the wallets they move credits in and out of, and the lots that
+-- credits live in. private.post is the only function that moves a credit, under the account's lock.
+-- What is held is in the wallet; for which calls, 06_usage_runs.sql knows.
 --
--- Transactions, holds, resolutions and allocations are only ever added. A balance goes below zero
--- only by the reversal of a payment, and never below what the debt column allows.
+-- Transactions and allocations are only ever added. A balance goes below zero only by the reversal
+-- of a payment, and never below what the debt column allows.
 
 create type private.transaction_kind as enum ('grant', 'charge', 'expiry', 'refund', 'reversal', 'adjustment');
-create type private.book as enum ('wallet', 'issuance', 'revenue', 'expiry', 'refunds');
+create type private.book as enum ('issuance', 'revenue', 'expiry', 'refunds');
 create type private.lot_source as enum ('subscription', 'top_up', 'welcome', 'bonus', 'refund', 'adjustment');
-create type private.hold_outcome as enum ('settled', 'released', 'expired');
+
+-- Rules about a single value are domains: Postgres reads the check of a table anew for every
+-- statement, and that of a domain once.
+create domain private.micros as bigint check (value between 0 and 9007199254740991);
+create domain private.signed_micros as bigint check (value between -9007199254740991 and 9007199254740991);
+create domain private.moved_micros as bigint check (value <> 0 and value between -9007199254740991 and 9007199254740991);
+create domain private.fact as text check (octet_length(value) between 1 and 400);
+create domain private.remark as text check (octet_length(value) between 1 and 2000);
+create domain private.link as bytea check (octet_length(value) = 32);
+
+comment on domain private.micros is 'Micro-credits that are there: never negative, and small enough for every JSON reader.';
+comment on domain private.signed_micros is 'Micro-credits that may be owed.';
+comment on domain private.moved_micros is 'Micro-credits that move: in, or out when negative, but never none.';
+comment on domain private.fact is 'The business event behind a movement: payment:pay_29QQoUBi66xm2f, run:0190….';
+comment on domain private.remark is 'Words that say why, or who.';
+comment on domain private.link is 'One link of an account''s hash chain, a SHA-256.';
 
 -- tables ------------------------------------------------------------------------------------
 
 create table private.wallets (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  balance_micros bigint not null default 0,
-  held_micros bigint not null default 0,
-  debt_micros bigint not null default 0,
+  balance_micros private.signed_micros not null default 0,
+  held_micros private.micros not null default 0,
+  debt_micros private.micros not null default 0,
   transaction_count bigint not null default 0,
   last_hash bytea not null default '\x',
   next_expiry_at timestamptz,
-  -- One constraint a table on the hot path: Postgres reads each one anew for every statement.
-  constraint never_overspent check (
-    held_micros >= 0 and debt_micros >= 0
-    and balance_micros + debt_micros >= held_micros
-    and abs(balance_micros) < 9007199254740992
-  )
+  next_lot_id bigint,
+  constraint never_overspent check (balance_micros + debt_micros >= held_micros)
 )
 with (fillfactor = 50);
 
 comment on table private.wallets is
-  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them. Its row is the lock of everything below.';
+  'What an account has. The balance repeats the sum of its transactions, beside the hash that proves them.';
+comment on column private.wallets.next_lot_id is 'The lot that pays next; it may just have been used up.';
 comment on column private.wallets.debt_micros is 'Reversed payments whose credits were already spent; the next grant pays them first.';
 
 alter table private.wallets enable row level security;
@@ -38,26 +50,21 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 
 create table private.transactions (
   id bigint generated always as identity primary key,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  account_id uuid not null,
   sequence bigint not null,
   kind private.transaction_kind not null,
   book private.book not null,
-  amount_micros bigint not null,
-  balance_micros bigint not null,
-  fact text not null,
+  amount_micros private.moved_micros not null,
+  balance_micros private.signed_micros not null,
+  fact private.fact not null,
   refers_to bigint references private.transactions (id),
-  reason text not null,
-  author text not null,
+  reason private.remark not null,
+  author private.remark not null,
   previous_hash bytea not null,
-  hash bytea not null,
+  hash private.link not null,
   created_at timestamptz not null default now(),
   unique (account_id, fact),
-  unique (account_id, sequence),
-  constraint well_formed check (
-    sequence > 0 and book <> 'wallet' and amount_micros <> 0 and abs(amount_micros) < 9007199254740992
-    and octet_length(hash) = 32
-    and octet_length(fact) between 1 and 400 and octet_length(reason) between 1 and 2000 and octet_length(author) between 1 and 400
-  )
+  unique (account_id, sequence)
 );
 
 comment on table private.transactions is
@@ -72,14 +79,14 @@ create index transactions_refers_to_idx on private.transactions (refers_to) wher
 create view private.entries
 with (security_invoker = true)
 as
-select id as transaction_id, 'wallet'::private.book as book, account_id, amount_micros from private.transactions
+select id as transaction_id, 'wallet' as book, account_id, amount_micros from private.transactions
 union all
-select id, book, account_id, -amount_micros from private.transactions;
+select id, book::text, account_id, -amount_micros from private.transactions;
 
 comment on view private.entries is 'Both sides of every transaction, as a bookkeeper reads them. They sum to zero.';
 
 create table private.book_balances (
-  book private.book primary key check (book <> 'wallet'),
+  book private.book primary key,
   balance_micros numeric not null default 0,
   through_transaction_id bigint not null default 0
 );
@@ -96,12 +103,12 @@ create table private.lots (
   source private.lot_source not null,
   is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
   priority smallint not null default 100,
-  amount_micros bigint not null,
-  remaining_micros bigint not null,
+  amount_micros private.micros not null,
+  remaining_micros private.micros not null,
   is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
-  constraint well_formed check (amount_micros > 0 and remaining_micros between 0 and amount_micros and priority between 0 and 1000)
+  constraint never_refilled check (remaining_micros <= amount_micros)
 )
 with (fillfactor = 50);
 
@@ -115,51 +122,22 @@ create index lots_transaction_id_idx on private.lots (transaction_id);
 create table private.allocations (
   transaction_id bigint not null,
   lot_id bigint not null,
-  amount_micros bigint not null check (amount_micros > 0),
+  amount_micros private.micros not null,
   primary key (transaction_id, lot_id)
 );
 
 comment on table private.allocations is 'Which lots paid for a transaction.';
 
 alter table private.allocations enable row level security;
-create index allocations_lot_id_idx on private.allocations (lot_id);
-
-create table private.holds (
-  id uuid primary key,
-  account_id uuid not null,
-  amount_micros bigint not null check (amount_micros between 0 and 9007199254740991),
-  expires_at timestamptz not null,
-  created_at timestamptz not null default now()
-);
-
-comment on table private.holds is 'Credits set aside for a call before it is made: the most it can cost. Never changed.';
-
-alter table private.holds enable row level security;
-
-create table private.resolutions (
-  hold_id uuid primary key references private.holds (id),
-  outcome private.hold_outcome not null,
-  charged_micros bigint not null,
-  transaction_id bigint,
-  created_at timestamptz not null default now(),
-  constraint well_formed check (
-    charged_micros >= 0 and (outcome = 'settled' or charged_micros = 0) and (charged_micros > 0) = (transaction_id is not null)
-  )
-);
-
-comment on table private.resolutions is 'How a hold ended. One per hold, by its key.';
-
-alter table private.resolutions enable row level security;
-
 -- what no role may do -----------------------------------------------------------------------
 
 create trigger on_transactions_change before update or delete or truncate on private.transactions
   for each statement execute function private.refuse_change();
 create trigger on_allocations_change before update or delete or truncate on private.allocations
   for each statement execute function private.refuse_change();
-create trigger on_holds_change before update or delete or truncate on private.holds
-  for each statement execute function private.refuse_change();
-create trigger on_resolutions_change before update or delete or truncate on private.resolutions
+-- Transactions name wallets, and no foreign key looks: private.post updates the wallet in the same
+-- breath, and no wallet ever goes.
+create trigger on_wallets_delete before delete or truncate on private.wallets
   for each statement execute function private.refuse_change();
 
 -- moving money --------------------------------------------------------------------------------
@@ -176,15 +154,44 @@ set search_path = ''
 as $$
 begin
   return sha256(convert_to(
-    encode(previous_hash, 'hex') || '|' || account_id || '|' || sequence || '|' || kind || '|' || book || '|'
-    || amount_micros || '|' || balance_micros || '|' || fact,
-    'UTF8'
+    concat_ws('|', encode(previous_hash, 'hex'), account_id, sequence, kind, book, amount_micros, balance_micros, fact), 'UTF8'
   ));
 end
 $$;
 
 comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
+
+create function private.lock_account(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
+  perform pg_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+end
+$$;
+
+comment on function private.lock_account is
+  'The lock of all that an account has, may and did, until the end of the transaction. Nothing of these changes without it.';
+
+create function private.try_lock_account(account_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+end
+$$;
+
+comment on function private.try_lock_account is
+  'The same for batches, which hold many and so never wait for one: what is busy comes up again.';
 
 create function private.require_wallet(account_id uuid)
 returns private.wallets
@@ -196,7 +203,8 @@ as $$
 declare
   wallet private.wallets;
 begin
-  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id for no key update;
+  perform private.lock_account(account_id);
+  select * into wallet from private.wallets where wallets.account_id = require_wallet.account_id;
   if wallet.account_id is null then
     perform private.fail(404, 'not_found', 'There is no such account.', 'Check the account''s id.');
   end if;
@@ -324,22 +332,31 @@ $$;
 comment on function private.burn_lots is
   'Takes an amount out of an account''s lots in burn order, a named one before all others, and records which.';
 
-create function private.note_next_expiry(account_id uuid)
+create function private.note_lots(account_id uuid)
 returns void
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  update private.wallets set next_expiry_at = soonest.expires_at
+  update private.wallets set next_expiry_at = soonest.expires_at, next_lot_id = next.id
   from (
     select min(lots.expires_at) as expires_at
     from private.lots
-    where lots.account_id = note_next_expiry.account_id and not lots.is_used_up
+    where lots.account_id = note_lots.account_id and not lots.is_used_up
   ) as soonest
-  where wallets.account_id = note_next_expiry.account_id
-    and wallets.next_expiry_at is distinct from soonest.expires_at
+  left join (
+    select lots.id
+    from private.lots
+    where lots.account_id = note_lots.account_id and not lots.is_used_up
+    order by lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+    limit 1
+  ) as next on true
+  where wallets.account_id = note_lots.account_id
+    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soonest.expires_at, next.id)
 $$;
+
+comment on function private.note_lots is 'Writes beside the balance which lot lapses and which pays next.';
 
 create function private.pay_debt(account_id uuid, transaction_id bigint)
 returns void
@@ -432,7 +449,7 @@ begin
     grant_credits.amount_micros, grant_credits.expires_at
   );
   perform private.pay_debt(grant_credits.account_id, new_id);
-  perform private.note_next_expiry(grant_credits.account_id);
+  perform private.note_lots(grant_credits.account_id);
   return new_id;
 end
 $$;
@@ -442,52 +459,47 @@ comment on function private.grant_credits is
 
 -- holds ---------------------------------------------------------------------------------------
 
-create function private.resolve_hold(hold_id uuid, outcome private.hold_outcome, charge_micros bigint, reason text)
-returns private.resolutions
+create function private.settle_hold(
+  wallet private.wallets, held_micros bigint, charge_micros bigint, fact text, reason text
+)
+returns bigint
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  hold private.holds;
-  wallet private.wallets;
-  charged bigint;
   new_id bigint;
-  resolution private.resolutions;
 begin
-  select * into hold from private.holds where holds.id = resolve_hold.hold_id;
-  if hold.id is null then
-    perform private.fail(404, 'not_found', 'There is no such hold.', null);
+  if settle_hold.charge_micros = 0 then
+    update private.wallets set held_micros = wallets.held_micros - settle_hold.held_micros
+    where wallets.account_id = wallet.account_id;
+    return null;
   end if;
-  wallet := private.require_wallet(hold.account_id);
-  select * into resolution from private.resolutions where resolutions.hold_id = hold.id;
-  if resolution.hold_id is not null then
-    return resolution;
-  end if;
-
   -- What the upstream bills beyond the hold is our loss, never the customer's.
-  charged := case when resolve_hold.outcome = 'settled' then least(greatest(resolve_hold.charge_micros, 0), hold.amount_micros) else 0 end;
-  if charged > 0 then
-    new_id := private.post(
-      wallet, 'charge', 'revenue', -charged, 'run:' || hold.id, resolve_hold.reason, 'system',
-      release_micros => hold.amount_micros
-    );
-    perform private.burn_lots(hold.account_id, new_id, charged);
-  else
-    update private.wallets set held_micros = wallets.held_micros - hold.amount_micros
-    where wallets.account_id = hold.account_id;
+  if settle_hold.charge_micros not between 1 and settle_hold.held_micros then
+    perform private.fail(500, 'unbalanced', 'A charge cannot exceed its hold.', 'Nothing was written.');
   end if;
-
-  insert into private.resolutions (hold_id, outcome, charged_micros, transaction_id)
-  values (hold.id, resolve_hold.outcome, charged, new_id)
-  returning * into resolution;
-  return resolution;
+  new_id := private.post(
+    wallet, 'charge', 'revenue', -settle_hold.charge_micros, settle_hold.fact, settle_hold.reason, 'system',
+    release_micros => settle_hold.held_micros
+  );
+  -- Nearly always the lot that pays next covers all of it.
+  update private.lots set remaining_micros = lots.remaining_micros - settle_hold.charge_micros
+  where lots.id = wallet.next_lot_id and lots.remaining_micros >= settle_hold.charge_micros;
+  if found then
+    insert into private.allocations (transaction_id, lot_id, amount_micros)
+    values (new_id, wallet.next_lot_id, settle_hold.charge_micros);
+  else
+    perform private.burn_lots(wallet.account_id, new_id, settle_hold.charge_micros);
+    perform private.note_lots(wallet.account_id);
+  end if;
+  return new_id;
 end
 $$;
 
-comment on function private.resolve_hold is
-  'Ends a hold: settled with a charge that never exceeds it, released or expired with none. The first answer stands for ever.';
+comment on function private.settle_hold is
+  'Gives back what a wallet held for a call, and books what of it the call cost, if anything. Returns the charge.';
 
 -- expiry, refunds, reversals, adjustments -----------------------------------------------------
 
@@ -522,7 +534,7 @@ begin
     wallet := private.require_wallet(expire_lots.account_id);
     expired := expired + taken;
   end loop;
-  perform private.note_next_expiry(expire_lots.account_id);
+  perform private.note_lots(expire_lots.account_id);
   return expired;
 end
 $$;
@@ -637,7 +649,7 @@ begin
   if reverse_grant.amount_micros > owed then
     perform private.burn_lots(granted.account_id, new_id, reverse_grant.amount_micros - owed, lot.id);
   end if;
-  perform private.note_next_expiry(granted.account_id);
+  perform private.note_lots(granted.account_id);
   return new_id;
 end
 $$;
@@ -681,7 +693,7 @@ begin
     adjust_credits.reason, adjust_credits.author
   );
   perform private.burn_lots(adjust_credits.account_id, new_id, -adjust_credits.amount_micros);
-  perform private.note_next_expiry(adjust_credits.account_id);
+  perform private.note_lots(adjust_credits.account_id);
   return new_id;
 end
 $$;
@@ -690,13 +702,16 @@ comment on function private.adjust_credits is 'Adds or takes credits by hand, wi
 
 create function private.expire_due_lots(max_accounts integer default 500)
 returns bigint
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select coalesce(sum(private.expire_lots(due.account_id)), 0)
-  from (
+declare
+  due record;
+  expired bigint := 0;
+begin
+  for due in
     select wallets.account_id
     from private.wallets
     where wallets.next_expiry_at <= private.clock()
@@ -704,8 +719,12 @@ as $$
       and wallets.balance_micros + wallets.debt_micros > wallets.held_micros
     order by wallets.next_expiry_at
     limit expire_due_lots.max_accounts
-    for update skip locked
-  ) as due
+  loop
+    continue when not private.try_lock_account(due.account_id);
+    expired := expired + private.expire_lots(due.account_id);
+  end loop;
+  return expired;
+end
 $$;
 
 comment on function private.expire_due_lots is 'Takes back what lapsed, a batch of accounts at a time, without waiting for anybody.';
@@ -732,7 +751,6 @@ as $$
     on transactions.book = books.book
     and transactions.id > coalesce(before.through_transaction_id, 0)
     and transactions.id <= horizon.transaction_id
-  where books.book <> 'wallet'
   group by books.book, horizon.transaction_id
   on conflict on constraint book_balances_pkey do update set
     balance_micros = rolled.balance_micros + excluded.balance_micros,
@@ -893,12 +911,6 @@ create policy "those who manage an account see its transactions" on private.tran
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its lots" on private.lots
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its holds" on private.holds
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see how its holds ended" on private.resolutions
-  for select to authenticated using (
-    exists (select from private.holds where holds.id = resolutions.hold_id)
-  );
 create policy "those who manage an account see which lots paid" on private.allocations
   for select to authenticated using (
     exists (select from private.lots where lots.id = allocations.lot_id)
@@ -907,8 +919,7 @@ create policy "those who manage an account see its codes" on private.redemptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
 grant select on
-  private.wallets, private.transactions, private.lots, private.allocations, private.holds,
-  private.resolutions, private.redemptions
+  private.wallets, private.transactions, private.lots, private.allocations, private.redemptions
 to authenticated, service_role;
 grant select on private.book_balances, private.coupons to service_role;
 

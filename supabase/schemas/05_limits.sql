@@ -1,8 +1,9 @@
 -- limits: plans, what they allow, and the counters that say how much of it is used: sliding
--- windows, monthly quotas, budgets of keys and members, and the guard of our upstream account.
+-- windows, the month, budgets of keys and members, and the guard of our upstream account.
 --
--- Every check and every count happens under the lock of the account's wallet, so a limit can
--- never be passed by two calls at once. A crash may forget a window, never a quota or a budget.
+-- What an account may do and has done this month stands in its wallet's row, worked out from plan
+-- and overrides (private.renew_allowance), so that a call reads and counts in one row, under the
+-- account's lock: a limit can never be passed by two calls at once.
 
 create type private.budget_subject as enum ('key', 'member');
 create type private.budget_period as enum ('day', 'month', 'total');
@@ -55,17 +56,29 @@ comment on table private.model_quotas is 'How many tokens of some models a plan 
 
 alter table private.model_quotas enable row level security;
 
+create table private.offers (
+  plan_id text not null references private.plans (id) on delete cascade,
+  model_id text not null references private.models (id) on delete cascade,
+  price_version_id bigint not null,
+  max_output_tokens integer not null,
+  model_quota_id bigint,
+  primary key (plan_id, model_id)
+);
+
+comment on table private.offers is
+  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
+
+alter table private.offers enable row level security;
+create index offers_model_id_idx on private.offers (model_id);
+
 create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
   plan_id text not null references private.plans (id),
   cycle_anchor timestamptz,
-  month_start timestamptz not null default '-infinity',
-  month_end timestamptz not null default '-infinity',
   granted_until timestamptz not null default '-infinity'
 );
 
 comment on table private.account_plans is 'The plan of each account. Months are counted from the cycle''s anchor, or by the calendar where there is none.';
-comment on column private.account_plans.month_end is 'The running month, moved on by the first call after it has ended.';
 comment on column private.account_plans.granted_until is 'The end of the month whose credits have been given.';
 
 alter table private.account_plans enable row level security;
@@ -93,31 +106,49 @@ create index limit_overrides_account_id_idx on private.limit_overrides (account_
 
 -- counters --------------------------------------------------------------------------------
 
-create unlogged table private.rate_windows (
-  subject_id uuid not null,
-  slice_seconds integer not null,
-  bucket bigint not null,
-  counts integer[] not null,
-  primary key (subject_id, slice_seconds)
+create type private.rate_window as (
+  slice bigint,
+  used integer,
+  running integer,
+  earlier integer[],
+  full_until timestamptz
+);
+
+comment on type private.rate_window is
+  'How often somebody called lately: the number of the running slice of time, the calls in it, those of the twelve slices before it (oldest first), and all together.';
+
+alter table private.wallets
+  add column plan_id text,
+  add column requests_per_minute integer,
+  add column requests_per_hour integer,
+  add column requests_per_day integer,
+  add column requests_per_month bigint,
+  add column max_cost_micros bigint,
+  add column is_suspended boolean not null default false,
+  add column has_budgets boolean not null default false,
+  add column month_start timestamptz not null default '-infinity',
+  add column month_end timestamptz not null default '-infinity',
+  add column month_requests bigint not null default 0,
+  add column allowance_until timestamptz not null default '-infinity',
+  add column minute_window private.rate_window,
+  add column hour_window private.rate_window,
+  add column day_window private.rate_window;
+
+comment on column private.wallets.allowance_until is
+  'Until when the plan''s limits in this row hold as they are; the first call after it works them out anew.';
+comment on column private.wallets.month_requests is 'Calls of the running month of the plan that gave something or still run.';
+
+create unlogged table private.key_windows (
+  key_id uuid primary key references private.api_keys (id) on delete cascade,
+  minute_window private.rate_window,
+  hour_window private.rate_window,
+  day_window private.rate_window
 )
 with (fillfactor = 60);
 
-comment on table private.rate_windows is
-  'How often an account or a key called lately, a row per window that has a limit: thirteen slices of 5 seconds, 5 minutes or 2 hours, the running one last.';
+comment on table private.key_windows is 'How often a key with limits of its own called lately. A crash forgets it.';
 
-alter table private.rate_windows enable row level security;
-
-create table private.quotas (
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  period_start timestamptz not null,
-  requests bigint not null default 0 check (requests >= 0),
-  primary key (account_id, period_start)
-)
-with (fillfactor = 60);
-
-comment on table private.quotas is 'How many requests an account made in a month of its plan.';
-
-alter table private.quotas enable row level security;
+alter table private.key_windows enable row level security;
 
 create table private.token_quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -242,119 +273,221 @@ $$;
 
 comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
 
-create type private.rate_state as (
-  rule text,
-  max_count integer,
-  remaining integer,
-  resets_at timestamptz
-);
-
-create function private.count_in_window(
-  subject_id uuid, slice_seconds integer, max_count integer, at timestamptz, is_counted boolean default true
-)
-returns private.rate_state
+create function private.count_in_window(so_far private.rate_window, slice_seconds integer, max_count integer, at timestamptz)
+returns private.rate_window
 language plpgsql
-volatile
+immutable
 security invoker
 set search_path = ''
 as $$
 declare
-  running private.rate_windows;
-  new_bucket bigint := floor(extract(epoch from at) / slice_seconds);
-  new_counts integer[];
-  used integer := 0;
+  counted private.rate_window := so_far;
+  slice constant bigint := floor(extract(epoch from at) / slice_seconds);
+  passed constant bigint := slice - so_far.slice;
 begin
-  select * into running from private.rate_windows
-  where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
-  if running.bucket >= new_bucket then
-    new_bucket := running.bucket;
-    new_counts := running.counts;
-  elsif running.bucket > new_bucket - 13 then
-    new_counts := running.counts[(new_bucket - running.bucket + 1)::integer:13]
-      || array_fill(0, array[(new_bucket - running.bucket)::integer]);
-  else
-    new_counts := array_fill(0, array[13]);
-  end if;
-  for nth in 1..13 loop
-    used := used + new_counts[nth];
-  end loop;
-
-  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if used >= max_count then
-    for nth in 1..13 loop
-      used := used - new_counts[nth];
-      if used < max_count then
-        return row(null, max_count, 0, to_timestamp((new_bucket + nth) * slice_seconds))::private.rate_state;
-      end if;
+  if passed is null or passed > 12 then
+    counted := row(slice, 0, 0, array_fill(0, array[12]), null);
+  elsif passed > 0 then
+    counted.slice := slice;
+    counted.running := 0;
+    counted.earlier := (so_far.earlier || so_far.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12];
+    counted.used := 0;
+    for nth in 1..12 loop
+      counted.used := counted.used + counted.earlier[nth];
     end loop;
   end if;
 
-  if not is_counted then
-    return null;
+  -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
+  if counted.used >= max_count then
+    for nth in 1..12 loop
+      counted.used := counted.used - counted.earlier[nth];
+      if counted.used < max_count then
+        counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
+        return counted;
+      end if;
+    end loop;
+    counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
+    return counted;
   end if;
-  new_counts[13] := new_counts[13] + 1;
-  if running.bucket is null then
-    insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
-    values (count_in_window.subject_id, count_in_window.slice_seconds, new_bucket, new_counts);
-  else
-    update private.rate_windows set bucket = new_bucket, counts = new_counts
-    where rate_windows.subject_id = count_in_window.subject_id and rate_windows.slice_seconds = count_in_window.slice_seconds;
-  end if;
-  return row(null, max_count, max_count - used - 1, null)::private.rate_state;
+  counted.used := counted.used + 1;
+  counted.running := counted.running + 1;
+  return counted;
 end
 $$;
 
 comment on function private.count_in_window is
-  'Counts one more call in a sliding window (or only looks), or says when there is room again if it is full.';
+  'A sliding window with one more call in it, or, when it is full, with the time at which there is room again.';
 
-create function private.count_call(
-  subject_id uuid, at timestamptz, per_minute integer, per_hour integer, per_day integer
-)
-returns private.rate_state
+create function private.count_key_call(key_limits private.limit_overrides, at timestamptz)
+returns private.key_windows
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  windows private.key_windows;
+begin
+  select * into windows from private.key_windows where key_windows.key_id = key_limits.subject_id;
+  windows.key_id := key_limits.subject_id;
+  if key_limits.requests_per_minute is not null then
+    windows.minute_window := private.count_in_window(windows.minute_window, 5, key_limits.requests_per_minute, at);
+  end if;
+  if key_limits.requests_per_hour is not null then
+    windows.hour_window := private.count_in_window(windows.hour_window, 300, key_limits.requests_per_hour, at);
+  end if;
+  if key_limits.requests_per_day is not null then
+    windows.day_window := private.count_in_window(windows.day_window, 7200, key_limits.requests_per_day, at);
+  end if;
+  return windows;
+end
+$$;
+
+comment on function private.count_key_call is 'The windows of a key that has limits of its own, with one more call in them.';
+
+-- what follows from the rows above ------------------------------------------------------------
+
+create function private.renew_offers()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- One at a time: a second that began before the first had ended would offer what is gone.
+  perform pg_advisory_xact_lock(hashtext('private.renew_offers'));
+  with wanted as (
+    select
+      plans.id as plan_id, models.id as model_id, models.price_version_id, models.max_output_tokens,
+      (
+        select model_quotas.id
+        from private.model_quotas
+        where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
+        order by char_length(model_quotas.pattern) desc, model_quotas.id
+        limit 1
+      ) as model_quota_id
+    from private.plans
+    cross join private.models
+    where models.enabled
+      and models.retired_at is null
+      and models.price_version_id is not null
+      and (
+        select plan_models.allowed
+        from private.plan_models
+        where plan_models.plan_id = plans.id and models.id like plan_models.like_pattern
+        order by plan_models.priority, plan_models.id
+        limit 1
+      )
+  ),
+  gone as (
+    delete from private.offers
+    where not exists (
+      select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
+    )
+  )
+  insert into private.offers as offer (plan_id, model_id, price_version_id, max_output_tokens, model_quota_id)
+  select wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.max_output_tokens, wanted.model_quota_id
+  from wanted
+  on conflict on constraint offers_pkey do update set
+    price_version_id = excluded.price_version_id,
+    max_output_tokens = excluded.max_output_tokens,
+    model_quota_id = excluded.model_quota_id
+  where (offer.price_version_id, offer.max_output_tokens, offer.model_quota_id)
+    is distinct from (excluded.price_version_id, excluded.max_output_tokens, excluded.model_quota_id);
+  return null;
+end
+$$;
+
+comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
+
+create trigger on_models_offers after insert or update or delete on private.models
+  for each statement execute function private.renew_offers();
+create trigger on_plans_offers after insert on private.plans
+  for each statement execute function private.renew_offers();
+create trigger on_plan_models_offers after insert or update or delete on private.plan_models
+  for each statement execute function private.renew_offers();
+create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
+  for each statement execute function private.renew_offers();
+
+create function private.renew_allowance(account_id uuid)
+returns private.wallets
 language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
 declare
-  state private.rate_state;
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
 begin
-  if per_day is not null or per_hour is not null then
-    -- Look at all of them first: a call that one window refuses must cost nothing in the others.
-    if per_day is not null then
-      state := private.count_in_window(subject_id, 7200, per_day, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_day', per_day, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    if per_hour is not null then
-      state := private.count_in_window(subject_id, 300, per_hour, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_hour', per_hour, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    if per_minute is not null then
-      state := private.count_in_window(subject_id, 5, per_minute, at, false);
-      if state.resets_at is not null then
-        return row('requests_per_minute', per_minute, 0, state.resets_at)::private.rate_state;
-      end if;
-    end if;
-    perform private.count_in_window(subject_id, 7200, per_day, at) where per_day is not null;
-    perform private.count_in_window(subject_id, 300, per_hour, at) where per_hour is not null;
-  end if;
-  if per_minute is null then
-    return null;
-  end if;
-  state := private.count_in_window(subject_id, 5, per_minute, at);
-  if state.resets_at is not null then
-    state.rule := 'requests_per_minute';
-  end if;
-  return state;
+  update private.wallets set
+    plan_id = plans.id,
+    requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
+    requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
+    requests_per_day = coalesce(own.requests_per_day, plans.requests_per_day),
+    requests_per_month = coalesce(own.requests_per_month, plans.requests_per_month),
+    max_cost_micros = coalesce(own.max_cost_micros, plans.max_cost_micros),
+    is_suspended = accounts.suspended_at is not null,
+    month_start = private.month_start(account_plans.cycle_anchor, at),
+    month_end = private.month_end(account_plans.cycle_anchor, at),
+    month_requests = case
+      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
+    end,
+    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
+  join private.plans on plans.id = account_plans.plan_id
+  left join private.limit_overrides as own
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
+  where account_plans.account_id = renew_allowance.account_id
+    and wallets.account_id = renew_allowance.account_id
+  returning wallets.* into wallet;
+  return wallet;
 end
 $$;
 
-comment on function private.count_call is
-  'Counts a call in every window that has a limit, or in none: the longest that is full refuses it.';
+comment on function private.renew_allowance is
+  'Works out what an account may do from its plan and its overrides, and starts its month when a new one has begun.';
+
+create function private.outdate_allowances()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  changed constant jsonb := to_jsonb(coalesce(new, old));
+  wallet record;
+begin
+  -- Under the account's lock: once this is committed, no call goes by the old limits.
+  for wallet in
+    select wallets.account_id from private.wallets
+    where case tg_table_name
+      when 'plans' then wallets.plan_id = changed ->> 'id'
+      when 'accounts' then wallets.account_id = (changed ->> 'id')::uuid
+      else wallets.account_id = (changed ->> 'account_id')::uuid
+    end
+    order by wallets.account_id
+  loop
+    perform private.lock_account(wallet.account_id);
+    update private.wallets set allowance_until = '-infinity' where wallets.account_id = wallet.account_id;
+  end loop;
+  return null;
+end
+$$;
+
+comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
+
+create trigger on_account_plans_change after insert or update of plan_id, cycle_anchor on private.account_plans
+  for each row execute function private.outdate_allowances();
+create trigger on_limit_overrides_change after insert or update or delete on private.limit_overrides
+  for each row execute function private.outdate_allowances();
+create trigger on_accounts_suspension after update of suspended_at on private.accounts
+  for each row execute function private.outdate_allowances();
+create trigger on_plans_change after update on private.plans
+  for each row execute function private.outdate_allowances();
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -380,10 +513,7 @@ begin
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
-    -- A batch holds many wallets, so it never waits for one: what is busy comes up again.
-    continue when not exists (
-      select from private.wallets where wallets.account_id = due.account_id for no key update skip locked
-    );
+    continue when not private.try_lock_account(due.account_id);
     perform private.grant_credits(
       due.account_id, due.monthly_credits_micros, 'subscription',
       format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
@@ -398,26 +528,6 @@ $$;
 
 comment on function private.grant_monthly_credits is
   'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
-
-create function private.restart_month()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  new.month_start := '-infinity';
-  new.month_end := '-infinity';
-  return new;
-end
-$$;
-
-comment on function private.restart_month is 'Has the next call work out the running month anew.';
-
-create trigger on_account_plans_anchor
-  before update of cycle_anchor on private.account_plans
-  for each row execute function private.restart_month();
 
 create function private.open_account()
 returns trigger
@@ -487,6 +597,9 @@ begin
       and budgets.subject_id = set_budget.subject_id
       and budgets.period = set_budget.period
     returning * into budget;
+    update private.wallets set
+      has_budgets = exists (select from private.budgets where budgets.account_id = set_budget.account_id)
+    where wallets.account_id = set_budget.account_id;
     return budget;
   end if;
   if set_budget.limit_micros not between 0 and 9007199254740991 then
@@ -500,6 +613,7 @@ begin
     private.budget_start(set_budget.period, private.clock()), private.held_by_subject(set_budget.account_id, set_budget.subject_id)
   on conflict on constraint budgets_pkey do update set limit_micros = excluded.limit_micros
   returning * into budget;
+  update private.wallets set has_budgets = true where wallets.account_id = set_budget.account_id;
   return budget;
 end
 $$;
@@ -525,6 +639,27 @@ end
 $$;
 
 comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
+
+create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A charge counts in the window in which it is made; it was within the limit already as a hold.
+  update private.budgets set
+    spent_micros = settle_budgets.charged_micros + case
+      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
+    end,
+    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
+    held_micros = budgets.held_micros - settle_budgets.held_micros
+  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
+end
+$$;
+
+comment on function private.settle_budgets is 'Counts what a call cost in place of what was set aside for it.';
 
 create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
 returns bigint
@@ -552,8 +687,6 @@ create policy "members see the plan of their accounts" on private.account_plans
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "members see the limits of their accounts" on private.limit_overrides
   for select to authenticated using (account_id in (select private.my_account_ids()));
-create policy "members see what their accounts used" on private.quotas
-  for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "those who manage an account see its budgets, members their own" on private.budgets
   for select to authenticated using (
     account_id in (select private.my_ledger_account_ids())
@@ -561,8 +694,8 @@ create policy "those who manage an account see its budgets, members their own" o
   );
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
-grant select on private.account_plans, private.limit_overrides, private.quotas, private.budgets to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.rate_windows, private.upstream_guard to service_role;
+grant select on private.account_plans, private.limit_overrides, private.budgets to authenticated, service_role;
+grant select on private.offers, private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 
@@ -589,9 +722,10 @@ select
   coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
   coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
   coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-  coalesce(quotas.requests, 0) as requests_this_month,
+  case when wallets.month_start = month.starts_at then wallets.month_requests else 0 end as requests_this_month,
   month.ends_at as month_ends_at
 from private.account_plans
+join private.wallets on wallets.account_id = account_plans.account_id
 join private.plans on plans.id = account_plans.plan_id
 cross join lateral (
   select
@@ -600,8 +734,7 @@ cross join lateral (
 ) as month
 left join private.limit_overrides as override
   on override.subject_id = account_plans.account_id
-  and coalesce(override.expires_at, 'infinity') > private.clock()
-left join private.quotas on quotas.account_id = account_plans.account_id and quotas.period_start = month.starts_at;
+  and coalesce(override.expires_at, 'infinity') > private.clock();
 
 comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
 

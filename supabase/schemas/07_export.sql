@@ -101,18 +101,15 @@ as $$
       select coalesce(
         jsonb_agg(
           jsonb_build_object(
-            'id', holds.id, 'amount_micros', holds.amount_micros, 'created_at', private.utc_text(holds.created_at),
-            'expires_at', private.utc_text(holds.expires_at)
+            'id', runs.id, 'amount_micros', runs.held_micros, 'created_at', private.utc_text(runs.started_at),
+            'expires_at', private.utc_text(private.hold_end(runs.started_at))
           )
-          order by holds.id
+          order by runs.id
         ),
         '[]'
       )
       from private.runs
-      join private.holds on holds.id = runs.id
       where runs.account_id = wallet.account_id
-        and runs.finished_at is null
-        and not exists (select from private.resolutions where resolutions.hold_id = holds.id)
     )
   )
 $$;

@@ -147,7 +147,7 @@ select
   accounts.owed_credits,
   greatest(
     users.last_sign_in_at,
-    (select max(usage_days.day) from private.usage_days where usage_days.account_id = accounts.account_id)::timestamp at time zone 'UTC'
+    (select max(usage_by_day.day) from private.usage_by_day where usage_by_day.account_id = accounts.account_id)::timestamp at time zone 'UTC'
   ) as last_seen,
   accounts.suspended_since,
   (
@@ -270,19 +270,17 @@ select
   owners.owner_email,
   runs.requested_model,
   runs.status,
-  admin.credits(holds.amount_micros) as held_credits,
+  admin.credits(runs.held_micros) as held_credits,
   runs.lease_until < private.clock() as is_worker_gone,
-  holds.expires_at < private.clock() - interval '1 minute' as is_stuck,
+  private.hold_end(runs.started_at) < private.clock() - interval '1 minute' as is_stuck,
   runs.stop_requested_at,
-  holds.expires_at as hold_expires_at,
+  private.hold_end(runs.started_at) as hold_expires_at,
   runs.id as run_id,
   runs.generation_id,
   runs.request_id,
   runs.account_id
 from private.runs
-join private.holds on holds.id = runs.id
-join admin.owners on owners.account_id = runs.account_id
-where runs.finished_at is null;
+join admin.owners on owners.account_id = runs.account_id;
 
 comment on view admin.open_runs is 'Calls that are running or wait for their cost. A stuck one should have been ended by the sweep: see its schedule.';
 
@@ -400,16 +398,16 @@ create view admin.margins
 with (security_invoker = true)
 as
 select
-  usage_days.day,
-  usage_days.model_id as model,
-  sum(usage_days.requests) as requests,
-  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
-  round(sum(usage_days.charged_micros) / 1e9, 6) as charged_usd,
-  round(sum(usage_days.upstream_micros) / 1e9, 6) as upstream_usd,
-  round((sum(usage_days.charged_micros) - sum(usage_days.upstream_micros)) / 1e9, 6) as margin_usd,
-  round(100 * (sum(usage_days.charged_micros) / nullif(sum(usage_days.upstream_micros), 0) - 1), 1) as margin_percent
-from private.usage_days
-group by usage_days.day, usage_days.model_id;
+  usage_by_day.day,
+  usage_by_day.model_id as model,
+  sum(usage_by_day.requests) as requests,
+  admin.credits(sum(usage_by_day.charged_micros)) as charged_credits,
+  round(sum(usage_by_day.charged_micros) / 1e9, 6) as charged_usd,
+  round(sum(usage_by_day.upstream_micros) / 1e9, 6) as upstream_usd,
+  round((sum(usage_by_day.charged_micros) - sum(usage_by_day.upstream_micros)) / 1e9, 6) as margin_usd,
+  round(100 * (sum(usage_by_day.charged_micros) / nullif(sum(usage_by_day.upstream_micros), 0) - 1), 1) as margin_percent
+from private.usage_by_day
+group by usage_by_day.day, usage_by_day.model_id;
 
 comment on view admin.margins is
   'By day and model: what was charged, a credit counted as US$0.001 of list price, and what the upstream billed us for it.';
@@ -418,19 +416,19 @@ create view admin.usage
 with (security_invoker = true)
 as
 select
-  usage_days.day,
-  usage_days.model_id as model,
-  count(distinct usage_days.account_id) as accounts,
-  sum(usage_days.requests) as requests,
-  sum(usage_days.errors) as errors,
-  round(100 * sum(usage_days.errors) / sum(usage_days.requests), 1) as error_percent,
-  sum(usage_days.prompt_tokens) as prompt_tokens,
-  sum(usage_days.completion_tokens) as completion_tokens,
-  admin.credits(sum(usage_days.charged_micros)) as charged_credits,
-  round(sum(usage_days.latency_ms) / sum(usage_days.requests)) as mean_latency_ms,
-  round(sum(usage_days.first_token_ms) / nullif(sum(usage_days.first_tokens), 0)) as mean_first_token_ms
-from private.usage_days
-group by usage_days.day, usage_days.model_id;
+  usage_by_day.day,
+  usage_by_day.model_id as model,
+  count(distinct usage_by_day.account_id) as accounts,
+  sum(usage_by_day.requests) as requests,
+  sum(usage_by_day.errors) as errors,
+  round(100 * sum(usage_by_day.errors) / sum(usage_by_day.requests), 1) as error_percent,
+  sum(usage_by_day.prompt_tokens) as prompt_tokens,
+  sum(usage_by_day.completion_tokens) as completion_tokens,
+  admin.credits(sum(usage_by_day.charged_micros)) as charged_credits,
+  round(sum(usage_by_day.latency_ms) / sum(usage_by_day.requests)) as mean_latency_ms,
+  round(sum(usage_by_day.first_token_ms) / nullif(sum(usage_by_day.first_tokens), 0)) as mean_first_token_ms
+from private.usage_by_day
+group by usage_by_day.day, usage_by_day.model_id;
 
 comment on view admin.usage is 'By day and model: how many accounts called it, how often, with how many tokens, and how it went.';
 
@@ -500,9 +498,9 @@ declare
   refund_id bigint;
 begin
   select transactions.* into charge
-  from private.resolutions
-  join private.transactions on transactions.id = resolutions.transaction_id
-  where resolutions.hold_id = refund_charge.run_id;
+  from private.usage_events
+  join private.transactions on transactions.id = usage_events.transaction_id
+  where usage_events.run_id = refund_charge.run_id;
   if charge.id is null then
     perform private.fail(404, 'not_found', 'This call was never charged.', 'Look it up in admin.charges.');
   end if;
@@ -534,23 +532,22 @@ set search_path = ''
 as $$
 declare
   wanted constant text := lower(btrim(coalesce(search, '')));
-  run private.runs;
+  wanted_run_id uuid;
   wanted_account_id uuid;
 begin
   if wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    select * into run from private.runs where runs.id = wanted::uuid;
+    select usage_events.run_id into wanted_run_id from private.usage_events where usage_events.run_id = wanted::uuid;
     select accounts.id into wanted_account_id from private.accounts where accounts.id = wanted::uuid;
   elsif wanted ~ '^[0-9]{1,18}$' then
-    select runs.* into run
+    select substr(transactions.fact, 5)::uuid into wanted_run_id
     from private.transactions
-    join private.runs on runs.id = case when transactions.kind = 'charge' then substr(transactions.fact, 5)::uuid end
-    where transactions.id = wanted::bigint;
+    where transactions.id = wanted::bigint and transactions.kind = 'charge';
   elsif wanted like '%@%' then
     wanted_account_id := admin.find_account(wanted);
   end if;
-  if run.id is not null then
+  if wanted_run_id is not null then
     return query
-    select * from admin.charges where charges.at = run.finished_at and charges.run_id = run.id;
+    select * from admin.charges where charges.run_id = wanted_run_id;
   elsif wanted_account_id is not null then
     return query
     select * from admin.charges
@@ -578,10 +575,21 @@ security invoker
 set search_path = ''
 as $$
   with run as (
-    select * from private.runs where runs.id = explain_charge.run_id
+    select
+      runs.user_id, runs.account_id, runs.requested_model, runs.started_at, runs.request_id, runs.held_micros, runs.shape,
+      runs.max_tokens, runs.route_reason, array_to_string(runs.model_ids, ', ') as chosen, true as is_open
+    from private.runs
+    where runs.id = explain_charge.run_id
+    union all
+    select
+      usage_events.user_id, usage_events.account_id, usage_events.requested_model, usage_events.started_at,
+      usage_events.request_id, usage_events.held_micros, usage_events.shape, usage_events.max_tokens,
+      usage_events.route_reason, usage_events.model_id, false
+    from private.usage_events
+    where usage_events.run_id = explain_charge.run_id
   ),
   charge as (
-    select charges.* from run join admin.charges on charges.run_id = run.id and charges.at = run.finished_at
+    select * from admin.charges where charges.run_id = explain_charge.run_id
   ),
   said (position, what) as (
     select 1, format(
@@ -598,11 +606,11 @@ as $$
     )
     from run
     union all
-    select 3, format('The router chose %s: %s', array_to_string(run.model_ids, ', '), run.route_reason)
+    select 3, format('The router chose %s: %s', run.chosen, run.route_reason)
     from run
     where run.route_reason is not null
     union all
-    select 4, 'It has not ended yet.' from run where run.finished_at is null
+    select 4, 'It has not ended yet.' from run where run.is_open
     union all
     select 5, format(
       '%s ended as %s with %s tokens in and %s out.', charge.model, charge.outcome,

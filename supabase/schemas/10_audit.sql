@@ -187,10 +187,9 @@ as $$
     group by transactions.account_id
   ),
   open_holds as (
-    select holds.account_id, sum(holds.amount_micros) as amount_micros
-    from private.holds
-    where not exists (select from private.resolutions where resolutions.hold_id = holds.id)
-    group by holds.account_id
+    select runs.account_id, sum(runs.held_micros) as amount_micros
+    from private.runs
+    group by runs.account_id
   ),
   paid as (
     select allocations.transaction_id, sum(allocations.amount_micros) as amount_micros
@@ -269,15 +268,14 @@ as $$
   join private.transactions on transactions.id = allocations.transaction_id
   where lots.account_id <> transactions.account_id
   union all
-  select transactions.account_id, transactions.id, 'A charge does not match how its hold ended.'
+  select transactions.account_id, transactions.id, 'A charge does not match its receipt.'
   from private.transactions
-  left join private.resolutions on resolutions.transaction_id = transactions.id
-  left join private.holds on holds.id = resolutions.hold_id
+  left join private.usage_events on usage_events.run_id = substr(transactions.fact, 5)::uuid
   where transactions.kind = 'charge'
     and (
-      resolutions.charged_micros is distinct from -transactions.amount_micros
-      or holds.account_id is distinct from transactions.account_id
-      or holds.amount_micros < resolutions.charged_micros
+      usage_events.transaction_id is distinct from transactions.id
+      or usage_events.charged_micros is distinct from -transactions.amount_micros
+      or usage_events.account_id is distinct from transactions.account_id
     )
   union all
   select charges.account_id, charges.id, 'More was refunded than charged.'
@@ -287,16 +285,15 @@ as $$
   group by charges.account_id, charges.id, charges.amount_micros
   having sum(refunds.amount_micros) > -charges.amount_micros
   union all
-  select runs.account_id, null, format('Call %s has ended, but not its hold, or the other way round.', runs.id)
+  select runs.account_id, null, format('Call %s has a receipt, and is open.', runs.id)
   from private.runs
-  left join private.resolutions on resolutions.hold_id = runs.id
-  where (runs.finished_at is null) <> (resolutions.hold_id is null)
+  join private.usage_events on usage_events.run_id = runs.id
   union all
   select usage_events.account_id, usage_events.transaction_id, format('The receipt of call %s says another charge than the ledger.', usage_events.run_id)
   from private.usage_events
-  left join private.resolutions on resolutions.hold_id = usage_events.run_id
-  where (resolutions.charged_micros, resolutions.transaction_id)
-    is distinct from (usage_events.charged_micros, usage_events.transaction_id)
+  left join private.transactions on transactions.id = usage_events.transaction_id
+  where (coalesce(-transactions.amount_micros, 0), coalesce(transactions.fact, 'run:' || usage_events.run_id))
+    is distinct from (usage_events.charged_micros, 'run:' || usage_events.run_id)
   union all
   select null, book_balances.through_transaction_id, format('The book of %s should stand at %s micro-credits.', book_balances.book, coalesce(sum(-transactions.amount_micros), 0))
   from private.book_balances

@@ -610,7 +610,7 @@ export type Database = {
       runs: {
         Row: {
           account_id: string;
-          finished_at: string | null;
+          held_micros: number;
           id: string;
           is_clamped: boolean;
           key_id: string | null;
@@ -619,14 +619,14 @@ export type Database = {
           requested_model: string;
           route_reason: string | null;
           started_at: string;
-          status: 'open' | 'reconciling' | 'finished';
+          status: 'open' | 'reconciling';
           stop_requested_at: string | null;
           user_id: string;
         };
         ComputedFields: never;
         Insert: {
           account_id?: string | null;
-          finished_at?: string | null;
+          held_micros?: number | null;
           id?: string | null;
           is_clamped?: boolean | null;
           key_id?: string | null;
@@ -635,13 +635,13 @@ export type Database = {
           requested_model?: string | null;
           route_reason?: string | null;
           started_at?: string | null;
-          status?: 'open' | 'reconciling' | 'finished' | null;
+          status?: 'open' | 'reconciling' | null;
           stop_requested_at?: string | null;
           user_id?: string | null;
         };
         Update: {
           account_id?: string | null;
-          finished_at?: string | null;
+          held_micros?: number | null;
           id?: string | null;
           is_clamped?: boolean | null;
           key_id?: string | null;
@@ -650,7 +650,7 @@ export type Database = {
           requested_model?: string | null;
           route_reason?: string | null;
           started_at?: string | null;
-          status?: 'open' | 'reconciling' | 'finished' | null;
+          status?: 'open' | 'reconciling' | null;
           stop_requested_at?: string | null;
           user_id?: string | null;
         };
@@ -704,7 +704,7 @@ export type Database = {
           amount_micros: number;
           author: string;
           balance_micros: number;
-          book: 'wallet' | 'issuance' | 'revenue' | 'expiry' | 'refunds';
+          book: 'issuance' | 'revenue' | 'expiry' | 'refunds';
           created_at: string;
           fact: string;
           hash: string | null;
@@ -720,7 +720,7 @@ export type Database = {
           amount_micros?: number | null;
           author?: string | null;
           balance_micros?: number | null;
-          book?: 'wallet' | 'issuance' | 'revenue' | 'expiry' | 'refunds' | null;
+          book?: 'issuance' | 'revenue' | 'expiry' | 'refunds' | null;
           created_at?: string | null;
           fact?: string | null;
           hash?: never;
@@ -735,7 +735,7 @@ export type Database = {
           amount_micros?: number | null;
           author?: string | null;
           balance_micros?: number | null;
-          book?: 'wallet' | 'issuance' | 'revenue' | 'expiry' | 'refunds' | null;
+          book?: 'issuance' | 'revenue' | 'expiry' | 'refunds' | null;
           created_at?: string | null;
           fact?: string | null;
           hash?: never;
@@ -747,13 +747,6 @@ export type Database = {
         };
         Relationships: [
           {
-            foreignKeyName: 'transactions_account_id_fkey';
-            columns: ['account_id'];
-            isOneToOne: false;
-            referencedRelation: 'wallets';
-            referencedColumns: ['account_id'];
-          },
-          {
             foreignKeyName: 'transactions_refers_to_fkey';
             columns: ['refers_to'];
             isOneToOne: false;
@@ -764,51 +757,21 @@ export type Database = {
       };
       usage_days: {
         Row: {
-          account_id: string;
-          charged_micros: number;
-          completion_tokens: number;
-          day: string;
-          errors: number;
-          first_token_ms: number;
-          first_tokens: number;
+          account_id: string | null;
+          charged_micros: number | null;
+          completion_tokens: number | null;
+          day: string | null;
+          errors: number | null;
+          first_token_ms: number | null;
+          first_tokens: number | null;
           key_id: string | null;
-          latency_ms: number;
-          model_id: string;
-          prompt_tokens: number;
-          requests: number;
-          user_id: string;
+          latency_ms: number | null;
+          model_id: string | null;
+          prompt_tokens: number | null;
+          requests: number | null;
+          user_id: string | null;
         };
         ComputedFields: never;
-        Insert: {
-          account_id?: string | null;
-          charged_micros?: number | null;
-          completion_tokens?: number | null;
-          day?: string | null;
-          errors?: number | null;
-          first_token_ms?: number | null;
-          first_tokens?: number | null;
-          key_id?: never;
-          latency_ms?: number | null;
-          model_id?: string | null;
-          prompt_tokens?: number | null;
-          requests?: number | null;
-          user_id?: string | null;
-        };
-        Update: {
-          account_id?: string | null;
-          charged_micros?: number | null;
-          completion_tokens?: number | null;
-          day?: string | null;
-          errors?: number | null;
-          first_token_ms?: number | null;
-          first_tokens?: number | null;
-          key_id?: never;
-          latency_ms?: number | null;
-          model_id?: string | null;
-          prompt_tokens?: number | null;
-          requests?: number | null;
-          user_id?: string | null;
-        };
         Relationships: [];
       };
       wallets: {
