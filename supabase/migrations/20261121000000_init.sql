@@ -2397,6 +2397,7 @@ create table private.offers (
   plan_id text not null references private.plans (id) on delete cascade,
   model_id text not null references private.models (id) on delete cascade,
   price_version_id bigint not null,
+  context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
   primary key (plan_id, model_id)
@@ -2696,7 +2697,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('private.renew_offers'));
   with wanted as (
     select
-      plans.id as plan_id, models.id as model_id, models.price_version_id, models.max_output_tokens,
+      plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
       (
         select model_quotas.id
         from private.model_quotas
@@ -2723,15 +2724,17 @@ begin
       select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
     )
   )
-  insert into private.offers as offer (plan_id, model_id, price_version_id, max_output_tokens, model_quota_id)
-  select wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.max_output_tokens, wanted.model_quota_id
+  insert into private.offers as offer (plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id)
+  select
+    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens, wanted.model_quota_id
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
+    context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
     model_quota_id = excluded.model_quota_id
-  where (offer.price_version_id, offer.max_output_tokens, offer.model_quota_id)
-    is distinct from (excluded.price_version_id, excluded.max_output_tokens, excluded.model_quota_id);
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id)
+    is distinct from (excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id);
   return null;
 end
 $$;
@@ -3936,6 +3939,7 @@ begin
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
       select
         price.id as price_version_id,
+        offers.context_tokens,
         offers.max_output_tokens,
         offers.model_quota_id,
         greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
@@ -3985,6 +3989,12 @@ begin
       end if;
       quota_id := offer.model_quota_id;
       wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
+      if shape.max_tokens is null then
+        -- Nobody said how long: as long as the model can, beside the prompt.
+        wanted_tokens := least(wanted_tokens, greatest(
+          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4)
+        ));
+      end if;
       output_tokens := wanted_tokens;
       if offer.rate_micros > 0 then
         output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
@@ -6568,22 +6578,25 @@ security definer
 set search_path = ''
 as $$
 declare
-  run private.runs;
+  ended_at timestamptz;
   missing integer := 0;
 begin
-  -- The run before its message and before the wallet, as everywhere.
-  select * into run from private.runs where runs.id = finish_answer.run_id for no key update;
+  -- The run before its message and before the account, as everywhere.
+  perform from private.runs where runs.id = finish_answer.run_id for no key update;
+  if not found then
+    select usage_events.finished_at into ended_at from private.usage_events where usage_events.run_id = finish_answer.run_id;
+  end if;
   -- A worker that was given up may still come with the rest, while its pieces are there.
   if exists (
     select from private.messages
-    where messages.run_id = run.id
-      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(run.finished_at, private.clock()) > private.clock() - interval '1 hour'))
+    where messages.run_id = finish_answer.run_id
+      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour'))
   ) then
     if frames <> '[]' then
-      missing := private.keep_frames(run.id, finish_answer.first, frames);
+      missing := private.keep_frames(finish_answer.run_id, finish_answer.first, frames);
     end if;
     perform private.close_answer(
-      run.id,
+      finish_answer.run_id,
       case report.outcome when 'completed' then 'complete' when 'stopped' then 'stopped' else 'failed' end::private.message_status,
       coalesce(report.error_code, case when missing > 0 then 'text_incomplete' end), report.model_id
     );
@@ -6595,23 +6608,20 @@ $$;
 comment on function private.finish_answer is
   'Keeps the rest of an answer, closes it and settles its run, all or nothing. Repeated, it changes nothing and returns the first receipt.';
 
-create function private.status_of_lost(run private.runs)
+create function private.status_of_lost(receipt private.usage_events)
 returns private.message_status
 language sql
-stable
+immutable
 security invoker
 set search_path = ''
 as $$
   -- Its worker did not close it, so it is whole for certain only when that worker settled it.
-  select coalesce((
-    select case
-      when usage_events.outcome = 'failed' then 'failed'
-      when usage_events.outcome = 'stopped' then 'stopped'
-      when usage_events.outcome = 'completed' and usage_events.cost_label = 'reported' then 'complete'
-    end::private.message_status
-    from private.usage_events
-    where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id
-  ), 'lost')
+  select case
+    when receipt.outcome = 'failed' then 'failed'
+    when receipt.outcome = 'stopped' then 'stopped'
+    when receipt.outcome = 'completed' and receipt.cost_label = 'reported' then 'complete'
+    else 'lost'
+  end::private.message_status
 $$;
 
 comment on function private.status_of_lost is 'How an answer ended whose worker did not say so.';
@@ -6628,20 +6638,16 @@ declare
   closed integer := 0;
 begin
   for lost in
-    select runs as run
+    select messages.run_id, usage_events as receipt
     from private.messages
-    join private.runs on runs.id = messages.run_id
-    where messages.status = 'streaming' and runs.status <> 'open'
+    left join private.usage_events on usage_events.run_id = messages.run_id
+    where messages.status = 'streaming'
+      and not exists (select from private.runs where runs.id = messages.run_id and runs.status = 'open')
     limit close_lost_answers.max_answers
-    for no key update of runs, messages skip locked
+    for no key update of messages skip locked
   loop
     perform private.close_answer(
-      (lost.run).id, private.status_of_lost(lost.run),
-      (
-        select usage_events.error_code from private.usage_events
-        where usage_events.finished_at = (lost.run).finished_at and usage_events.run_id = (lost.run).id
-      ),
-      null
+      lost.run_id, private.status_of_lost(lost.receipt), (lost.receipt).error_code, null
     );
     closed := closed + 1;
   end loop;
@@ -6715,12 +6721,15 @@ declare
   from_frame constant integer := least(greatest(coalesce(read_answer.after, 0), 0), 1000000000);
   message private.messages;
   run private.runs;
+  receipt private.usage_events;
   chunks jsonb;
   last integer;
 begin
   select * into run from private.runs where runs.id = read_answer.run_id and runs.user_id = (select auth.uid());
-  select * into message from private.messages where messages.run_id = run.id;
-  if run.id is null then
+  select * into receipt from private.usage_events
+  where usage_events.run_id = read_answer.run_id and usage_events.user_id = (select auth.uid());
+  select * into message from private.messages where messages.run_id = coalesce(run.id, receipt.run_id);
+  if run.id is null and receipt.run_id is null then
     perform private.fail(404, 'not_found', 'There is no such run.', 'Load the conversation again.');
   end if;
   select
@@ -6735,7 +6744,7 @@ begin
     max(run_chunks.last_frame)
   into chunks, last
   from private.run_chunks
-  where run_chunks.run_id = run.id;
+  where run_chunks.run_id = read_answer.run_id;
   if last is null and message.status <> 'streaming' and message.content || message.reasoning <> '' then
     -- The pieces are forgotten after a day; from then on an answer comes in one.
     last := 2;
@@ -6749,15 +6758,14 @@ begin
     'status', case
       when coalesce(message.status, 'streaming') <> 'streaming' then message.status
       when run.status = 'open' then 'streaming'
-      else private.status_of_lost(run)
+      else private.status_of_lost(receipt)
     end,
-    'run_status', run.status,
+    'run_status', coalesce(run.status::text, 'finished'),
     'chunks', coalesce(chunks, '[]'),
     'last', coalesce(last, 0),
     'error_code', message.error_code,
     'receipt', (
-      select to_jsonb(receipts) from api.receipts
-      where receipts.finished_at = run.finished_at and receipts.run_id = run.id
+      select to_jsonb(receipts) from api.receipts where receipts.run_id = receipt.run_id
     ),
     'stop_requested', run.stop_requested_at is not null
   );
@@ -6795,8 +6803,7 @@ begin
   return (
     select jsonb_build_object(
       'receipt', (
-        select to_jsonb(receipts) from api.receipts
-        where receipts.finished_at = event.finished_at and receipts.run_id = event.run_id
+        select to_jsonb(receipts) from api.receipts where receipts.run_id = event.run_id
       ),
       'wallet', jsonb_build_object(
         'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
@@ -6807,10 +6814,11 @@ begin
         'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
       )
     )
-    from private.runs
-    join private.wallets on wallets.account_id = runs.account_id
-    join api.limits on limits.account_id = runs.account_id
-    where runs.id = finish_answer.run_id
+    from private.wallets
+    join api.limits on limits.account_id = wallets.account_id
+    where wallets.account_id = coalesce(
+      event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
+    )
   );
 end
 $$;
@@ -7818,8 +7826,6 @@ as $$
   select usage_events.charged_micros
   from private.usage_events
   where stored.ended_at is null
-    and usage_events.account_id = stored.account_id
-    and usage_events.finished_at >= stored.created_at
     and usage_events.run_id = stored.run_id
 $$;
 
@@ -7952,7 +7958,7 @@ declare
 begin
   select to_jsonb(receipts) into bill
   from api.receipts
-  where receipts.run_id = event.run_id and receipts.finished_at = event.finished_at;
+  where receipts.run_id = event.run_id;
   if report.outcome = 'failed' then
     -- It cost nothing, so whoever repeats the request gets another try.
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;

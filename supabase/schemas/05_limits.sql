@@ -60,6 +60,7 @@ create table private.offers (
   plan_id text not null references private.plans (id) on delete cascade,
   model_id text not null references private.models (id) on delete cascade,
   price_version_id bigint not null,
+  context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
   primary key (plan_id, model_id)
@@ -359,7 +360,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('private.renew_offers'));
   with wanted as (
     select
-      plans.id as plan_id, models.id as model_id, models.price_version_id, models.max_output_tokens,
+      plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
       (
         select model_quotas.id
         from private.model_quotas
@@ -386,15 +387,17 @@ begin
       select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
     )
   )
-  insert into private.offers as offer (plan_id, model_id, price_version_id, max_output_tokens, model_quota_id)
-  select wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.max_output_tokens, wanted.model_quota_id
+  insert into private.offers as offer (plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id)
+  select
+    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens, wanted.model_quota_id
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
+    context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
     model_quota_id = excluded.model_quota_id
-  where (offer.price_version_id, offer.max_output_tokens, offer.model_quota_id)
-    is distinct from (excluded.price_version_id, excluded.max_output_tokens, excluded.model_quota_id);
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id)
+    is distinct from (excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id);
   return null;
 end
 $$;

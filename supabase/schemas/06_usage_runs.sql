@@ -452,6 +452,7 @@ begin
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
       select
         price.id as price_version_id,
+        offers.context_tokens,
         offers.max_output_tokens,
         offers.model_quota_id,
         greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
@@ -501,6 +502,12 @@ begin
       end if;
       quota_id := offer.model_quota_id;
       wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
+      if shape.max_tokens is null then
+        -- Nobody said how long: as long as the model can, beside the prompt.
+        wanted_tokens := least(wanted_tokens, greatest(
+          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4)
+        ));
+      end if;
       output_tokens := wanted_tokens;
       if offer.rate_micros > 0 then
         output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));

@@ -648,22 +648,25 @@ security definer
 set search_path = ''
 as $$
 declare
-  run private.runs;
+  ended_at timestamptz;
   missing integer := 0;
 begin
-  -- The run before its message and before the wallet, as everywhere.
-  select * into run from private.runs where runs.id = finish_answer.run_id for no key update;
+  -- The run before its message and before the account, as everywhere.
+  perform from private.runs where runs.id = finish_answer.run_id for no key update;
+  if not found then
+    select usage_events.finished_at into ended_at from private.usage_events where usage_events.run_id = finish_answer.run_id;
+  end if;
   -- A worker that was given up may still come with the rest, while its pieces are there.
   if exists (
     select from private.messages
-    where messages.run_id = run.id
-      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(run.finished_at, private.clock()) > private.clock() - interval '1 hour'))
+    where messages.run_id = finish_answer.run_id
+      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour'))
   ) then
     if frames <> '[]' then
-      missing := private.keep_frames(run.id, finish_answer.first, frames);
+      missing := private.keep_frames(finish_answer.run_id, finish_answer.first, frames);
     end if;
     perform private.close_answer(
-      run.id,
+      finish_answer.run_id,
       case report.outcome when 'completed' then 'complete' when 'stopped' then 'stopped' else 'failed' end::private.message_status,
       coalesce(report.error_code, case when missing > 0 then 'text_incomplete' end), report.model_id
     );
@@ -675,23 +678,20 @@ $$;
 comment on function private.finish_answer is
   'Keeps the rest of an answer, closes it and settles its run, all or nothing. Repeated, it changes nothing and returns the first receipt.';
 
-create function private.status_of_lost(run private.runs)
+create function private.status_of_lost(receipt private.usage_events)
 returns private.message_status
 language sql
-stable
+immutable
 security invoker
 set search_path = ''
 as $$
   -- Its worker did not close it, so it is whole for certain only when that worker settled it.
-  select coalesce((
-    select case
-      when usage_events.outcome = 'failed' then 'failed'
-      when usage_events.outcome = 'stopped' then 'stopped'
-      when usage_events.outcome = 'completed' and usage_events.cost_label = 'reported' then 'complete'
-    end::private.message_status
-    from private.usage_events
-    where usage_events.finished_at = run.finished_at and usage_events.run_id = run.id
-  ), 'lost')
+  select case
+    when receipt.outcome = 'failed' then 'failed'
+    when receipt.outcome = 'stopped' then 'stopped'
+    when receipt.outcome = 'completed' and receipt.cost_label = 'reported' then 'complete'
+    else 'lost'
+  end::private.message_status
 $$;
 
 comment on function private.status_of_lost is 'How an answer ended whose worker did not say so.';
@@ -708,20 +708,16 @@ declare
   closed integer := 0;
 begin
   for lost in
-    select runs as run
+    select messages.run_id, usage_events as receipt
     from private.messages
-    join private.runs on runs.id = messages.run_id
-    where messages.status = 'streaming' and runs.status <> 'open'
+    left join private.usage_events on usage_events.run_id = messages.run_id
+    where messages.status = 'streaming'
+      and not exists (select from private.runs where runs.id = messages.run_id and runs.status = 'open')
     limit close_lost_answers.max_answers
-    for no key update of runs, messages skip locked
+    for no key update of messages skip locked
   loop
     perform private.close_answer(
-      (lost.run).id, private.status_of_lost(lost.run),
-      (
-        select usage_events.error_code from private.usage_events
-        where usage_events.finished_at = (lost.run).finished_at and usage_events.run_id = (lost.run).id
-      ),
-      null
+      lost.run_id, private.status_of_lost(lost.receipt), (lost.receipt).error_code, null
     );
     closed := closed + 1;
   end loop;
@@ -795,12 +791,15 @@ declare
   from_frame constant integer := least(greatest(coalesce(read_answer.after, 0), 0), 1000000000);
   message private.messages;
   run private.runs;
+  receipt private.usage_events;
   chunks jsonb;
   last integer;
 begin
   select * into run from private.runs where runs.id = read_answer.run_id and runs.user_id = (select auth.uid());
-  select * into message from private.messages where messages.run_id = run.id;
-  if run.id is null then
+  select * into receipt from private.usage_events
+  where usage_events.run_id = read_answer.run_id and usage_events.user_id = (select auth.uid());
+  select * into message from private.messages where messages.run_id = coalesce(run.id, receipt.run_id);
+  if run.id is null and receipt.run_id is null then
     perform private.fail(404, 'not_found', 'There is no such run.', 'Load the conversation again.');
   end if;
   select
@@ -815,7 +814,7 @@ begin
     max(run_chunks.last_frame)
   into chunks, last
   from private.run_chunks
-  where run_chunks.run_id = run.id;
+  where run_chunks.run_id = read_answer.run_id;
   if last is null and message.status <> 'streaming' and message.content || message.reasoning <> '' then
     -- The pieces are forgotten after a day; from then on an answer comes in one.
     last := 2;
@@ -829,15 +828,14 @@ begin
     'status', case
       when coalesce(message.status, 'streaming') <> 'streaming' then message.status
       when run.status = 'open' then 'streaming'
-      else private.status_of_lost(run)
+      else private.status_of_lost(receipt)
     end,
-    'run_status', run.status,
+    'run_status', coalesce(run.status::text, 'finished'),
     'chunks', coalesce(chunks, '[]'),
     'last', coalesce(last, 0),
     'error_code', message.error_code,
     'receipt', (
-      select to_jsonb(receipts) from api.receipts
-      where receipts.finished_at = run.finished_at and receipts.run_id = run.id
+      select to_jsonb(receipts) from api.receipts where receipts.run_id = receipt.run_id
     ),
     'stop_requested', run.stop_requested_at is not null
   );
@@ -875,8 +873,7 @@ begin
   return (
     select jsonb_build_object(
       'receipt', (
-        select to_jsonb(receipts) from api.receipts
-        where receipts.finished_at = event.finished_at and receipts.run_id = event.run_id
+        select to_jsonb(receipts) from api.receipts where receipts.run_id = event.run_id
       ),
       'wallet', jsonb_build_object(
         'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
@@ -887,10 +884,11 @@ begin
         'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
       )
     )
-    from private.runs
-    join private.wallets on wallets.account_id = runs.account_id
-    join api.limits on limits.account_id = runs.account_id
-    where runs.id = finish_answer.run_id
+    from private.wallets
+    join api.limits on limits.account_id = wallets.account_id
+    where wallets.account_id = coalesce(
+      event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
+    )
   );
 end
 $$;

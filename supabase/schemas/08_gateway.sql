@@ -332,8 +332,6 @@ as $$
   select usage_events.charged_micros
   from private.usage_events
   where stored.ended_at is null
-    and usage_events.account_id = stored.account_id
-    and usage_events.finished_at >= stored.created_at
     and usage_events.run_id = stored.run_id
 $$;
 
@@ -466,7 +464,7 @@ declare
 begin
   select to_jsonb(receipts) into bill
   from api.receipts
-  where receipts.run_id = event.run_id and receipts.finished_at = event.finished_at;
+  where receipts.run_id = event.run_id;
   if report.outcome = 'failed' then
     -- It cost nothing, so whoever repeats the request gets another try.
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
