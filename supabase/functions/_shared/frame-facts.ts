@@ -43,7 +43,7 @@ function nothing(kind: FrameFacts['kind']): FrameFacts {
 }
 
 /** The lines of data of one frame, joined as the event-stream standard says. */
-function dataOf(text: string): string {
+export function dataOf(text: string): string {
   if (text.startsWith(usualStart) && text.indexOf('\n') === text.length - 2) return text.slice(6);
   return text
     .split(/\r\n|\r|\n/)

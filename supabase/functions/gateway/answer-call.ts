@@ -1,0 +1,269 @@
+import { corsHeaders } from '../_shared/cors.ts';
+import type { Env } from '../_shared/env.ts';
+import { type ErrorCode, failure, type RequestError } from '../_shared/errors.ts';
+import type { RequestLog } from '../_shared/log.ts';
+import { type Framing, type Limits, type Report, streamRun } from '../_shared/metered-stream.ts';
+import type { Rpc } from '../_shared/rpc.ts';
+import { callUpstream } from '../_shared/upstream-call.ts';
+import { invalid } from './api-error.ts';
+import { digest } from './api-key.ts';
+import type { CallRequest } from './call-request.ts';
+import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
+import { createKeptAnswer } from './kept-answer.ts';
+import { type Body, readBody } from './read-body.ts';
+import { replayAnswer } from './replay-answer.ts';
+import { headersOf, refusalOf, type Verdict } from './verdict.ts';
+
+export interface GatewayDeps {
+  env: Env;
+  openRouterUrl: string;
+  openRouterKey: string;
+  fetch: typeof fetch;
+  rpc: Rpc;
+  /** Keeps the process alive until the work is done. */
+  keepAlive(work: Promise<unknown>): void;
+  limits?: Partial<Limits>;
+}
+
+/** One request whose caller has shown a key. */
+export interface Context {
+  request: Request;
+  deps: GatewayDeps;
+  keyHash: string;
+  requestId: string;
+  log: RequestLog;
+}
+
+export interface Started {
+  verdict: Verdict;
+  account_id: string;
+}
+
+/** What an answer kept for an Idempotency-Key is ended with again. */
+export interface Closing {
+  state: unknown;
+  error_code: string | null;
+}
+
+/** The worker of a call says that it lives about this often; its lease is three times as long. */
+const leaseMs = 10_000;
+/** The platform gives up on an answer whose first byte takes 150 seconds. */
+const wholeMs = 140_000;
+/** A caller may read at leisure, up to an answer of this size. */
+const maxViewerBytes = 8_000_000;
+
+export async function answerCall(context: Context, dialect: Dialect): Promise<Response> {
+  const body = await readBody(context.request);
+  const wish = dialect.read(body.fields, body.bytes.length);
+  const idempotencyKey = readIdempotencyKey(context.request);
+  const { verdict, account_id } = await startCall(context, wish, {
+    task: 'completion',
+    idempotencyKey,
+    body,
+  });
+  if (verdict.is_replay) {
+    return replayAnswer(context, dialect, { runId: verdict.run_id, isStream: wish.isStream });
+  }
+  const head: AnswerHead = {
+    runId: verdict.run_id,
+    created: Math.floor(Date.now() / 1000),
+    models: verdict.model_ids,
+    request: { includeUsage: wish.includeUsage, fields: body.fields },
+    maxTokens: verdict.max_tokens,
+    isClamped: verdict.is_clamped,
+  };
+  const writer = wish.isStream ? dialect.stream(head) : dialect.collect(head);
+  const kept = idempotencyKey === null ? null : createKeptAnswer();
+  const run = startRun(context, dialect, { wish, verdict, account_id, writer, kept });
+  context.deps.keepAlive(run.ended);
+
+  const headers = {
+    ...corsHeaders,
+    ...headersOf(verdict),
+    'x-request-id': context.requestId,
+    ...(wish.ignored.length > 0 ? { 'x-oneai-ignored': wish.ignored.join(',') } : {}),
+  };
+  // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
+  const leave = kept ? () => {} : run.stop;
+  context.request.signal.addEventListener('abort', leave, { once: true });
+  if (wish.isStream) {
+    const error = await run.answered;
+    if (error) throw error;
+    return new Response(watched(run.viewer, leave), {
+      headers: { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-cache' },
+    });
+  }
+  const { error, settled } = await run.ended;
+  if (error) throw error;
+  const receipt = settled?.settlement ?? null;
+  const whole = dialect.whole(writer.state(), {
+    error: null,
+    receipt,
+    requestId: context.requestId,
+  });
+  return Response.json(whole, { headers });
+}
+
+interface Call {
+  wish: CallRequest;
+  verdict: Verdict;
+  account_id: string;
+  writer: Writer<unknown>;
+  kept: ReturnType<typeof createKeptAnswer> | null;
+}
+
+function startRun(
+  { deps, requestId, log }: Context,
+  dialect: Dialect,
+  { wish, verdict, account_id, writer, kept }: Call,
+) {
+  const { env, rpc } = deps;
+  const { run_id } = verdict;
+  let saidAt = 0;
+
+  async function flush(generationId: string | null): Promise<boolean | null> {
+    const pieces = kept?.pending() ?? [];
+    const isDue = performance.now() - saidAt >= leaseMs;
+    // The first time is as soon as there is a generation to ask about, should this worker die.
+    if (pieces.length === 0 && !(isDue && (generationId !== null || saidAt > 0))) return false;
+    const wantsStop = await rpc<boolean | null>(
+      'keep_call',
+      { run_id, generation_id: generationId, pieces },
+      { env, requestId },
+    );
+    kept?.kept(pieces);
+    saidAt = performance.now();
+    return wantsStop;
+  }
+
+  async function finish(report: Report): Promise<{ settlement: Receipt | null; isFinal: boolean }> {
+    // An answer in one piece that broke off reaches nobody, so nobody pays for it.
+    const isLost = !wish.isStream && report.error_code !== null;
+    const closing: Closing = { state: writer.state(), error_code: report.error_code };
+    const receipt = await rpc<Receipt | null>(
+      'finish_call',
+      {
+        run_id,
+        report: isLost ? { ...report, outcome: 'failed' } : report,
+        ...(kept ? { pieces: kept.pending(), closing } : {}),
+      },
+      { env, requestId },
+    );
+    log.note({ model: report.model_id, outcome: report.outcome, charged: receipt?.charged_micros });
+    return { settlement: receipt, isFinal: receipt !== null };
+  }
+
+  const framing: Framing<Receipt | null> = {
+    open() {
+      const opening = writer.open();
+      kept?.add(opening);
+      return encoder.encode(opening);
+    },
+    frame(bytes, facts) {
+      const out = writer.frame(bytes, facts);
+      if (out === undefined) return [];
+      // Comments only keep a connection open, which a kept answer has none of.
+      if (facts.kind !== 'blank') kept?.add(out);
+      return [typeof out === 'string' ? encoder.encode(out) : out];
+    },
+    close(ending) {
+      const receipt = ending.settled?.settlement ?? null;
+      const end = { error: ending.error, receipt, requestId };
+      return wish.isStream ? encoder.encode(dialect.endStream(writer.state(), end)) : undefined;
+    },
+  };
+  const upstream = {
+    url: deps.openRouterUrl,
+    key: deps.openRouterKey,
+    body: { ...wish.body, user: account_id },
+    models: verdict.model_ids,
+    maxTokens: verdict.max_tokens,
+    maxPromptUsd: verdict.max_prompt_usd,
+    maxCompletionUsd: verdict.max_completion_usd,
+    sessionId: run_id,
+    fetch: deps.fetch,
+  };
+  return streamRun<Receipt | null>({
+    models: verdict.model_ids,
+    open: (signal, failed, mayRetry) => callUpstream(upstream, signal, failed, mayRetry),
+    flush: ({ generationId }) => flush(generationId),
+    finish,
+    framing,
+    limits: { maxViewerBytes, ...(wish.isStream ? {} : { wholeMs }), ...deps.limits },
+  });
+}
+
+const encoder = new TextEncoder();
+
+interface Wanted {
+  task: 'completion' | 'embedding';
+  idempotencyKey: string | null;
+  body: Body;
+}
+
+/** The one question before a call. A refusal is thrown. */
+export async function startCall(
+  { deps, keyHash, requestId, request, log }: Context,
+  { models, shape, features }: Pick<CallRequest, 'models' | 'shape' | 'features'>,
+  { task, idempotencyKey, body }: Wanted,
+): Promise<Started> {
+  const started = await deps.rpc<Started>(
+    'start_call',
+    {
+      key_hash: keyHash,
+      models,
+      shape,
+      features,
+      task,
+      ...(idempotencyKey === null
+        ? {}
+        : { idempotency_key: idempotencyKey, request_hash: await hashOf(request, body) }),
+    },
+    { env: deps.env, requestId },
+  );
+  const { verdict } = started;
+  log.note({ run: verdict.run_id, rule: verdict.rule ?? undefined });
+  if (!verdict.allowed) throw refusalOf(verdict);
+  return started;
+}
+
+/** The same body to another address is another request. */
+async function hashOf(request: Request, { bytes }: Body): Promise<string> {
+  return digest(`${new URL(request.url).pathname} ${await digest(bytes)}`);
+}
+
+export function readIdempotencyKey(request: Request): string | null {
+  const key = request.headers.get('idempotency-key');
+  if (key === null) return null;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const detail = 'An Idempotency-Key has 1 to 255 printable ASCII characters without spaces.';
+    throw invalid('Idempotency-Key', detail);
+  }
+  return key;
+}
+
+/** A caller that leaves is heard of through the stream it no longer reads, wherever this runs. */
+export function watched(
+  stream: ReadableStream<Uint8Array>,
+  leave: () => void,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        leave();
+        await reader.cancel();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+export function failureOf(code: string | null): RequestError | null {
+  return code === null ? null : failure(code as ErrorCode);
+}
