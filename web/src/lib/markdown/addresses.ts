@@ -6,7 +6,7 @@ const maxInlineImage = 64 * 1024;
 const maxAddress = 4096;
 
 function parse(address: string): URL | null {
-  return address.length <= maxAddress ? URL.parse(address.trim()) : null;
+  return address.length <= maxAddress && URL.canParse(address) ? new URL(address) : null;
 }
 
 /** The address a link may lead to, or null: an answer has no relative addresses of its own. */

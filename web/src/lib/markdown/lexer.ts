@@ -6,7 +6,7 @@ const maxDepth = 24;
 const maxMarks = 4000;
 const mark = /[*_~`[\]<$@]/g;
 
-const definitionOpening = /^ {0,3}\[/;
+const definitionOpening = /^ {0,3}\[(?!\^)/;
 const blankLine = /\n[ \t]*(?=\n)/;
 
 /** Lists and quotes nest by recursion, and HTML is text like any other. */
@@ -102,7 +102,7 @@ const blockMath = [
   { open: /^ {0,3}\\\[/, close: /\\\][ \t]*(?=\n|$)/, any: '\\]' },
 ];
 const noteReference = /^\[\^([^\s[\]^]{1,100})\]/;
-const noteOpening = /^\[\^([^\s[\]^]{1,100})\]:[ \t]*/;
+const noteOpening = /^ {0,3}\[\^([^\s[\]^]{1,100})\]:[ \t]*/;
 const noteLine = /[^\n]*(?:\n|$)/y;
 
 function lexInlineMath(src: string): MathToken | undefined {
@@ -198,7 +198,7 @@ const options = {
     ],
     startBlock: [
       (src: string) => {
-        const start = /\n(?= {0,3}(?:\$\$|\\\[)|\[\^[^\]\n]+\]:)/.exec(src);
+        const start = /\n(?= {0,3}(?:\$\$|\\\[|\[\^[^\]\n]+\]:))/.exec(src);
         return start ? start.index + 1 : undefined;
       },
     ],

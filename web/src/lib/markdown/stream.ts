@@ -60,6 +60,7 @@ interface Settled extends Converted {
 }
 
 interface ConvertedNote {
+  definition: Definition;
   note: Note;
   labels: ReadonlySet<string>;
   notes: readonly string[];
@@ -116,21 +117,18 @@ function createGrowing(): (text: string) => Document {
     const { tokens, ...lexed } = lex(text);
     const conversion = { ...lexed, definitions };
     const cut = findCut(text, tokens);
-    const changed = define(tokens.slice(0, cut.index), tokens.slice(cut.index), lexed.sources);
+    const { changed, hasNotes } = define(tokens, cut.index, lexed.sources);
 
     const converted = tokens.map((token, index) => {
       const was = tail[index];
       const isSame =
         was?.token.type === token.type &&
         was.token.raw === token.raw &&
-        was.labels.isDisjointFrom(changed);
+        !hasAny(was.labels, changed);
       return isSame ? { ...was, token } : convert(token, conversion);
     });
     const touchesNotes =
-      changed.size > 0 ||
-      [...tail, ...converted].some(
-        ({ notes, token }) => notes.length > 0 || token.type === 'noteDefinition',
-      );
+      hasNotes || changed.size > 0 || [...tail, ...converted].some(({ notes }) => notes.length > 0);
 
     for (const label of changed) for (const block of askers.get(label) ?? []) convertAgain(block);
     for (const block of converted.slice(0, cut.index)) settle(block, conversion);
@@ -140,28 +138,26 @@ function createGrowing(): (text: string) => Document {
     if (touchesNotes) readNotes(changed, conversion);
   }
 
-  /** Takes the definitions of what is settled now and of the new tail; says which labels changed. */
-  function define(
-    settling: BlockToken[],
-    rest: BlockToken[],
-    sources: Conversion['sources'],
-  ): Set<string> {
+  /** Takes the definitions of a new tail that is settled up to `cut`; says what changed by them. */
+  function define(tokens: readonly BlockToken[], cut: number, sources: Conversion['sources']) {
     const before = tailDefinitions;
     const after = new Map<string, Definition>();
-    for (const [label, definition] of findDefinitions([...settling, ...rest], sources)) {
+    for (const [label, definition] of findDefinitions(tokens, sources)) {
       if (!settledDefinitions.has(label) && !after.has(label)) after.set(label, definition);
     }
     const changed = new Set<string>();
-    for (const label of new Set([...before.keys(), ...after.keys()])) {
+    for (const label of [...before.keys(), ...after.keys()]) {
       if (!isSameTarget(before.get(label), after.get(label))) changed.add(label);
     }
-    for (const [label, definition] of findDefinitions(settling, sources)) {
-      if (settledDefinitions.has(label)) continue;
+    const hasNotes = [...before.values(), ...after.values()].some((found) => 'note' in found);
+    for (const [label] of findDefinitions(tokens.slice(0, cut), sources)) {
+      const definition = after.get(label);
+      if (!definition) continue;
       settledDefinitions.set(label, definition);
       after.delete(label);
     }
     tailDefinitions = after;
-    return changed;
+    return { changed, hasNotes };
   }
 
   function settle(converted: Converted, conversion: Conversion): void {
@@ -199,8 +195,10 @@ function createGrowing(): (text: string) => Document {
     const known = new Map(notes.map((note) => [note.note.label, note]));
     notes = collectNotes([...asking, ...tail], (label) => {
       const was = known.get(label);
-      if (was && settledDefinitions.has(label) && was.labels.isDisjointFrom(changed)) return was;
-      return convertNote(definitions.get(label), conversion);
+      const definition = definitions.get(label);
+      // What is settled stays the same object.
+      const isSame = was && was.definition === definition && !hasAny(was.labels, changed);
+      return isSame ? was : convertNote(definition, conversion);
     });
   }
 
@@ -224,6 +222,10 @@ function lex(source: string): Omit<Conversion, 'definitions'> & { tokens: BlockT
 function endsInHalf(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return last === 13 || (last >= 0xd800 && last <= 0xdbff);
+}
+
+function hasAny(labels: ReadonlySet<string>, changed: ReadonlySet<string>): boolean {
+  return changed.size > 0 && [...changed].some((label) => labels.has(label));
 }
 
 function blocksOf(converted: readonly Converted[]): Block[] {
@@ -277,6 +279,7 @@ function convertNote(definition: Definition | undefined, conversion: Conversion)
   const { note, sources } = definition;
   const parts = note.tokens.map((token) => convert(token, { ...conversion, sources }));
   return {
+    definition,
     note: {
       label: '',
       blocks: blocksOf(parts),
