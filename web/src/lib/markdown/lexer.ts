@@ -2,11 +2,16 @@ import { Lexer, type MarkedOptions, type Token, type Tokens, Tokenizer } from 'm
 
 /** Deeper than anybody writes, shallower than any stack. */
 const maxDepth = 24;
-/** A paragraph with more marks than this is an attack on the parser: it is shown as plain text. */
-const maxMarks = 4000;
-const mark = /[*_~`[\]<$@]/g;
+// What nobody writes and what makes a parser slow: such text is shown as it is.
+const maxMarks = 2000;
+const mark = /[*_~`[\]<$@\\]/g;
+const longWord = /[!-~]{2000,}/g;
+const addressPart = /@|:\/\/|www\./i;
+const maxCells = 20_000;
+const maxFormula = 8000;
 
 const definitionOpening = /^ {0,3}\[(?!\^)/;
+const tableOpening = /^[^\n]+\n([ \t|:-]+)(?=\n|$)/;
 const blankLine = /\n[ \t]*(?=\n)/;
 
 /** Lists and quotes nest by recursion, and HTML is text like any other. */
@@ -26,6 +31,16 @@ class Blocks extends Tokenizer {
     if (!definitionOpening.test(src)) return undefined;
     const end = blankLine.exec(src);
     return super.def(end ? src.slice(0, end.index + 1) : src);
+  }
+
+  /** Every row has as many cells as the head, written or not: few characters make many cells. */
+  override table(src: string): Tokens.Table | undefined {
+    const columns = tableOpening.exec(src)?.[1]!.split('|').length;
+    if (!columns) return undefined;
+    const end = blankLine.exec(src);
+    const rows = (end ? src.slice(0, end.index) : src).split('\n').length;
+    if (columns * rows > maxCells) return undefined;
+    return super.table(src);
   }
 
   override blockquote(src: string): Tokens.Blockquote | undefined {
@@ -52,7 +67,7 @@ class Inlines extends Lexer {
   #depth = 0;
 
   override inlineTokens(src: string, tokens: Token[] = []): Token[] {
-    if (this.#depth >= maxDepth || (this.#depth === 0 && hasTooManyMarks(src))) {
+    if (this.#depth >= maxDepth || (this.#depth === 0 && isTooMuch(src))) {
       tokens.push({ type: 'text', raw: src, text: src });
       return tokens;
     }
@@ -65,8 +80,10 @@ class Inlines extends Lexer {
   }
 }
 
-function hasTooManyMarks(src: string): boolean {
-  return src.length > maxMarks && (src.match(mark)?.length ?? 0) > maxMarks;
+function isTooMuch(src: string): boolean {
+  if (src.length < maxMarks) return false;
+  if ((src.match(mark)?.length ?? 0) > maxMarks) return true;
+  return src.match(longWord)?.some((word) => addressPart.test(word)) ?? false;
 }
 
 export interface MathToken {
@@ -129,8 +146,9 @@ function lexBlockMath(src: string): MathToken | undefined {
   for (const { open, close, any } of blockMath) {
     const opening = open.exec(src)?.[0];
     if (opening === undefined) continue;
-    const blank = blankLine.exec(src);
-    const body = src.slice(opening.length, blank ? blank.index : undefined);
+    const near = src.slice(0, maxFormula);
+    const blank = blankLine.exec(near);
+    const body = near.slice(opening.length, blank?.index);
     const closing = close.exec(body);
     if (closing) {
       const tex = body.slice(0, closing.index);
@@ -139,15 +157,17 @@ function lexBlockMath(src: string): MathToken | undefined {
       const raw = src.slice(0, src[end] === '\n' ? end + 1 : end);
       return { type: 'math', raw, tex: tex.trim(), display: true, closed: true };
     }
-    if (blank || body.includes(any)) return undefined;
+    if (blank || body.includes(any) || near.length < src.length) return undefined;
     return { type: 'math', raw: src, tex: body.trim(), display: true, closed: false };
   }
   return undefined;
 }
 
-/** `[^label]: text`, and what follows indented. */
+const insideNotes = new WeakSet<Lexer>();
+
+/** `[^label]: text`, and what follows indented. None stands in another. */
 function lexNoteDefinition(lexer: Lexer, src: string): NoteDefinition | undefined {
-  const opening = noteOpening.exec(src);
+  const opening = insideNotes.has(lexer) ? null : noteOpening.exec(src);
   if (!opening) return undefined;
   let end = opening[0].length;
   let wasBlank = false;
@@ -167,12 +187,10 @@ function lexNoteDefinition(lexer: Lexer, src: string): NoteDefinition | undefine
   // The blank lines after it are not its own: what follows them decides.
   const raw = whole.slice(0, whole.trimEnd().length);
   const text = raw.slice(opening[0].length).replace(/^(?: {2,4}|\t)/gm, '');
-  return {
-    type: 'noteDefinition',
-    raw,
-    label: opening[1]!,
-    tokens: lexer.blockTokens(text, []),
-  };
+  insideNotes.add(lexer);
+  const tokens = lexer.blockTokens(text, []);
+  insideNotes.delete(lexer);
+  return { type: 'noteDefinition', raw, label: opening[1]!, tokens };
 }
 
 const tokenizer = new Blocks();
