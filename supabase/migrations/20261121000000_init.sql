@@ -7506,7 +7506,7 @@ create table private.stored_answers (
   idempotency_key text not null check (octet_length(idempotency_key) between 1 and 255),
   run_id uuid not null unique,
   request_hash bytea not null check (octet_length(request_hash) = 32),
-  closing jsonb,
+  closing json,
   receipt jsonb,
   ended_at timestamptz,
   created_at timestamptz not null,
@@ -7515,7 +7515,8 @@ create table private.stored_answers (
 
 comment on table private.stored_answers is
   'Calls made with an Idempotency-Key, for a day: a repeated request joins the running answer or gets the same one again.';
-comment on column private.stored_answers.closing is 'What the gateway needs beside the receipt to write the end of the answer again.';
+comment on column private.stored_answers.closing is
+  'What the gateway needs beside the receipt to write the end of the answer again: word for word, so not jsonb, which sorts its keys.';
 
 alter table private.stored_answers enable row level security;
 create index stored_answers_created_at_idx on private.stored_answers (created_at);
@@ -7944,7 +7945,7 @@ $$;
 comment on function private.keep_call is
   'Says that the worker of a call is alive and keeps the next pieces of its answer. Returns whether it should stop, or nothing when the call has ended.';
 
-create function private.finish_call(run_id uuid, report private.run_report, pieces jsonb, closing jsonb)
+create function private.finish_call(run_id uuid, report private.run_report, pieces jsonb, closing json)
 returns jsonb
 language plpgsql
 volatile
@@ -7976,14 +7977,14 @@ comment on function private.finish_call is
   'Ends a call made with a key and closes the answer kept for an Idempotency-Key. Returns the receipt, or nothing while the cost has still to be asked upstream.';
 
 create function private.read_stored_answer(run_id uuid, after integer, max_pieces integer default 200)
-returns jsonb
+returns json
 language sql
 stable
 -- As its owner, because the gateway may read no answers.
 security definer
 set search_path = ''
 as $$
-  select jsonb_build_object(
+  select json_build_object(
     'pieces', array(
       select stored_pieces.body
       from private.stored_pieces
@@ -8044,7 +8045,7 @@ begin
       'key', to_jsonb(keys),
       'wallet', to_jsonb(wallets) - '{last_hash,transaction_count}'::text[],
       'account_used_micros', (
-        select coalesce(sum(usage_days.charged_micros), 0) from private.usage_days where usage_days.account_id = key.account_id
+        select coalesce(sum(usage_days.charged_micros), 0) from api.usage_days where usage_days.account_id = key.account_id
       ),
       'used', (
         select jsonb_build_object(
@@ -8053,7 +8054,7 @@ begin
           'total', coalesce(sum(usage_days.charged_micros), 0),
           'requests', coalesce(sum(usage_days.requests), 0)
         )
-        from private.usage_days
+        from api.usage_days
         where usage_days.account_id = key.account_id and usage_days.key_id = key.id
       ),
       'budgets', array(
@@ -8119,15 +8120,30 @@ set search_path = ''
 as $$
 declare
   key constant private.api_keys := private.require_key(key_hash, 'read');
+  wanted_run_id uuid;
 begin
-  return (
-    select to_jsonb(receipts)
-    from api.receipts
-    where receipts.account_id = key.account_id
-      and receipts.user_id = key.created_by
-      and (receipts.run_id::text = find_key_receipt.id or receipts.request_id = find_key_receipt.id)
-    order by receipts.finished_at desc
-    limit 1
+  if pg_input_is_valid(find_key_receipt.id, 'uuid') then
+    wanted_run_id := find_key_receipt.id::uuid;
+  end if;
+  return coalesce(
+    (
+      select to_jsonb(receipts)
+      from api.receipts
+      where receipts.run_id = wanted_run_id
+        and receipts.account_id = key.account_id
+        and receipts.user_id = key.created_by
+    ),
+    (
+      -- Whoever has only the id of the request asks soon, or not at all.
+      select to_jsonb(receipts)
+      from api.receipts
+      where receipts.account_id = key.account_id
+        and receipts.finished_at > private.clock() - interval '1 day'
+        and receipts.user_id = key.created_by
+        and receipts.request_id = find_key_receipt.id
+      order by receipts.finished_at desc
+      limit 1
+    )
   );
 end
 $$;
@@ -8260,7 +8276,7 @@ $$;
 comment on function api.keep_call is
   'Keeps a call alive for another 30 seconds, and the next pieces of its answer with it. Tells whether it should stop.';
 
-create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing jsonb default null)
+create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing json default null)
 returns jsonb
 language sql
 volatile
@@ -8274,7 +8290,7 @@ comment on function api.finish_call is
   'Ends a call and returns its receipt, the first one when repeated; nothing yet when the cost has still to be asked upstream.';
 
 create function api.read_stored_answer(run_id uuid, after integer default 0)
-returns jsonb
+returns json
 language sql
 stable
 security invoker

@@ -626,12 +626,16 @@ set search_path = ''
 as $$
 declare
   key constant private.api_keys := private.require_key(key_hash, 'read');
+  wanted_run_id uuid;
 begin
+  if pg_input_is_valid(find_key_receipt.id, 'uuid') then
+    wanted_run_id := find_key_receipt.id::uuid;
+  end if;
   return coalesce(
     (
       select to_jsonb(receipts)
       from api.receipts
-      where receipts.run_id = case when pg_input_is_valid(find_key_receipt.id, 'uuid') then find_key_receipt.id::uuid end
+      where receipts.run_id = wanted_run_id
         and receipts.account_id = key.account_id
         and receipts.user_id = key.created_by
     ),

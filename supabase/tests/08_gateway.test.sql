@@ -228,7 +228,7 @@ select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'one', hash => repeat(
 select tests.throws($$select pg_temp.call('Eve', idempotency => repeat('x', 256))$$, 422, 'invalid_input', 'a key that cannot be kept is refused');
 select tests.sign_out();
 create function pg_temp.kept() returns jsonb language sql
-as $$ select api.read_stored_answer((pg_temp.call('Eve', idempotency => 'one') #>> '{verdict,run_id}')::uuid) $$;
+as $$ select api.read_stored_answer((pg_temp.call('Eve', idempotency => 'one') #>> '{verdict,run_id}')::uuid)::jsonb $$;
 grant execute on function pg_temp.kept to public;
 create temporary table run as select (pg_temp.call('Eve', idempotency => 'one') #>> '{verdict,run_id}')::uuid as id;
 grant all on run to public;
@@ -247,7 +247,7 @@ select is(
   '20', 'once'
 );
 select is(pg_temp.kept() - 'receipt', '{"pieces": ["data: Hello", "data: world"], "count": 2, "is_ended": true, "is_lost": false, "closing": {"kind": "x"}}', 'the whole answer is kept');
-select is((select api.read_stored_answer(id, 1) #> '{pieces}' from run), '["data: world"]', 'and read from any piece on');
+select is((select api.read_stored_answer(id, 1)::jsonb #> '{pieces}' from run), '["data: world"]', 'and read from any piece on');
 select is(pg_temp.kept() #> '{receipt,charged_micros}', '20', 'with its receipt');
 select is((select api.keep_call(id, null, '[{"number": 9, "body": "late"}]') from run), null, 'a call that has ended takes nothing more');
 select is(
@@ -256,7 +256,7 @@ select is(
 select is((select api.find_key_receipt(pg_temp.hash_of('Eve'), 'nothing')), null, 'and none that is not there');
 select tests.travel('24 hours');
 select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'one', hash => repeat('b', 64))), 'allowed', 'after a day the key is free again');
-select is((select api.read_stored_answer(id) from run), null, 'and the old answer forgotten');
+select is((select api.read_stored_answer(id)::jsonb from run), null, 'and the old answer forgotten');
 
 delete from run;
 insert into run select (pg_temp.call('Eve', idempotency => 'two') #>> '{verdict,run_id}')::uuid;
@@ -269,7 +269,7 @@ select tests.sign_out();
 select tests.travel('31 seconds');
 select isnt(private.sweep_runs(), 0, 'and dies');
 select tests.sign_in_as_service();
-select is((select api.read_stored_answer(id) - '{closing,receipt}'::text[] from run), '{"pieces": ["half of"], "count": 1, "is_ended": false, "is_lost": true}', 'who has joined learns that it is lost');
+select is((select api.read_stored_answer(id)::jsonb - '{closing,receipt}'::text[] from run), '{"pieces": ["half of"], "count": 1, "is_ended": false, "is_lost": true}', 'who has joined learns that it is lost');
 select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'three')), 'allowed', 'and as it cost nothing, a repetition is made anew');
 
 select tests.sign_out();

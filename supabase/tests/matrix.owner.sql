@@ -46,7 +46,7 @@ select api.append_frames(
 );
 
 select api.finish_run(
-  (select id from api.runs where finished_at is null order by id limit 1),
+  (select id from api.runs where requested_model = 'acme/large' order by id limit 1),
   '{
     "outcome": "completed", "model_id": "acme/small", "finish_reason": "stop",
     "used": { "prompt_tokens": 100, "completion_tokens": 50 }, "upstream_usd": "0.0002",
