@@ -34,15 +34,19 @@ immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  kept integer := 1000000;
 begin
   if octet_length(content) <= 150000 then
     return to_tsvector('pg_catalog.simple', private.search_words(content));
   end if;
-  begin
-    return to_tsvector('pg_catalog.simple', private.search_words(content));
-  exception when program_limit_exceeded then
-    return to_tsvector('pg_catalog.simple', private.search_words(left(content, 50000)));
-  end;
+  loop
+    begin
+      return to_tsvector('pg_catalog.simple', private.search_words(left(content, kept)));
+    exception when program_limit_exceeded then
+      kept := kept / 2;
+    end;
+  end loop;
 end
 $$;
 
@@ -89,36 +93,42 @@ security invoker
 set search_path = ''
 as $$
 declare
-  pattern text;
-  at integer;
-  cut text;
+  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
+  pattern constant text := (
+    select string_agg(
+      case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end,
+      '|' order by char_length(word) desc
+    )
+    from (
+      select distinct words.match[1] as word
+      from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
+      limit 20
+    ) as listed
+  );
+  first_hit constant integer := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
+  starts_at constant integer := greatest(first_hit - 60, 1);
+  -- The two signs that mark a hit must not come out of the text itself.
+  cut text := translate(substr(excerpt.content, starts_at, 220), E'\u0002\u0003\n\r\t', '     ');
   lowered text;
   marked text := '';
   position integer := 1;
   found integer;
+  ended integer;
 begin
-  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
-  select string_agg(case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end, '|' order by char_length(word) desc)
-  into pattern
-  from (
-    select distinct words.match[1] as word
-    from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
-    limit 20
-  ) as listed;
-  at := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
-  -- The two signs that mark a hit must not come out of the text itself.
-  cut := translate(substr(excerpt.content, greatest(at - 60, 1), 220), E'\u0002\u0003\n\r\t', '     ');
-  if at > 0 then
-    lowered := lower(cut collate pg_c_utf8);
-    loop
-      found := regexp_instr(lowered, pattern, position);
-      exit when found = 0;
-      marked := marked || substr(cut, position, found - position) || E'\u0002';
-      at := regexp_instr(lowered, pattern, position, 1, 1);
-      marked := marked || substr(cut, found, at - found) || E'\u0003';
-      position := at;
-    end loop;
+  if starts_at > 1 then
+    cut := '…' || regexp_replace(cut, '^\S{0,20}\s+', '');
   end if;
+  if char_length(excerpt.content) >= starts_at + 220 then
+    cut := cut || '…';
+  end if;
+  lowered := lower(cut collate pg_c_utf8);
+  loop
+    found := regexp_instr(lowered, pattern, position);
+    exit when coalesce(found, 0) = 0;
+    ended := regexp_instr(lowered, pattern, position, 1, 1);
+    marked := marked || substr(cut, position, found - position) || E'\u0002' || substr(cut, found, ended - found) || E'\u0003';
+    position := ended;
+  end loop;
   return replace(marked, E'\u0003\u0002', '') || substr(cut, position);
 end
 $$;

@@ -380,9 +380,6 @@ begin
     return asked;
   end if;
 
-  if conversation.message_count >= 5000 then
-    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
-  end if;
   if message.parent_id is not null then
     select * into parent from private.messages
     where messages.conversation_id = conversation.id and messages.id = message.parent_id;
@@ -457,6 +454,9 @@ begin
     );
   end if;
 
+  if conversation.message_count >= 5000 then
+    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
+  end if;
   is_new := message.id is not null and not exists (
     select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
   );
@@ -506,8 +506,8 @@ begin
       features, 'completion', options.max_cost_micros, idempotency_key, start_answer.request_hash
     );
     if verdict.is_replay then
-      -- Its conversation is gone for good; what it held must not become another message's.
-      perform private.fail(409, 'conflict', 'This id was used for an answer that is gone.', 'Use a new id for a new answer.');
+      -- The run is of another conversation, or of one that is gone: it must not become this message's.
+      perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
     end if;
   end if;
 
@@ -717,7 +717,7 @@ begin
     for no key update of messages skip locked
   loop
     perform private.close_answer(
-      lost.run_id, private.status_of_lost(lost.receipt), (lost.receipt).error_code, null
+      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'worker_lost'), null
     );
     closed := closed + 1;
   end loop;
@@ -833,7 +833,7 @@ begin
     'run_status', coalesce(run.status::text, 'finished'),
     'chunks', coalesce(chunks, '[]'),
     'last', coalesce(last, 0),
-    'error_code', message.error_code,
+    'error_code', coalesce(message.error_code, receipt.error_code),
     'receipt', (
       select to_jsonb(receipts) from api.receipts where receipts.run_id = receipt.run_id
     ),
