@@ -5110,15 +5110,19 @@ immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  kept integer := 1000000;
 begin
   if octet_length(content) <= 150000 then
     return to_tsvector('pg_catalog.simple', private.search_words(content));
   end if;
-  begin
-    return to_tsvector('pg_catalog.simple', private.search_words(content));
-  exception when program_limit_exceeded then
-    return to_tsvector('pg_catalog.simple', private.search_words(left(content, 50000)));
-  end;
+  loop
+    begin
+      return to_tsvector('pg_catalog.simple', private.search_words(left(content, kept)));
+    exception when program_limit_exceeded then
+      kept := kept / 2;
+    end;
+  end loop;
 end
 $$;
 
@@ -5165,36 +5169,42 @@ security invoker
 set search_path = ''
 as $$
 declare
-  pattern text;
-  at integer;
-  cut text;
+  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
+  pattern constant text := (
+    select string_agg(
+      case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end,
+      '|' order by char_length(word) desc
+    )
+    from (
+      select distinct words.match[1] as word
+      from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
+      limit 20
+    ) as listed
+  );
+  first_hit constant integer := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
+  starts_at constant integer := greatest(first_hit - 60, 1);
+  -- The two signs that mark a hit must not come out of the text itself.
+  cut text := translate(substr(excerpt.content, starts_at, 220), E'\u0002\u0003\n\r\t', '     ');
   lowered text;
   marked text := '';
   position integer := 1;
   found integer;
+  ended integer;
 begin
-  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
-  select string_agg(case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end, '|' order by char_length(word) desc)
-  into pattern
-  from (
-    select distinct words.match[1] as word
-    from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
-    limit 20
-  ) as listed;
-  at := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
-  -- The two signs that mark a hit must not come out of the text itself.
-  cut := translate(substr(excerpt.content, greatest(at - 60, 1), 220), E'\u0002\u0003\n\r\t', '     ');
-  if at > 0 then
-    lowered := lower(cut collate pg_c_utf8);
-    loop
-      found := regexp_instr(lowered, pattern, position);
-      exit when found = 0;
-      marked := marked || substr(cut, position, found - position) || E'\u0002';
-      at := regexp_instr(lowered, pattern, position, 1, 1);
-      marked := marked || substr(cut, found, at - found) || E'\u0003';
-      position := at;
-    end loop;
+  if starts_at > 1 then
+    cut := '…' || regexp_replace(cut, '^\S{0,20}\s+', '');
   end if;
+  if char_length(excerpt.content) >= starts_at + 220 then
+    cut := cut || '…';
+  end if;
+  lowered := lower(cut collate pg_c_utf8);
+  loop
+    found := regexp_instr(lowered, pattern, position);
+    exit when coalesce(found, 0) = 0;
+    ended := regexp_instr(lowered, pattern, position, 1, 1);
+    marked := marked || substr(cut, position, found - position) || E'\u0002' || substr(cut, found, ended - found) || E'\u0003';
+    position := ended;
+  end loop;
   return replace(marked, E'\u0003\u0002', '') || substr(cut, position);
 end
 $$;
@@ -6310,9 +6320,6 @@ begin
     return asked;
   end if;
 
-  if conversation.message_count >= 5000 then
-    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
-  end if;
   if message.parent_id is not null then
     select * into parent from private.messages
     where messages.conversation_id = conversation.id and messages.id = message.parent_id;
@@ -6377,16 +6384,29 @@ begin
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
     end if;
     -- It was asked before: the run of then, or a conflict when the request was another.
-    verdict := private.start_run(
-      conversation.account_id, wanted_models, row(1, 1, 0, 1, 1, 0)::private.request_shape, null, 'completion', null,
-      idempotency_key, start_answer.request_hash
+    verdict := private.earlier_verdict(
+      row(
+        conversation.account_id, conversation.user_id, null, 'completion', wanted_models, null, null, null, idempotency_key,
+        start_answer.request_hash
+      )::private.run_request,
+      at
     );
+    if verdict.allowed is null then
+      -- After a day only the answer itself is known.
+      verdict.allowed := true;
+      verdict.is_replay := true;
+      verdict.run_id := earlier.run_id;
+      verdict.model_ids := array[earlier.model_id];
+    end if;
     return jsonb_build_object(
       'verdict', verdict, 'conversation_id', conversation.id, 'user_message_id', earlier.parent_id,
       'answer_id', earlier.id, 'context', '[]'::jsonb, 'trimmed', null, 'stored', true
     );
   end if;
 
+  if conversation.message_count >= 5000 then
+    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
+  end if;
   is_new := message.id is not null and not exists (
     select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
   );
@@ -6436,8 +6456,8 @@ begin
       features, 'completion', options.max_cost_micros, idempotency_key, start_answer.request_hash
     );
     if verdict.is_replay then
-      -- Its conversation is gone for good; what it held must not become another message's.
-      perform private.fail(409, 'conflict', 'This id was used for an answer that is gone.', 'Use a new id for a new answer.');
+      -- The run is of another conversation, or of one that is gone: it must not become this message's.
+      perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
     end if;
   end if;
 
@@ -6647,7 +6667,7 @@ begin
     for no key update of messages skip locked
   loop
     perform private.close_answer(
-      lost.run_id, private.status_of_lost(lost.receipt), (lost.receipt).error_code, null
+      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'worker_lost'), null
     );
     closed := closed + 1;
   end loop;
@@ -6763,7 +6783,7 @@ begin
     'run_status', coalesce(run.status::text, 'finished'),
     'chunks', coalesce(chunks, '[]'),
     'last', coalesce(last, 0),
-    'error_code', message.error_code,
+    'error_code', coalesce(message.error_code, receipt.error_code),
     'receipt', (
       select to_jsonb(receipts) from api.receipts where receipts.run_id = receipt.run_id
     ),
@@ -6937,7 +6957,7 @@ set search_path = ''
 as $$
 declare
   added constant uuid := private.new_id();
-  model_id constant text := jsonb_path_query_first(branch, '$[last to 0].model_id ? (@ != null)') #>> '{}';
+  model_id constant text := jsonb_path_query_array(branch, '$[*].model_id ? (@ != null)') ->> -1;
 begin
   insert into private.conversations (id, account_id, user_id, title, has_own_title, model_id, message_count)
   values (

@@ -444,10 +444,20 @@ begin
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
     end if;
     -- It was asked before: the run of then, or a conflict when the request was another.
-    verdict := private.start_run(
-      conversation.account_id, wanted_models, row(1, 1, 0, 1, 1, 0)::private.request_shape, null, 'completion', null,
-      idempotency_key, start_answer.request_hash
+    verdict := private.earlier_verdict(
+      row(
+        conversation.account_id, conversation.user_id, null, 'completion', wanted_models, null, null, null, idempotency_key,
+        start_answer.request_hash
+      )::private.run_request,
+      at
     );
+    if verdict.allowed is null then
+      -- After a day only the answer itself is known.
+      verdict.allowed := true;
+      verdict.is_replay := true;
+      verdict.run_id := earlier.run_id;
+      verdict.model_ids := array[earlier.model_id];
+    end if;
     return jsonb_build_object(
       'verdict', verdict, 'conversation_id', conversation.id, 'user_message_id', earlier.parent_id,
       'answer_id', earlier.id, 'context', '[]'::jsonb, 'trimmed', null, 'stored', true

@@ -103,7 +103,7 @@ set search_path = ''
 as $$
 declare
   added constant uuid := private.new_id();
-  model_id constant text := jsonb_path_query_first(branch, '$[last to 0].model_id ? (@ != null)') #>> '{}';
+  model_id constant text := jsonb_path_query_array(branch, '$[*].model_id ? (@ != null)') ->> -1;
 begin
   insert into private.conversations (id, account_id, user_id, title, has_own_title, model_id, message_count)
   values (

@@ -112,7 +112,7 @@ select results_eq(
   $$values ('Grüße, world 😀', false, 'acme/large', md5('a1')::uuid, 2)$$,
   'the conversation is called as it begins and ends in the answer'
 );
-select is((said #>> '{verdict,hold_micros}')::bigint, (select held_micros from api.wallets where account_id = engine), 'and the call is held for')
+select is((said #>> '{verdict,hold_micros}')::bigint, (select held_micros::bigint from api.wallets where account_id = engine), 'and the call is held for')
 from first, ids;
 
 -- the same again --------------------------------------------------------------------------------------
@@ -215,6 +215,11 @@ select is(
   'and the answer is read in one piece'
 );
 
+select is(
+  pg_temp.ask('talk', 'a1', 'm1', hash => repeat('cd', 32)) #>> '{verdict,run_id}', said #>> '{verdict,run_id}', 'and asking for it starts nothing, even when its key is forgotten'
+)
+from first;
+
 -- the tree ---------------------------------------------------------------------------------------------------
 
 select is(
@@ -263,7 +268,7 @@ select tests.sign_in_as('Mia');
 select tests.throws($$select pg_temp.ask('talk', 'a9', 'm9', 'Hi', 'a1')$$, 404, 'not_found', 'who manages the team does not write into it');
 select tests.throws($$select pg_temp.ask('talk', 'a1', 'm1', E'  Grüße,\t\n world 😀 \u0001 ')$$, 404, 'not_found', 'or join a run of it');
 select tests.throws($$select pg_temp.ask('talk', 'a9', 'm9')$$, 404, 'not_found', 'or take its id');
-select tests.throws($$select pg_temp.ask('mias', 'a1', 'm1', 'Mine')$$, 409, 'conflict', 'an answer''s id belongs to the account');
+select tests.throws($$select pg_temp.ask('mias', 'a5', 'm1', 'Mine')$$, 409, 'conflict', 'an answer''s id belongs to the account');
 select is(pg_temp.says(pg_temp.ask('mias', 'mia1', 'm1', 'Mine')), 'allowed', 'message ids are the conversation''s own');
 select tests.sign_in_as('Vic');
 select is(pg_temp.says(pg_temp.ask('vics', 'v1', 'm1')), '404 not_found account', 'who may only look does not ask');
