@@ -34,6 +34,21 @@ Deno.test('what is kept is not pending any more, and numbers go on', () => {
   assertEquals(answer.add(text('c')), 3);
 });
 
+Deno.test('what the database has lost is pending again', () => {
+  const answer = createAnswerPieces();
+  answer.add(text('a'));
+  answer.keep(1);
+  answer.add(text('b'));
+  answer.forgetKept();
+  assertEquals(answer.pending(), {
+    first: 1,
+    pieces: [
+      ['c', 'a'],
+      ['c', 'b'],
+    ],
+  });
+});
+
 Deno.test('a character in two halves is kept as one', () => {
   const answer = createAnswerPieces();
   assertEquals(answer.add(text('a\ud83e')), 1);

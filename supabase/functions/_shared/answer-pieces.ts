@@ -4,16 +4,19 @@ import { endsInHalf, storableText } from './storable-text.ts';
 /** A piece of an answer as it is kept: content or reasoning, and its text. */
 export type Piece = [kind: 'c' | 'r', text: string];
 
-/** The text of an answer so far, in numbered pieces, and how many of them the database has. */
+/**
+ * The text of an answer so far, in numbered pieces, and how many of them the database has. All of
+ * it stays here to the end: a database that crashed may have lost what it had kept.
+ */
 export function createAnswerPieces() {
   const encoder = new TextEncoder();
   const half = { c: '', r: '' };
-  let pending: Piece[] = [];
+  const pieces: Piece[] = [];
   let kept = 0;
   let bytes = 0;
 
   function push(kind: 'c' | 'r', text: string): void {
-    pending.push([kind, storableText(text)]);
+    pieces.push([kind, storableText(text)]);
     bytes += encoder.encode(text).length;
   }
 
@@ -33,17 +36,19 @@ export function createAnswerPieces() {
     add({ reasoning, content }: FrameFacts): number | undefined {
       const hasReasoning = addText('r', reasoning);
       const hasContent = addText('c', content);
-      return hasReasoning || hasContent ? kept + pending.length : undefined;
+      return hasReasoning || hasContent ? pieces.length : undefined;
     },
     /** Nothing comes any more: a half that still waits is kept as what it is, damaged. */
     end() {
       for (const kind of ['r', 'c'] as const) if (half[kind]) push(kind, half[kind]);
       half.c = half.r = '';
     },
-    pending: () => ({ first: kept + 1, pieces: [...pending] }),
+    pending: () => ({ first: kept + 1, pieces: pieces.slice(kept) }),
     keep(count: number) {
       kept += count;
-      pending = pending.slice(count);
+    },
+    forgetKept() {
+      kept = 0;
     },
   };
 }

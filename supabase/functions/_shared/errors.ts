@@ -55,6 +55,10 @@ const failures = {
 
 export type ErrorCode = keyof typeof failures;
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(failures, code);
+}
+
 export function failure(code: ErrorCode, detail?: string, hint?: string): RequestError {
   const [status, usual, next] = failures[code];
   return new RequestError({ status, code, detail: detail ?? usual, hint: hint ?? next });

@@ -219,8 +219,10 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
       answer.keep(batch.pieces.length);
       if (wantsStop) stop();
       if (wantsStop === null) fail(failure('run_lost'));
-    } catch {
-      // The database is away. What is pending stays so, and goes with the next flush.
+    } catch (error) {
+      // The database is away: what is pending stays so, and goes with the next flush. If it has
+      // come back from a crash, what it had kept may be gone, and all is sent again.
+      if (error instanceof RequestError && error.code === 'conflict') answer.forgetKept();
     }
   }
 
@@ -299,11 +301,11 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   }
 
   async function settle(said: Report): Promise<Settled<Settlement> | null> {
-    const batch = { ...answer.pending(), generationId };
     for (let tried = 1; tried <= limits.finishTries; tried += 1) {
       try {
-        return await run.finish(said, batch);
+        return await run.finish(said, { ...answer.pending(), generationId });
       } catch (error) {
+        answer.forgetKept();
         // What the database refuses it refuses again; the sweep ends the run by its lease.
         if (error instanceof RequestError && error.status < 500) break;
         const wait = limits.finishBackoffMs * 2 ** (tried - 1);

@@ -1,0 +1,121 @@
+import type { Piece } from '../_shared/answer-pieces.ts';
+import { logRequest } from '../_shared/log.ts';
+import { streamRun } from '../_shared/metered-stream.ts';
+import { callUpstream } from '../_shared/upstream-call.ts';
+import type { Permit, Verdict } from '../_shared/verdict.ts';
+import type { ChatCall } from './chat-call.ts';
+import { chatFraming, type Opened, type Settlement } from './chat-events.ts';
+import { makeTitle } from './make-title.ts';
+import type { ChatMessage, RunRequest } from './run-request.ts';
+
+/** What the database opened: the verdict, and what the model is to be told. */
+export interface Started extends Opened {
+  verdict: Verdict;
+  context: ChatMessage[];
+}
+
+/** Asks the database, which keeps the message, chooses the context and holds the money, or refuses. */
+export async function startAnswer(
+  request: RunRequest,
+  requestHash: string,
+  { asUser }: ChatCall,
+): Promise<Started> {
+  const { accountId, conversationId, answerId, models, message, answerTo, options } = request;
+  if (!request.temporary) {
+    return await asUser<Started>('start_answer', {
+      account_id: accountId,
+      conversation_id: conversationId,
+      answer_id: answerId,
+      models,
+      message,
+      answer_to: answerTo,
+      options,
+      request_hash: requestHash,
+    });
+  }
+  const context = request.temporary;
+  const bytes = new TextEncoder().encode(context.map(({ content }) => content).join('')).length;
+  const verdict = await asUser<Verdict>('start_run', {
+    account_id: accountId,
+    models,
+    shape: { prompt_bytes: bytes, messages: context.length, max_tokens: options['max_tokens'] },
+    features: { prompt_tokens: Math.ceil(bytes / 4), excluded_models: options['excluded_models'] },
+    max_cost_micros: options['max_cost_micros'],
+    idempotency_key: `answer:${answerId}`,
+    request_hash: requestHash,
+  });
+  const opened = { conversation_id: conversationId, answer_id: answerId };
+  return { ...opened, user_message_id: null, trimmed: null, verdict, context };
+}
+
+/** Streams the answer. It goes on to its end whoever watches, and is settled then. */
+export function streamAnswer(
+  request: RunRequest,
+  { verdict, context, ...opened }: Started,
+  call: ChatCall,
+): ReadableStream<Uint8Array> {
+  const { deps, asService } = call;
+  const permit = verdict as Permit;
+  const { run_id } = permit;
+  const effort = request.options['reasoning_effort'];
+  // Of a temporary chat nothing leaves this worker but its cost.
+  const toKeep = (pieces: Piece[]) => (request.temporary ? [] : pieces);
+  const run = streamRun<Settlement>({
+    models: permit.model_ids,
+    open: (signal, failed, mayRetry) =>
+      callUpstream(
+        {
+          url: deps.openRouterUrl,
+          key: deps.openRouterKey,
+          fetch: deps.fetch,
+          body: { messages: context, ...(effort ? { reasoning: { effort } } : {}) },
+          models: permit.model_ids,
+          maxTokens: permit.max_tokens,
+          maxPromptUsd: permit.max_prompt_usd,
+          maxCompletionUsd: permit.max_completion_usd,
+          sessionId: request.conversationId,
+        },
+        signal,
+        failed,
+        mayRetry,
+      ),
+    flush: ({ first, pieces, generationId }) =>
+      asService<boolean | null>('append_frames', {
+        run_id,
+        first,
+        frames: toKeep(pieces),
+        generation_id: generationId,
+      }),
+    async finish(report, { first, pieces }) {
+      const settlement = await asService<Settlement>('finish_answer', {
+        run_id,
+        report,
+        first,
+        frames: toKeep(pieces),
+      });
+      return { settlement, isFinal: settlement.receipt !== null };
+    },
+    framing: chatFraming(permit, opened),
+    ...(deps.limits ? { limits: deps.limits } : {}),
+  });
+  deps.running.set(run_id, run.stop);
+  const log = logRequest('chat-run', call.requestId);
+  const outlive = async () => {
+    const { status, report } = await run.ended;
+    deps.running.delete(run_id);
+    log.note({ run: run_id, outcome: status, error: report.error_code, tries: report.attempts });
+    log.end(200);
+    const message = firstMessage(context);
+    if (request.temporary || status !== 'complete' || message === undefined) return;
+    const { accountId, conversationId } = request;
+    await makeTitle({ accountId, conversationId, message }, call);
+  };
+  deps.waitUntil(outlive());
+  return run.viewer;
+}
+
+/** The person's message, when it is the first of its conversation. */
+function firstMessage(context: ChatMessage[]): string | undefined {
+  const [first, ...more] = context.filter(({ role }) => role !== 'system');
+  return more.length === 0 ? first?.content : undefined;
+}

@@ -1,0 +1,36 @@
+import type { Env } from '../_shared/env.ts';
+import type { Limits } from '../_shared/metered-stream.ts';
+import type { Rpc } from '../_shared/rpc.ts';
+
+export interface ChatDeps {
+  env: Env;
+  openRouterUrl: string;
+  openRouterKey: string;
+  fetch: typeof fetch;
+  rpc: Rpc;
+  /** Runs of this worker, by id, and how to stop them. */
+  running: Map<string, () => void>;
+  /** Keeps the worker alive for work that outlasts its request. */
+  waitUntil(work: Promise<unknown>): void;
+  limits?: Partial<Limits>;
+}
+
+type Call = <Result>(name: string, parameters: Record<string, unknown>) => Promise<Result>;
+
+/** One request: who asks, under which id, and the two ways to the database. */
+export interface ChatCall {
+  deps: ChatDeps;
+  requestId: string;
+  asUser: Call;
+  asService: Call;
+}
+
+export function chatCall(deps: ChatDeps, requestId: string, bearer: string): ChatCall {
+  const { env, rpc } = deps;
+  return {
+    deps,
+    requestId,
+    asUser: (name, parameters) => rpc(name, parameters, { env, requestId, bearer }),
+    asService: (name, parameters) => rpc(name, parameters, { env, requestId }),
+  };
+}
