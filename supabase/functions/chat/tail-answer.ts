@@ -1,7 +1,14 @@
 // One look follows the other.
 // deno-lint-ignore-file no-await-in-loop
 import type { Piece } from '../_shared/answer-pieces.ts';
-import { describe, doneEvent, type Settlement, textFrame, waitingFrame } from './chat-events.ts';
+import {
+  describe,
+  type Done,
+  doneEvent,
+  type Settlement,
+  textFrame,
+  waitingFrame,
+} from './chat-events.ts';
 
 /** What `api.read_answer` returns. */
 export interface StoredAnswer {
@@ -45,7 +52,7 @@ export async function* tailAnswer(
         yield textFrame(number, kind, text);
       }
     }
-    if (answer.status !== 'streaming') return yield doneEvent(endOf(answer, answer.status));
+    if (answer.status !== 'streaming') return yield doneEvent(endOf(answer));
     if (now() > endsAt) throw new Error('the answer goes on for longer than one request may');
     wait = answer.chunks.length > 0 ? shortestPauseMs : Math.min(wait * 1.5, longestPauseMs);
     // A connection that is silent for long is cut on its way.
@@ -55,16 +62,24 @@ export async function* tailAnswer(
   }
 }
 
-function endOf(
-  { receipt, error_code }: StoredAnswer,
-  status: 'complete' | 'stopped' | 'failed' | 'lost',
-) {
+function endOf({ status, receipt, error_code }: StoredAnswer): Done {
   return {
-    status: status === 'complete' && receipt === null ? ('reconciling' as const) : status,
+    status: statusOf(status, error_code, receipt),
     finish_reason: receipt?.finish_reason ?? null,
     receipt,
     wallet: null,
     limits: null,
     error: error_code === null ? null : describe(error_code, receipt),
   };
+}
+
+/** In the words of a stream that was watched to its end. */
+function statusOf(
+  status: StoredAnswer['status'],
+  errorCode: string | null,
+  receipt: Settlement['receipt'],
+): Done['status'] {
+  if (status === 'complete') return receipt === null ? 'reconciling' : 'complete';
+  if (status === 'stopped' && errorCode !== null) return 'failed';
+  return status === 'streaming' ? 'lost' : status;
 }
