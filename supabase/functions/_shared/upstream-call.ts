@@ -89,13 +89,15 @@ async function tryOnce(
   signal: AbortSignal,
 ): Promise<UpstreamAnswer | Fault> {
   const attempt = new AbortController();
+  signal.addEventListener('abort', () => attempt.abort(signal.reason), { once: true });
+  signal.throwIfAborted();
   const late = setTimeout(() => attempt.abort(), call.firstByteMs ?? usualFirstByteMs);
   try {
     const response = await call.fetch(`${call.url}/chat/completions`, {
       method: 'POST',
       headers: { authorization: `Bearer ${call.key}`, 'content-type': 'application/json' },
       body: JSON.stringify(requestBody(call, models)),
-      signal: AbortSignal.any([signal, attempt.signal]),
+      signal: attempt.signal,
     });
     if (!response.ok) return await refused(response, models);
     if (!response.body || !isEventStream(response)) {
@@ -103,7 +105,11 @@ async function tryOnce(
       return broken('upstream_unavailable', 'not_a_stream', models, response.status);
     }
     const reader = response.body.getReader();
+    // Not left to fetch: once the response is collected, it does not hear its signal any more.
+    const hangUp = () => void reader.cancel().catch(() => {});
+    attempt.signal.addEventListener('abort', hangUp, { once: true });
     const first = await reader.read();
+    attempt.signal.throwIfAborted();
     if (first.done) return broken('upstream_unavailable', 'no_bytes', models);
     return {
       reader,
