@@ -6606,12 +6606,16 @@ begin
   if not found then
     select usage_events.finished_at into ended_at from private.usage_events where usage_events.run_id = finish_answer.run_id;
   end if;
-  -- A worker that was given up may still come with the rest, while its pieces are there.
-  if exists (
-    select from private.messages
-    where messages.run_id = finish_answer.run_id
-      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour'))
-  ) then
+  -- A worker that was given up may still come with the rest, while its pieces are there. The message
+  -- is locked as well, because a run that has ended cannot be.
+  perform from private.messages
+  where messages.run_id = finish_answer.run_id
+    and (
+      messages.status = 'streaming'
+      or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour')
+    )
+  for no key update;
+  if found then
     if frames <> '[]' then
       missing := private.keep_frames(finish_answer.run_id, finish_answer.first, frames);
     end if;
@@ -7364,6 +7368,8 @@ begin
   elsif jsonb_array_length(conversations) > 50 or octet_length(conversations::text) > 6291456 then
     perform private.fail(413, 'too_large', 'At most 50 conversations and 5 MB come at once.', 'Send them in smaller parts.');
   end if;
+  -- Two imports of one person wait for each other, so that they do not meet in opposite order.
+  perform from private.profiles where profiles.user_id = auth.uid() for no key update;
   for item in
     select listed.value as conversation, listed.position::integer - 1 as index
     from jsonb_array_elements(conversations) with ordinality as listed (value, position)

@@ -666,12 +666,16 @@ begin
   if not found then
     select usage_events.finished_at into ended_at from private.usage_events where usage_events.run_id = finish_answer.run_id;
   end if;
-  -- A worker that was given up may still come with the rest, while its pieces are there.
-  if exists (
-    select from private.messages
-    where messages.run_id = finish_answer.run_id
-      and (messages.status = 'streaming' or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour'))
-  ) then
+  -- A worker that was given up may still come with the rest, while its pieces are there. The message
+  -- is locked as well, because a run that has ended cannot be.
+  perform from private.messages
+  where messages.run_id = finish_answer.run_id
+    and (
+      messages.status = 'streaming'
+      or (messages.status = 'lost' and coalesce(ended_at, private.clock()) > private.clock() - interval '1 hour')
+    )
+  for no key update;
+  if found then
     if frames <> '[]' then
       missing := private.keep_frames(finish_answer.run_id, finish_answer.first, frames);
     end if;

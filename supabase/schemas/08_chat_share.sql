@@ -510,6 +510,8 @@ begin
   elsif jsonb_array_length(conversations) > 50 or octet_length(conversations::text) > 6291456 then
     perform private.fail(413, 'too_large', 'At most 50 conversations and 5 MB come at once.', 'Send them in smaller parts.');
   end if;
+  -- Two imports of one person wait for each other, so that they do not meet in opposite order.
+  perform from private.profiles where profiles.user_id = auth.uid() for no key update;
   for item in
     select listed.value as conversation, listed.position::integer - 1 as index
     from jsonb_array_elements(conversations) with ordinality as listed (value, position)
