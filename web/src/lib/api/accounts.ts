@@ -1,12 +1,8 @@
 import type { Client } from '#lib/supabase.ts';
 import type { Database } from './database.gen.ts';
+import type { Filled } from './filled.ts';
 
 type Api = Database['api'];
-
-/** Postgres cannot promise that a view's column is filled, so the generator says it may be null. */
-type Filled<Row, Nullable extends keyof Row = never> = {
-  [Column in keyof Row]: Column extends Nullable ? Row[Column] : NonNullable<Row[Column]>;
-};
 
 export type Profile = Filled<Api['Views']['profile']['Row'], 'avatar_url'>;
 export type Account = Filled<Api['Views']['accounts']['Row'], 'suspended_at'>;
