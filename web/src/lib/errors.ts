@@ -127,3 +127,9 @@ export function explain(error: unknown): Explained {
 export function isUnreachable(error: unknown): boolean {
   return explain(error).code === 'unreachable';
 }
+
+/** Whether it was given up from this side, which is no failure. */
+export function isAborted(error: unknown): boolean {
+  const { name, message } = (error ?? {}) as { name?: unknown; message?: unknown };
+  return name === 'AbortError' || (typeof message === 'string' && message.includes('AbortError'));
+}

@@ -12,12 +12,17 @@ import type { Client } from './supabase.ts';
 
 const key = 'account';
 
+/** The account that was chosen last in this browser. */
+export function storedAccountId(): string | null {
+  return localStorage.getItem(key);
+}
+
 /** What every page of the app needs: the person, their accounts, and which one they act for. */
 export class Workspace {
   profile = $state.raw<Profile | null>(null);
   accounts = $state.raw<readonly Account[]>([]);
   problem = $state.raw<Explained | null>(null);
-  #chosenId = $state(localStorage.getItem(key));
+  #chosenId = $state(storedAccountId());
   #client: Client;
 
   readonly account = $derived(

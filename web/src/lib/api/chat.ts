@@ -1,6 +1,6 @@
 import { PUBLIC_SUPABASE_URL } from '$app/env/public';
 import { type Client, fetchAsUser } from '#lib/supabase.ts';
-import type { Database } from './database.gen.ts';
+import type { Database, Json } from './database.gen.ts';
 import type { Filled } from './filled.ts';
 
 type Views = Database['api']['Views'];
@@ -50,14 +50,233 @@ export function startAnswer(request: AnswerRequest, signal: AbortSignal): Promis
   });
 }
 
-export function resumeAnswer(
-  runId: string,
-  after: number,
-  signal: AbortSignal,
-): Promise<Response> {
+export function resumeAnswer(runId: string, after: number, signal: AbortSignal): Promise<Response> {
   return fetchAsUser(`${runs}/${runId}?after=${after}`, { headers: stream, signal });
 }
 
 export async function stopRun(client: Client, runId: string): Promise<void> {
   await client.rpc('stop_run', { run_id: runId }).throwOnError();
+}
+
+export async function getConversation(client: Client, id: string): Promise<Conversation> {
+  const { data } = await client.from('conversations').select().eq('id', id).single().throwOnError();
+  return data as Conversation;
+}
+
+/** The newest first, from before the given one on. */
+export async function listMessages(
+  client: Client,
+  conversationId: string,
+  count: number,
+  before: Message | null,
+): Promise<Message[]> {
+  let query = client.from('messages').select().eq('conversation_id', conversationId);
+  if (before) {
+    const { created_at: at, id } = before;
+    query = query.or(`created_at.lt."${at}",and(created_at.eq."${at}",id.lt.${id})`);
+  }
+  const { data } = await query
+    .order('created_at', { ascending: false })
+    .order('id', { ascending: false })
+    .limit(count)
+    .throwOnError();
+  return data as Message[];
+}
+
+function filterArguments(filters: Filters) {
+  return {
+    from_at: filters.fromAt,
+    to_at: filters.toAt,
+    model: filters.model,
+    folder_id: filters.folderId,
+    archived: filters.archived,
+  };
+}
+
+/** Pinned first, then the last changed; or what a search finds, best first. */
+export async function listConversations(
+  client: Client,
+  accountId: string,
+  query: string,
+  filters: Filters,
+  cursor: string | null,
+  maxRows: number,
+): Promise<Listed[]> {
+  const args = { account_id: accountId, ...filterArguments(filters), cursor, max_rows: maxRows };
+  const { data } = query
+    ? await client.rpc('search_conversations', { ...args, query } as never).throwOnError()
+    : await client.rpc('list_conversations', args as never).throwOnError();
+  return data as unknown as Listed[];
+}
+
+export async function listFolders(client: Client, accountId: string): Promise<Folder[]> {
+  const { data } = await client
+    .from('folders')
+    .select()
+    .eq('account_id', accountId)
+    .order('name')
+    .throwOnError();
+  return data as Folder[];
+}
+
+export async function selectBranch(
+  client: Client,
+  conversationId: string,
+  messageId: string,
+): Promise<void> {
+  await client
+    .rpc('select_branch', { conversation_id: conversationId, message_id: messageId })
+    .throwOnError();
+}
+
+export async function renameConversation(client: Client, id: string, title: string) {
+  await client.rpc('rename_conversation', { conversation_id: id, title }).throwOnError();
+}
+
+export async function pinConversation(client: Client, id: string, pinned: boolean) {
+  await client.rpc('pin_conversation', { conversation_id: id, pinned }).throwOnError();
+}
+
+export async function archiveConversation(client: Client, id: string, archived: boolean) {
+  await client.rpc('archive_conversation', { conversation_id: id, archived }).throwOnError();
+}
+
+export async function moveConversation(client: Client, id: string, folderId: string | null) {
+  // The generator does not know that an argument may be null.
+  const args = { conversation_id: id, folder_id: folderId as string };
+  await client.rpc('move_conversation', args).throwOnError();
+}
+
+export async function deleteConversation(client: Client, id: string) {
+  await client.rpc('delete_conversation', { conversation_id: id }).throwOnError();
+}
+
+export async function restoreConversation(client: Client, id: string) {
+  await client.rpc('restore_conversation', { conversation_id: id }).throwOnError();
+}
+
+export async function createFolder(
+  client: Client,
+  accountId: string,
+  name: string,
+): Promise<string> {
+  const { data } = await client
+    .rpc('create_folder', { account_id: accountId, name })
+    .single()
+    .throwOnError();
+  return data.id;
+}
+
+export async function renameFolder(client: Client, id: string, name: string) {
+  await client.rpc('rename_folder', { folder_id: id, name }).throwOnError();
+}
+
+export async function deleteFolder(client: Client, id: string) {
+  await client.rpc('delete_folder', { folder_id: id }).throwOnError();
+}
+
+export async function forkConversation(
+  client: Client,
+  conversationId: string,
+  messageId: string,
+): Promise<string> {
+  const { data } = await client
+    .rpc('fork_conversation', { conversation_id: conversationId, message_id: messageId })
+    .single()
+    .throwOnError();
+  return data.id;
+}
+
+/** The links of a conversation that can still be opened, the newest first. */
+export async function listShares(client: Client, conversationId: string): Promise<Share[]> {
+  const { data } = await client
+    .from('shares')
+    .select()
+    .eq('conversation_id', conversationId)
+    .is('revoked_at', null)
+    .order('created_at', { ascending: false })
+    .throwOnError();
+  const now = Date.now();
+  return (data as Share[]).filter(
+    ({ expires_at }) => !expires_at || new Date(expires_at).getTime() > now,
+  );
+}
+
+export async function createShare(
+  client: Client,
+  conversationId: string,
+  leafId: string | null,
+  expiresAt: string | null,
+): Promise<Share> {
+  const { data } = await client
+    .rpc('create_share', {
+      conversation_id: conversationId,
+      ...(leafId && { leaf_id: leafId }),
+      ...(expiresAt && { expires_at: expiresAt }),
+    })
+    .single()
+    .throwOnError();
+  return data as Share;
+}
+
+export async function revokeShare(client: Client, id: string): Promise<void> {
+  await client.rpc('revoke_share', { share_id: id }).throwOnError();
+}
+
+export interface Snapshot {
+  id: string;
+  title: string;
+  messages: Pick<Message, 'role' | 'status' | 'content' | 'model_id' | 'created_at'>[];
+  message_count: number;
+  created_at: string;
+  expires_at: string | null;
+}
+
+export async function readShare(client: Client, id: string): Promise<Snapshot> {
+  const { data } = await client.rpc('read_share', { share_id: id }).throwOnError();
+  return data as unknown as Snapshot;
+}
+
+export async function forkShare(client: Client, id: string, accountId: string): Promise<string> {
+  const { data } = await client
+    .rpc('fork_share', { share_id: id, account_id: accountId })
+    .single()
+    .throwOnError();
+  return data.id;
+}
+
+export interface ImportResult {
+  imported: number;
+  duplicates: number;
+  rejected: { index: number; reason: string }[];
+}
+
+/** At most 50 conversations and 5 MB at once. A dry run only counts. */
+export async function importConversations(
+  client: Client,
+  accountId: string,
+  source: string,
+  conversations: readonly unknown[],
+  dryRun: boolean,
+): Promise<ImportResult> {
+  const { data } = await client
+    .rpc('import_conversations', {
+      account_id: accountId,
+      source,
+      conversations: conversations as Json,
+      dry_run: dryRun,
+    })
+    .throwOnError();
+  return data as unknown as ImportResult;
+}
+
+/** Every message of a conversation, the oldest first. */
+export async function listAllMessages(client: Client, conversationId: string): Promise<Message[]> {
+  const all: Message[] = [];
+  const size = 200;
+  while (true) {
+    const page = await listMessages(client, conversationId, size, all.at(-1) ?? null);
+    all.push(...page);
+    if (page.length < size) return all.reverse();
+  }
 }

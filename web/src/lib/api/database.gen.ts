@@ -1045,6 +1045,13 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      list_excluded_models: {
+        Args: { account_id: string };
+        Returns: {
+          model_id: string;
+          plan_name: string;
+        }[];
+      };
       list_key_models: { Args: { key_hash: string }; Returns: Json[] };
       move_conversation: {
         Args: { conversation_id: string; folder_id: string };

@@ -37,7 +37,10 @@ export interface Preview {
   is_affordable: boolean;
 }
 
-export type Wallet = Filled<Database['api']['Views']['wallets']['Row'], 'last_hash' | 'next_expiry_at'>;
+export type Wallet = Filled<
+  Database['api']['Views']['wallets']['Row'],
+  'last_hash' | 'next_expiry_at'
+>;
 export type Limits = Database['api']['Views']['limits']['Row'];
 
 /** A receipt is kept by the month it was written in: knowing since when narrows the search. */
@@ -67,7 +70,10 @@ export async function getPayment(client: Client, transactionId: number): Promise
   const { data: lots } = await client
     .from('lots')
     .select('id, source, expires_at')
-    .in('id', allocations.map(({ lot_id }) => lot_id))
+    .in(
+      'id',
+      allocations.map(({ lot_id }) => lot_id),
+    )
     .throwOnError();
   return allocations.flatMap(({ lot_id, amount_micros }) => {
     const lot = lots.find(({ id }) => id === lot_id);

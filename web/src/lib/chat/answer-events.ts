@@ -73,9 +73,7 @@ function readDelta(number: number, frame: Json): AnswerEvent | null {
 }
 
 /** The stream of an answer as typed events. What carries no text and no news is left out. */
-export async function* answerEvents(
-  body: ReadableStream<Uint8Array>,
-): AsyncGenerator<AnswerEvent> {
+export async function* answerEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<AnswerEvent> {
   let number = 0;
   for await (const { event, id, data } of readSse(body)) {
     const value = parse(data);

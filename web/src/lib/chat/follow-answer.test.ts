@@ -88,7 +88,12 @@ test('a stream that ends without its last event has not ended', async () => {
 
 test('a refusal is told with its rule and tried no more', async () => {
   const body = {
-    error: { code: 'insufficient_credits', message: 'Not enough.', hint: 'Top up.', request_id: 'q' },
+    error: {
+      code: 'insufficient_credits',
+      message: 'Not enough.',
+      hint: 'Top up.',
+      request_id: 'q',
+    },
     rule: 'balance',
     shortfall_micros: 1500,
     resets_at: null,

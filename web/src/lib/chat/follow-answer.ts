@@ -44,12 +44,14 @@ export type FollowedEvent = AnswerEvent | { kind: 'waiting'; attempt: number };
 
 const maxAttempts = 8;
 
+function fields(value: unknown): Record<string, unknown> | null {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+}
+
 async function refusalOf(response: Response): Promise<Refusal | null> {
-  const body: unknown = await response.json().catch(() => null);
-  const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : null;
-  if (typeof error === 'object' && error !== null) {
-    return new Refusal(response.status, { ...body, ...error });
-  }
+  const body = fields(await response.json().catch(() => null));
+  const error = fields(body?.['error']);
+  if (error) return new Refusal(response.status, { ...body, ...error });
   // Without an error of ours it comes from something in between, which may be over in a moment.
   return response.status >= 500 ? null : new Refusal(response.status, {});
 }
@@ -68,9 +70,7 @@ export async function* followAnswer(
   let attempt = 0;
   while (true) {
     try {
-      const response = runId
-        ? await calls.resume(runId, after, signal)
-        : await calls.open(signal);
+      const response = runId ? await calls.resume(runId, after, signal) : await calls.open(signal);
       if (!response.ok) {
         const refusal = await refusalOf(response);
         if (refusal) throw refusal;

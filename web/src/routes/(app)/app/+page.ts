@@ -1,3 +1,6 @@
+import { redirect } from '@sveltejs/kit';
+
+/** Chat is what one comes for. */
 export function load() {
-  return { title: 'Home' };
+  redirect(307, '/app/chat');
 }

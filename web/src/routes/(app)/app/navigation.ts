@@ -1,5 +1,5 @@
-import House from '@lucide/svelte/icons/house';
 import Settings from '@lucide/svelte/icons/settings';
+import SquarePen from '@lucide/svelte/icons/square-pen';
 import type { Component } from 'svelte';
 
 interface Destination {
@@ -8,9 +8,9 @@ interface Destination {
   icon: Component<{ class?: string }>;
 }
 
-/** The sidebar, in order. A feature adds its line here. */
+/** Above the conversations, in order. A feature adds its line here. */
 export const destinations: readonly Destination[] = [
-  { href: '/app', label: 'Home', icon: House },
+  { href: '/app/chat', label: 'New chat', icon: SquarePen },
   { href: '/app/settings', label: 'Settings', icon: Settings },
 ];
 
@@ -20,7 +20,7 @@ export const settingsPages = [
   { href: '/app/settings/account', label: 'Account' },
 ] as const;
 
-/** Home is above everything, so it is current only when it is the page itself. */
+/** An open conversation is not a new one, so that is current only when it is the page itself. */
 export function isCurrent(href: string, pathname: string): boolean {
-  return href === '/app' ? pathname === href : `${pathname}/`.startsWith(`${href}/`);
+  return href === '/app/chat' ? pathname === href : `${pathname}/`.startsWith(`${href}/`);
 }

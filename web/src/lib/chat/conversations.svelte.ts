@@ -1,0 +1,125 @@
+import { createContext } from 'svelte';
+import {
+  type Filters,
+  type Folder,
+  type Listed,
+  listConversations,
+  listFolders,
+} from '#lib/api/chat.ts';
+import { type Explained, explain } from '#lib/errors.ts';
+import type { Client } from '#lib/supabase.ts';
+
+export const noFilters: Filters = {
+  fromAt: null,
+  toAt: null,
+  model: null,
+  folderId: null,
+  archived: false,
+};
+
+const pageSize = 40;
+
+/** The list beside the chat: as much of it as was scrolled to, by what was searched and filtered. */
+export class Conversations {
+  items = $state.raw<readonly Listed[]>([]);
+  folders = $state.raw<readonly Folder[]>([]);
+  query = $state.raw('');
+  filters = $state.raw<Filters>(noFilters);
+  isLoading = $state.raw(true);
+  isComplete = $state.raw(false);
+  problem = $state.raw<Explained | null>(null);
+  readonly isFiltered = $derived(
+    this.query !== '' || Object.entries(this.filters).some(([, value]) => Boolean(value)),
+  );
+
+  #client: Client;
+  #accountId: string | null = null;
+  #turn = 0;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async open(accountId: string): Promise<void> {
+    if (accountId === this.#accountId) return;
+    this.#accountId = accountId;
+    this.query = '';
+    this.filters = noFilters;
+    this.items = [];
+    await Promise.all([this.reload(), this.loadFolders()]);
+  }
+
+  async loadFolders(): Promise<void> {
+    if (!this.#accountId) return;
+    try {
+      this.folders = await listFolders(this.#client, this.#accountId);
+    } catch (error) {
+      this.problem = explain(error);
+    }
+  }
+
+  async find(query: string, filters: Filters = this.filters): Promise<void> {
+    this.query = query;
+    this.filters = filters;
+    await this.reload();
+  }
+
+  /** From the start. What is shown stays until the answer is there, so nothing flickers. */
+  async reload(): Promise<void> {
+    await this.#read(null);
+  }
+
+  async more(): Promise<void> {
+    if (this.isLoading || this.isComplete || this.problem) return;
+    await this.#read(this.items.at(-1)?.cursor ?? null);
+  }
+
+  async #read(cursor: string | null): Promise<void> {
+    if (!this.#accountId) return;
+    const turn = ++this.#turn;
+    this.isLoading = true;
+    this.problem = null;
+    const { query, filters } = this;
+    try {
+      const page = await listConversations(
+        this.#client,
+        this.#accountId,
+        query.trim(),
+        filters,
+        cursor,
+        pageSize,
+      );
+      // Meanwhile something else was asked for.
+      if (turn !== this.#turn) return;
+      // One that was used meanwhile has moved to the top and is listed already.
+      const fresh = page.filter(({ id }) => !this.get(id));
+      this.items = cursor ? [...this.items, ...fresh] : page;
+      this.isComplete = page.length < pageSize;
+    } catch (error) {
+      if (turn === this.#turn) this.problem = explain(error);
+    } finally {
+      if (turn === this.#turn) this.isLoading = false;
+    }
+  }
+
+  get(id: string): Listed | undefined {
+    return this.items.find((item) => item.id === id);
+  }
+
+  patch(id: string, change: Partial<Listed>): void {
+    this.items = this.items.map((item) => (item.id === id ? { ...item, ...change } : item));
+  }
+
+  /** Takes one out of the list; returns how to put it back where it was. */
+  remove(id: string): () => void {
+    const at = this.items.findIndex((item) => item.id === id);
+    const item = this.items[at];
+    if (!item) return () => {};
+    this.items = this.items.toSpliced(at, 1);
+    return () => {
+      if (!this.get(id)) this.items = this.items.toSpliced(at, 0, item);
+    };
+  }
+}
+
+export const [getConversations, setConversations] = createContext<Conversations>();

@@ -1,0 +1,23 @@
+import type { Failure } from '#lib/chat/failure.ts';
+
+/** What a person can do about a failure; the page makes a button of each. */
+export type Step = 'retry' | 'wait' | 'other-model' | 'shorten' | 'top-up' | 'reconnect';
+
+const steps: Record<string, readonly Step[]> = {
+  insufficient_credits: ['top-up', 'other-model', 'shorten'],
+  rate_limited: ['wait'],
+  quota_exceeded: ['top-up'],
+  too_large: ['shorten', 'other-model'],
+  not_found: ['other-model'],
+  forbidden: ['other-model'],
+  invalid_input: ['shorten'],
+  upstream_unavailable: ['retry', 'other-model'],
+};
+
+export function nextSteps({ code, rule, resetsAt }: Failure): readonly Step[] {
+  // The whole account is meant, whatever model is asked.
+  if (rule === 'suspended') return [];
+  if (code === 'upstream_unavailable' && resetsAt) return ['wait'];
+  if (rule === 'context' || rule === 'price_cap') return ['shorten', 'other-model'];
+  return steps[code] ?? ['retry', 'other-model'];
+}

@@ -1,0 +1,16 @@
+import { createContext } from 'svelte';
+
+const collapsedKey = 'sidebar-collapsed';
+
+/** The frame around every page of the app: its sidebar, and the drawer it is on a phone. */
+export class Shell {
+  drawerOpen = $state(false);
+  collapsed = $state(localStorage.getItem(collapsedKey) === 'true');
+
+  toggle(): void {
+    this.collapsed = !this.collapsed;
+    localStorage.setItem(collapsedKey, String(this.collapsed));
+  }
+}
+
+export const [getShell, setShell] = createContext<Shell>();
