@@ -11,7 +11,12 @@ const outside = [
   '/reset/confirm',
   '/auth/callback',
 ];
-const inside = ['/app', '/app/settings/profile', '/app/settings/security', '/app/settings/account'];
+const inside = [
+  '/app/chat',
+  '/app/settings/profile',
+  '/app/settings/security',
+  '/app/settings/account',
+];
 
 /** What axe finds on the page as it stands; `within` narrows it to what lies over the page. */
 async function findings(page: Page, within?: string): Promise<string[]> {
@@ -76,7 +81,7 @@ test('every page has its own title and one first heading', async ({ page, person
   const pages = outside.filter((path) => path !== '/auth/callback');
   for (const path of pages) await see(path);
   await signIn(page, person);
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
   for (const path of inside) await see(path);
   expect(titles.size).toBe(pages.length + inside.length);
   expect([...titles].filter((title) => !title.includes('OneAI'))).toEqual([]);

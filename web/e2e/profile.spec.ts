@@ -30,7 +30,7 @@ test('a name that would be markup stays text', async ({ page, person }) => {
   await page.getByLabel('Name').fill(name);
   await page.getByRole('button', { name: 'Save name' }).click();
   await expect(page.getByText('Your name is saved.')).toBeVisible();
-  await page.goto('/app');
+  await page.goto('/app/chat');
   await expect(page.getByRole('heading', { name: 'Hello, <img' })).toBeVisible();
 });
 

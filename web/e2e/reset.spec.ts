@@ -13,7 +13,7 @@ async function choose(page: Page, password: string) {
   await expect(page).toHaveURL('/reset/confirm');
   await page.getByLabel('New password').fill(password);
   await page.getByRole('button', { name: 'Set password' }).click();
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
 }
 
 test('a new password by code; the old one is worth nothing then', async ({ page, person }) => {
@@ -26,7 +26,7 @@ test('a new password by code; the old one is worth nothing then', async ({ page,
   await trySignIn(page, person);
   await expect(page.getByRole('alert')).toContainText('do not match');
   await signIn(page, { ...person, password: 'a brand new passphrase' });
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
 });
 
 test('a new password by the link', async ({ page, person }) => {

@@ -27,17 +27,17 @@ const outside: Shot[] = [
 ];
 
 const inside: Shot[] = [
-  ['app', '/app'],
-  ['app-menu', '/app', openMenu],
-  ['app-loading', '/app', holdData],
-  ['app-unreachable', '/app', refuseData],
+  ['app', '/app/chat'],
+  ['app-menu', '/app/settings/profile', openMenu],
+  ['app-loading', '/app/chat', holdData],
+  ['app-unreachable', '/app/chat', refuseData],
   ['profile', '/app/settings/profile'],
   ['profile-saved', '/app/settings/profile', saveName],
   ['security', '/app/settings/security'],
   ['security-dialog', '/app/settings/security', openDialog],
   ['account', '/app/settings/account'],
   // Last, because a narrowed sidebar stays so.
-  ['app-drawer', '/app', openDrawer],
+  ['app-drawer', '/app/chat', openDrawer],
 ];
 
 const workshop: Shot[] = [

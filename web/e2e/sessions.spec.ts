@@ -37,12 +37,12 @@ test('the question before it can be answered with no', async ({ page, person }) 
 
 test('signing out in one tab closes the other', async ({ page, person, context }) => {
   await signIn(page, person);
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
   const second = await context.newPage();
   await second.goto('/app/settings/security');
   await second.getByRole('button', { name: 'Sign out here' }).click();
   await expect(second).toHaveURL('/signin');
-  await expect(page).toHaveURL('/signin?ended&next=%2Fapp');
+  await expect(page).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
 });
 
 test('an expired session that cannot be renewed ends in a clear word', async ({ page, person }) => {
@@ -56,7 +56,7 @@ test('an expired session that cannot be renewed ends in a clear word', async ({ 
     localStorage.setItem(key, JSON.stringify(session));
   });
   await page.reload();
-  await expect(page).toHaveURL('/signin?ended&next=%2Fapp');
+  await expect(page).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
   await expect(page.getByText('Your session has ended')).toBeVisible();
 });
 
@@ -69,7 +69,7 @@ test('a changed password signs out elsewhere, not here', async ({
   const elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
   const other = await elsewhere.newPage();
   await signIn(other, person);
-  await expect(other).toHaveURL('/app');
+  await expect(other).toHaveURL('/app/chat');
 
   await signIn(page, person, '/signin?next=/app/settings/security');
   await page.getByLabel('New password').fill('a brand new passphrase');
@@ -79,6 +79,6 @@ test('a changed password signs out elsewhere, not here', async ({
   await expect(page.getByRole('heading', { name: 'Password' })).toBeVisible();
 
   await other.reload();
-  await expect(other).toHaveURL('/signin?ended&next=%2Fapp');
+  await expect(other).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
   await elsewhere.close();
 });

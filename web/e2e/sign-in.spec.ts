@@ -3,7 +3,7 @@ import { expect, signIn, site, test, trySignIn } from './test.ts';
 
 test('in with a password, out again, and the app is closed', async ({ page, person }) => {
   await signIn(page, person);
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
   await page
     .getByRole('button', { name: `You: ${person.name}` })
     .filter({ visible: true })
@@ -43,7 +43,7 @@ test('by the code in the mail', async ({ page, person }) => {
 
   await page.getByLabel('Code').fill(` ${mail.code} `);
   await page.getByRole('button', { name: 'Continue' }).click();
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
 });
 
 test('by the link in the mail, which works once', async ({ page, person }) => {
@@ -92,7 +92,7 @@ test('whoever is signed in already goes straight in', async ({ page, person }) =
   await page.goto('/signin?next=/app/settings/account');
   await expect(page).toHaveURL('/app/settings/account');
   await page.goto('/signup?next=//example.org');
-  await expect(page).toHaveURL(`${site()}/app`);
+  await expect(page).toHaveURL(`${site()}/app/chat`);
 });
 
 test('a page that was asked for is where one lands', async ({ page, person }) => {
@@ -107,7 +107,7 @@ test('a page that was asked for is where one lands', async ({ page, person }) =>
 for (const foreign of ['https://example.org/', '//example.org', '/\\example.org']) {
   test(`after signing in nobody is sent to ${foreign}`, async ({ page, person }) => {
     await signIn(page, person, `/signin?next=${encodeURIComponent(foreign)}`);
-    await expect(page).toHaveURL(`${site()}/app`);
+    await expect(page).toHaveURL(`${site()}/app/chat`);
   });
 }
 

@@ -17,9 +17,9 @@ test('a stranger comes from the landing page into the app', async ({ page, stran
   await page.getByLabel('Email').fill(stranger.email);
   await page.getByLabel('Password', { exact: true }).fill(stranger.password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await expect(page).toHaveURL('/app');
+  await expect(page).toHaveURL('/app/chat');
   await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
-  await expect(page).toHaveTitle('Home · OneAI');
+  await expect(page).toHaveTitle('New chat · OneAI');
 });
 
 test('nothing is sent while the form is not right, and each field says why', async ({ page }) => {

@@ -3,6 +3,7 @@ import {
   type Filters,
   type Folder,
   type Listed,
+  getConversation,
   listConversations,
   listFolders,
 } from '#lib/api/chat.ts';
@@ -99,6 +100,18 @@ export class Conversations {
       if (turn === this.#turn) this.problem = explain(error);
     } finally {
       if (turn === this.#turn) this.isLoading = false;
+    }
+  }
+
+  /** Looks a few times whether a conversation has its title by now. */
+  async awaitTitle(id: string): Promise<void> {
+    const before = this.get(id)?.title;
+    for (const afterMs of [1500, 3000, 6000]) {
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const { title } = await getConversation(this.#client, id).catch(() => ({ title: before }));
+      if (title === undefined || title === before) continue;
+      this.patch(id, { title });
+      return;
     }
   }
 
