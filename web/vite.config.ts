@@ -1,22 +1,11 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { defineConfig, loadEnv } from 'vite';
+import { contentSecurityPolicy, type HostSource } from './content-security-policy.ts';
 
 /** The root .env serves the whole project; env.ts says what of it the site may know. */
 const envDir = '..';
-
-type HostSource = `${string}://${string}.${string}`;
-
-/** The inline scripts of app.html are ours: allowed by hash, so that no other inline script is. */
-function inlineScriptHashes(): `sha256-${string}`[] {
-  const html = readFileSync(new URL('src/app.html', import.meta.url), 'utf8');
-  return [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(
-    ([, code = '']) => `sha256-${createHash('sha256').update(code).digest('base64')}` as const,
-  );
-}
 
 export default defineConfig(({ mode }) => {
   const api = loadEnv(mode, envDir, 'PUBLIC_')['PUBLIC_SUPABASE_URL'] ?? '';
@@ -35,27 +24,7 @@ export default defineConfig(({ mode }) => {
         paths: { relative: false },
         csp: {
           mode: 'hash',
-          directives: {
-            'default-src': ['none'],
-            'script-src': ['self', ...inlineScriptHashes()],
-            'style-src': ['self'],
-            // The one style attribute SvelteKit writes: it hides the page announcer from the eye.
-            'style-src-attr': [
-              'unsafe-hashes',
-              'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo=',
-            ],
-            'font-src': ['self'],
-            'img-src': ['self', 'data:', 'blob:', ...sources],
-            'connect-src': ['self', ...sources, ...sockets],
-            'manifest-src': ['self'],
-            'worker-src': ['self'],
-            // static/frames: what an answer may show but the page itself must not do.
-            'frame-src': ['self'],
-            'form-action': ['self'],
-            'base-uri': ['none'],
-            'object-src': ['none'],
-            'frame-ancestors': ['none'],
-          },
+          directives: contentSecurityPolicy(sources, sockets),
         },
       }),
     ],
