@@ -84,25 +84,8 @@ interface Streamed {
 async function stream(page: Page, session: CDPSession, text: string): Promise<Streamed> {
   await page.evaluate('clear(), new Promise((resolve) => setTimeout(resolve, 500))');
   const before = await busySeconds(session);
-  // Each frame from its first callback until a message posted in it arrives: after its paint.
-  const frames = await page.evaluate<number[], { text: string; step: number }>(
-    `async ({ text, step }) => {
-      const frames = [];
-      const { port1, port2 } = new MessageChannel();
-      const painted = () => new Promise((resolve) => { port1.onmessage = () => resolve(performance.now()); port2.postMessage(null); });
-      for (let length = 0; length < text.length; ) {
-        length = Math.min(text.length, length + step);
-        await new Promise((resolve) => requestAnimationFrame(() => {
-          const begun = performance.now();
-          show(text.slice(0, length), true);
-          void painted().then((done) => { frames.push(done - begun); resolve(); });
-        }));
-      }
-      show(text, false);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      return frames;
-    }` as unknown as (input: { text: string; step: number }) => Promise<number[]>,
-    { text, step: Number(values.characters) },
+  const frames = await page.evaluate<number[]>(
+    `streamInFrames(${JSON.stringify(text)}, ${values.characters})`,
   );
   const busy = (await busySeconds(session)) - before;
   return { msPerKilobyte: (busy * 1000) / (text.length / 1000), frames };
