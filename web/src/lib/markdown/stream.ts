@@ -86,6 +86,8 @@ function createGrowing(): (text: string) => Document {
   const full: Block[][] = [];
   let page: Block[] = [];
   let notes: ConvertedNote[] = [];
+  /** The same array as long as nothing in it changes. */
+  let shownNotes: Note[] = [];
 
   return (text) => {
     const added = normalise(text.slice(consumed));
@@ -96,7 +98,7 @@ function createGrowing(): (text: string) => Document {
     }
     return {
       pages: [...full, ...paginate([...page, ...blocksOf(tail)])],
-      notes: notes.map(({ note }) => note),
+      notes: shownNotes,
     };
   };
 
@@ -200,6 +202,7 @@ function createGrowing(): (text: string) => Document {
       const isSame = was && was.definition === definition && !hasAny(was.labels, changed);
       return isSame ? was : convertNote(definition, conversion);
     });
+    shownNotes = notes.map(({ note }) => note);
   }
 
   function findOpenFence(): typeof open {
