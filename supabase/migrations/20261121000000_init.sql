@@ -5151,7 +5151,7 @@ begin
     -- Somebody is still typing the last word.
     parsed := (parsed::text || ':*')::tsquery;
   end if;
-  return parsed;
+  return case when numnode(parsed) > 0 then parsed end;
 end
 $$;
 
@@ -5159,7 +5159,7 @@ comment on function private.search_words is 'A text as it is searched: small let
 comment on function private.search_vector is
   'The words of a text for an index, the same in every language. Of a text with more words than Postgres can index, its beginning.';
 comment on function private.search_query is
-  'What somebody typed as a query: words, "phrases", -without, or, and the beginning of the last word. Anything is accepted; nothing to search by is an empty query.';
+  'What somebody typed as a query: words, "phrases", -without, or, and the beginning of the last word. Anything is accepted; nothing to search by is no query.';
 
 create function private.excerpt(content text, query tsquery)
 returns text
@@ -5454,17 +5454,6 @@ comment on function private.purge_conversations is 'Removes for good what was de
 
 -- finding -----------------------------------------------------------------------------------
 
-create type private.conversation_filter as (
-  account_id uuid,
-  from_at timestamptz,
-  to_at timestamptz,
-  model text,
-  folder_id uuid,
-  archived boolean
-);
-
-comment on type private.conversation_filter is 'Which conversations are wanted. What is empty does not matter.';
-
 create type private.found_conversation as (
   id uuid,
   account_id uuid,
@@ -5490,18 +5479,6 @@ create type private.conversation_cursor as (is_pinned boolean, updated_at timest
 
 comment on type private.conversation_cursor is 'A place in a list of conversations.';
 
-create function private.write_cursor(conversation private.conversations)
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select concat_ws(
-    '.', conversation.is_pinned::integer, (extract(epoch from conversation.updated_at) * 1000000)::bigint, conversation.id
-  )
-$$;
-
 create function private.read_cursor(cursor text)
 returns private.conversation_cursor
 language plpgsql
@@ -5522,74 +5499,11 @@ begin
 end
 $$;
 
-comment on function private.write_cursor is 'The cursor that stands after a conversation.';
 comment on function private.read_cursor is 'The place a cursor stands for: the beginning when there is none.';
 
-create function private.is_wanted(conversation private.conversations, filter private.conversation_filter)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select conversation.deleted_at is null
-    and (filter.archived is null or filter.archived = (conversation.archived_at is not null))
-    and (filter.from_at is null or conversation.updated_at >= filter.from_at)
-    and (filter.to_at is null or conversation.updated_at < filter.to_at)
-    and (filter.folder_id is null or conversation.folder_id = filter.folder_id)
-    and (
-      filter.model is null
-      or conversation.model_id = filter.model
-      or exists (
-        select from private.messages
-        where messages.conversation_id = conversation.id and messages.model_id = filter.model
-      )
-    )
-$$;
-
-comment on function private.is_wanted is 'Whether a conversation passes a filter.';
-
-create function private.as_found(conversation private.conversations, message_id uuid, excerpt text)
-returns private.found_conversation
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select row(
-    conversation.id, conversation.account_id, conversation.folder_id, conversation.title, conversation.has_own_title,
-    conversation.model_id, conversation.leaf_id, conversation.message_count, conversation.pinned_at,
-    conversation.archived_at, conversation.created_at, conversation.updated_at, as_found.message_id, as_found.excerpt,
-    private.write_cursor(conversation)
-  )::private.found_conversation
-$$;
-
-comment on function private.as_found is 'A conversation as a list shows it.';
-
-create function private.list_conversations(filter private.conversation_filter, after private.conversation_cursor, max_rows integer)
-returns setof private.found_conversation
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  return query
-  select (private.as_found(conversations.*, null, null)).*
-  from private.conversations
-  where conversations.user_id = (select auth.uid())
-    and conversations.account_id = filter.account_id
-    and (conversations.is_pinned, conversations.updated_at, conversations.id) < (after.is_pinned, after.updated_at, after.id)
-    and private.is_wanted(conversations.*, filter)
-  order by conversations.is_pinned desc, conversations.updated_at desc, conversations.id desc
-  limit least(greatest(coalesce(max_rows, 30), 1), 100);
-end
-$$;
-
-comment on function private.list_conversations is 'The caller''s conversations, pinned ones first, then the one used last.';
-
-create function private.search_conversations(
-  filter private.conversation_filter, query tsquery, after private.conversation_cursor, max_rows integer
+create function private.find_conversations(
+  account_id uuid, query tsquery, from_at timestamptz, to_at timestamptz, model text, folder_id uuid, archived boolean,
+  after private.conversation_cursor, max_rows integer
 )
 returns setof private.found_conversation
 language plpgsql
@@ -5601,51 +5515,66 @@ as $$
 declare
   caller constant uuid := auth.uid();
 begin
-  if not coalesce(filter.account_id in (select private.my_account_ids()), false) then
+  if not coalesce(find_conversations.account_id in (select private.my_account_ids()), false) then
     return;
   end if;
   return query
   with hits as materialized (
     select distinct on (messages.conversation_id) messages.conversation_id, messages.id
     from private.messages
-    where messages.user_id = caller and private.search_vector(messages.content) @@ search_conversations.query
+    where find_conversations.query is not null
+      and messages.user_id = caller
+      and private.search_vector(messages.content) @@ find_conversations.query
     order by messages.conversation_id, messages.created_at desc, messages.id
   ),
-  titles as materialized (
+  met as materialized (
+    select hits.conversation_id from hits
+    union all
     select conversations.id
     from private.conversations
-    where conversations.user_id = caller and private.search_vector(conversations.title) @@ search_conversations.query
+    where find_conversations.query is not null
+      and conversations.user_id = caller
+      and private.search_vector(conversations.title) @@ find_conversations.query
   ),
   page as materialized (
-    select conversations as conversation, hits.id as message_id
+    select conversations.*
     from private.conversations
-    left join hits on hits.conversation_id = conversations.id
-    where conversations.id in (select hits.conversation_id from hits union select titles.id from titles)
-      and conversations.account_id = filter.account_id
-      and (conversations.updated_at, conversations.id) < (after.updated_at, after.id)
-      and private.is_wanted(conversations.*, filter)
-    order by conversations.updated_at desc, conversations.id desc
-    limit least(greatest(coalesce(max_rows, 30), 1), 100)
+    where conversations.user_id = caller
+      and conversations.account_id = find_conversations.account_id
+      and (conversations.is_pinned, conversations.updated_at, conversations.id) < (after.is_pinned, after.updated_at, after.id)
+      and conversations.deleted_at is null
+      and (find_conversations.query is null or conversations.id in (select met.conversation_id from met))
+      and (find_conversations.archived is null or find_conversations.archived = (conversations.archived_at is not null))
+      and (find_conversations.from_at is null or conversations.updated_at >= find_conversations.from_at)
+      and (find_conversations.to_at is null or conversations.updated_at < find_conversations.to_at)
+      and (find_conversations.folder_id is null or conversations.folder_id = find_conversations.folder_id)
+      and (find_conversations.model is null or conversations.model_id = find_conversations.model or exists (
+        select from private.messages
+        where messages.conversation_id = conversations.id and messages.model_id = find_conversations.model
+      ))
+    order by conversations.is_pinned desc, conversations.updated_at desc, conversations.id desc
+    limit least(greatest(coalesce(find_conversations.max_rows, 30), 1), 100)
   )
-  select found.*
+  select
+    page.id, page.account_id, page.folder_id, page.title, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
+    page.pinned_at, page.archived_at, page.created_at, page.updated_at, hits.id,
+    case when find_conversations.query is not null then
+      private.excerpt(coalesce(messages.content, page.title), find_conversations.query)
+    end,
+    concat_ws('.', page.is_pinned::integer, (extract(epoch from page.updated_at) * 1000000)::bigint, page.id)
   from page
-  left join private.messages
-    on messages.conversation_id = (page.conversation).id and messages.id = page.message_id
-  cross join lateral private.as_found(
-    page.conversation, page.message_id,
-    private.excerpt(coalesce(messages.content, (page.conversation).title), search_conversations.query)
-  ) as found
-  order by found.updated_at desc, found.id desc;
+  left join hits on hits.conversation_id = page.id
+  left join private.messages on messages.conversation_id = page.id and messages.id = hits.id
+  order by page.is_pinned desc, page.updated_at desc, page.id desc;
 end
 $$;
 
-comment on function private.search_conversations is
-  'The caller''s conversations where a query is met, in a message or the title, the one used last first.';
+comment on function private.find_conversations is
+  'The caller''s conversations, pinned ones first, then the one used last; those where a query is met, in a message or the title, if there is one.';
 
 grant execute on function
-  private.require_conversation, private.newest_leaf, private.add_folder, private.remove_folder, private.write_cursor,
-  private.read_cursor, private.is_wanted, private.as_found, private.list_conversations, private.search_conversations,
-  private.search_query
+  private.require_conversation, private.newest_leaf, private.add_folder, private.remove_folder, private.read_cursor,
+  private.find_conversations, private.search_query
 to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
@@ -5694,8 +5623,9 @@ stable
 security invoker
 set search_path = ''
 as $$
-  select * from private.list_conversations(
-    row(account_id, from_at, to_at, model, folder_id, archived)::private.conversation_filter, private.read_cursor(cursor), max_rows
+  select *
+  from private.find_conversations(
+    account_id, null, from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
   )
 $$;
 
@@ -5707,22 +5637,15 @@ create function api.search_conversations(
   folder_id uuid default null, archived boolean default null, cursor text default null, max_rows integer default 30
 )
 returns setof private.found_conversation
-language plpgsql
+language sql
 stable
 security invoker
 set search_path = ''
 as $$
-declare
-  filter constant private.conversation_filter := row(account_id, from_at, to_at, model, folder_id, archived)::private.conversation_filter;
-  wanted constant tsquery := private.search_query(search_conversations.query);
-  after constant private.conversation_cursor := private.read_cursor(search_conversations.cursor);
-begin
-  if coalesce(numnode(wanted), 0) = 0 then
-    return query select * from private.list_conversations(filter, after, max_rows);
-  else
-    return query select * from private.search_conversations(filter, wanted, after, max_rows);
-  end if;
-end
+  select *
+  from private.find_conversations(
+    account_id, private.search_query(query), from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
+  )
 $$;
 
 comment on function api.search_conversations is
@@ -6120,19 +6043,7 @@ as $$
   end
 $$;
 
-create function private.likely_tokens(bytes bigint, messages integer)
-returns integer
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  -- A token is rarely under three bytes, and a message has a little around it.
-  select (ceil(bytes / 3.0) + 8 * messages)::integer
-$$;
-
 comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
-comment on function private.likely_tokens is 'How many tokens so much text likely has, rather too many than too few.';
 
 create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
 returns private.request_features
@@ -6223,11 +6134,10 @@ as $$
     where context_of.instructions <> ''
   ),
   added_up as (
-    select
-      said.*,
-      private.likely_tokens(said.bytes, 1) as tokens,
-      sum(private.likely_tokens(said.bytes, 1)) over (order by said.is_needed desc, said.step) as so_far
+    -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
+    select said.*, likely.tokens, sum(likely.tokens) over (order by said.is_needed desc, said.step) as so_far
     from said
+    cross join lateral (select (said.bytes + 2) / 3 + 8 as tokens) as likely
   ),
   fitting as (
     select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits

@@ -180,19 +180,7 @@ as $$
   end
 $$;
 
-create function private.likely_tokens(bytes bigint, messages integer)
-returns integer
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  -- A token is rarely under three bytes, and a message has a little around it.
-  select (ceil(bytes / 3.0) + 8 * messages)::integer
-$$;
-
 comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
-comment on function private.likely_tokens is 'How many tokens so much text likely has, rather too many than too few.';
 
 create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
 returns private.request_features
@@ -283,11 +271,10 @@ as $$
     where context_of.instructions <> ''
   ),
   added_up as (
-    select
-      said.*,
-      private.likely_tokens(said.bytes, 1) as tokens,
-      sum(private.likely_tokens(said.bytes, 1)) over (order by said.is_needed desc, said.step) as so_far
+    -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
+    select said.*, likely.tokens, sum(likely.tokens) over (order by said.is_needed desc, said.step) as so_far
     from said
+    cross join lateral (select (said.bytes + 2) / 3 + 8 as tokens) as likely
   ),
   fitting as (
     select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits
