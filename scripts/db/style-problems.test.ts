@@ -66,6 +66,11 @@ test('a function states everything about itself', () => {
   ]);
 });
 
+test('a body that is bound when it is made needs no search path', () => {
+  const text = good.replace(/set search_path[\s\S]*/, "return 'RAISE';\n");
+  expect(schema(text)).toEqual([]);
+});
+
 test('what runs as its owner says why', () => {
   expect(schema(good.replace('-- As its owner, because.\n', ''))).toEqual([
     '5: private.f runs as its owner, and no comment above that says why',

@@ -57,11 +57,13 @@ function* functionProblems(source: string, code: string): Generator<Problem> {
     const [, name] = /^create (?:or replace )?function ([\w.]+)/.exec(text) ?? [];
     if (!name) continue;
     const head = text.split(/^as \$|^begin atomic|^return /m)[0] ?? text;
+    // A body that is not a text is bound to what it names when it is made.
+    const isBound = !/^as \$/m.test(text);
     const missing = [
       /^language \w+$/m.test(head) ? '' : 'language',
       /^(?:volatile|stable|immutable)$/m.test(head) ? '' : 'volatility',
       /^security (?:definer|invoker)$/m.test(head) ? '' : 'security',
-      /^set search_path = ''$/m.test(head) ? '' : 'search path',
+      isBound || /^set search_path = ''$/m.test(head) ? '' : 'search path',
     ].filter(Boolean);
     if (missing.length > 0) {
       yield { line, text: `${name} does not state its ${missing.join(', ')}, each on a line` };

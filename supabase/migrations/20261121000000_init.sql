@@ -97,7 +97,7 @@ comment on function private.clock is
 
 grant execute on function private.clock to authenticated, service_role;
 
-create function private.new_id()
+create function private.new_id(at timestamptz default private.clock())
 returns uuid
 language plpgsql
 volatile
@@ -106,15 +106,7 @@ set search_path = ''
 as $$
 begin
   -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
-  return encode(
-    set_bit(set_bit(
-      overlay(
-        uuid_send(gen_random_uuid())
-        placing substring(int8send((extract(epoch from private.clock()) * 1000)::bigint) from 3)
-        from 1 for 6
-      ), 52, 1), 53, 1),
-    'hex'
-  )::uuid;
+  return concat('0', to_hex((date_part('epoch', at) * 1000)::bigint), '-7', substr(gen_random_uuid()::text, 16))::uuid;
 end
 $$;
 
@@ -143,8 +135,13 @@ stable
 security invoker
 set search_path = ''
 as $$
+declare
+  headers constant text := current_setting('request.headers', true);
 begin
-  return left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100);
+  if headers <> '' then
+    return left(headers::json ->> 'x-request-id', 100);
+  end if;
+  return null;
 end
 $$;
 
@@ -804,6 +801,9 @@ create trigger on_pricing_rules_change
 
 -- arithmetic --------------------------------------------------------------------------------
 
+-- Each of these is one expression, bound to what it names when it is made, so that Postgres puts it
+-- in place of its call: a call would cost more than the sum.
+
 create type private.token_counts as (
   prompt_tokens bigint,
   completion_tokens bigint,
@@ -820,30 +820,25 @@ comment on type private.token_counts is
 
 create function private.price_micros(price private.price_versions, used private.token_counts)
 returns bigint
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return greatest(
-    price.minimum_micros,
-    least(9007199254740991, ceil(
-      price.request_micros
-      + price.prompt_micros * greatest(
-        coalesce(used.prompt_tokens, 0) - coalesce(used.cache_read_tokens, 0)
-        - coalesce(used.cache_write_tokens, 0) - coalesce(used.audio_tokens, 0), 0)
-      + price.cache_read_micros * coalesce(used.cache_read_tokens, 0)
-      + price.cache_write_micros * coalesce(used.cache_write_tokens, 0)
-      + price.audio_micros * coalesce(used.audio_tokens, 0)
-      + price.completion_micros * greatest(coalesce(used.completion_tokens, 0) - coalesce(used.reasoning_tokens, 0), 0)
-      + price.reasoning_micros * coalesce(used.reasoning_tokens, 0)
-      + price.image_micros * coalesce(used.images, 0)
-      + price.search_micros * coalesce(used.searches, 0)
-    ))::bigint
-  );
-end
-$$;
+return greatest(
+  price.minimum_micros,
+  least(9007199254740991, ceil(
+    price.request_micros
+    + price.prompt_micros * greatest(
+      coalesce(used.prompt_tokens, 0) - coalesce(used.cache_read_tokens, 0)
+      - coalesce(used.cache_write_tokens, 0) - coalesce(used.audio_tokens, 0), 0)
+    + price.cache_read_micros * coalesce(used.cache_read_tokens, 0)
+    + price.cache_write_micros * coalesce(used.cache_write_tokens, 0)
+    + price.audio_micros * coalesce(used.audio_tokens, 0)
+    + price.completion_micros * greatest(coalesce(used.completion_tokens, 0) - coalesce(used.reasoning_tokens, 0), 0)
+    + price.reasoning_micros * coalesce(used.reasoning_tokens, 0)
+    + price.image_micros * coalesce(used.images, 0)
+    + price.search_micros * coalesce(used.searches, 0)
+  ))::bigint
+);
 
 comment on function private.price_micros is
   'What a use costs at a price version: exact, rounded up once at the end, at least the minimum charge. The only price arithmetic there is.';
@@ -859,19 +854,14 @@ create type private.request_shape as (
 
 comment on type private.request_shape is 'What is known of a call before it is made, as far as its price goes.';
 
+-- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
+-- and no provider counts an image as more than 40,000.
 create function private.prompt_tokens_bound(shape private.request_shape)
 returns bigint
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  -- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
-  -- and no provider counts an image as more than 40,000.
-  return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
-end
-$$;
+return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
 
 comment on function private.prompt_tokens_bound is 'No prompt of this shape has more tokens than this.';
 
@@ -879,35 +869,25 @@ grant execute on function private.prompt_tokens_bound to authenticated, service_
 
 create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
 returns numeric
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return ceil(
-    price.request_micros
-    + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
-      * private.prompt_tokens_bound(shape)
-    + price.image_micros * coalesce(shape.images, 0)
-    + price.search_micros * coalesce(shape.searches, 0)
-  );
-end
-$$;
+return ceil(
+  price.request_micros
+  + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
+    * private.prompt_tokens_bound(shape)
+  + price.image_micros * coalesce(shape.images, 0)
+  + price.search_micros * coalesce(shape.searches, 0)
+);
 
 comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
 
 create function private.output_token_micros(price private.price_versions)
 returns numeric
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return greatest(price.completion_micros, price.reasoning_micros);
-end
-$$;
+return greatest(price.completion_micros, price.reasoning_micros);
 
 comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
 
@@ -1429,11 +1409,9 @@ create table private.lots (
   account_id uuid not null references private.wallets (account_id) on delete restrict,
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
-  is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
   priority smallint not null default 100,
   amount_micros private.micros not null,
   remaining_micros private.micros not null,
-  is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
   constraint never_refilled check (remaining_micros <= amount_micros)
@@ -1444,7 +1422,7 @@ comment on table private.lots is
   'Where credits came from and when they lapse. Burnt by priority, then earliest expiry, then promotional before paid, then oldest.';
 
 alter table private.lots enable row level security;
-create index lots_account_id_idx on private.lots (account_id) where not is_used_up;
+create index lots_account_id_idx on private.lots (account_id);
 create index lots_transaction_id_idx on private.lots (transaction_id);
 
 create table private.allocations (
@@ -1491,7 +1469,7 @@ comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
 create function private.lock_account(account_id uuid)
-returns void
+returns boolean
 language plpgsql
 volatile
 security invoker
@@ -1499,7 +1477,7 @@ set search_path = ''
 as $$
 begin
   -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
-  perform pg_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+  return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
 end
 $$;
 
@@ -1622,6 +1600,23 @@ $$;
 comment on function private.replay is
   'The transaction that booked a fact before, or nothing; refused when it booked something else.';
 
+create function private.lots_to_burn(account_id uuid, first_lot_id bigint default null)
+returns setof private.lots
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select lots.*
+  from private.lots
+  where lots.account_id = lots_to_burn.account_id and lots.remaining_micros > 0
+  order by
+    lots.id is distinct from lots_to_burn.first_lot_id,
+    lots.priority, lots.expires_at nulls last, lots.source not in ('welcome', 'bonus'), lots.id
+$$;
+
+comment on function private.lots_to_burn is 'What is left of an account''s lots, in the order in which they pay, a named one before all others.';
+
 create function private.burn_lots(
   account_id uuid, transaction_id bigint, amount_micros bigint, first_lot_id bigint default null
 )
@@ -1637,11 +1632,8 @@ declare
   taken bigint;
 begin
   for lot in
-    select lots.id, lots.remaining_micros from private.lots
-    where lots.account_id = burn_lots.account_id and not lots.is_used_up
-    order by
-      lots.id is distinct from burn_lots.first_lot_id,
-      lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+    select lots.id, lots.remaining_micros
+    from private.lots_to_burn(burn_lots.account_id, burn_lots.first_lot_id) as lots
   loop
     taken := least(lot.remaining_micros, owed);
     update private.lots set remaining_micros = lot.remaining_micros - taken where lots.id = lot.id;
@@ -1667,21 +1659,13 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  update private.wallets set next_expiry_at = soonest.expires_at, next_lot_id = next.id
+  update private.wallets set next_expiry_at = soon.expires_at, next_lot_id = soon.lot_id
   from (
-    select min(lots.expires_at) as expires_at
-    from private.lots
-    where lots.account_id = note_lots.account_id and not lots.is_used_up
-  ) as soonest
-  left join (
-    select lots.id
-    from private.lots
-    where lots.account_id = note_lots.account_id and not lots.is_used_up
-    order by lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
-    limit 1
-  ) as next on true
+    select min(lots.expires_at) as expires_at, (array_agg(lots.id))[1] as lot_id
+    from private.lots_to_burn(note_lots.account_id) as lots
+  ) as soon
   where wallets.account_id = note_lots.account_id
-    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soonest.expires_at, next.id)
+    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soon.expires_at, soon.lot_id)
 $$;
 
 comment on function private.note_lots is 'Writes beside the balance which lot lapses and which pays next.';
@@ -1847,7 +1831,7 @@ declare
 begin
   for lot in
     select * from private.lots
-    where lots.account_id = expire_lots.account_id and not lots.is_used_up and lots.expires_at <= private.clock()
+    where lots.account_id = expire_lots.account_id and lots.remaining_micros > 0 and lots.expires_at <= private.clock()
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
@@ -2400,11 +2384,14 @@ create table private.offers (
   context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
+  closed_until timestamptz,
   primary key (plan_id, model_id)
 );
 
 comment on table private.offers is
   'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
+
+comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
 
 alter table private.offers enable row level security;
 create index offers_model_id_idx on private.offers (model_id);
@@ -2620,35 +2607,35 @@ set search_path = ''
 as $$
 declare
   counted private.rate_window := so_far;
-  slice constant bigint := floor(extract(epoch from at) / slice_seconds);
-  passed constant bigint := slice - so_far.slice;
+  passed constant bigint := floor(date_part('epoch', at) / slice_seconds)::bigint - so_far.slice;
 begin
-  if passed is null or passed > 12 then
-    counted := row(slice, 0, 0, array_fill(0, array[12]), null);
-  elsif passed > 0 then
-    counted.slice := slice;
+  -- Nothing to do but count, mostly: the slice still runs. (A clock that was set back frees nothing.)
+  if passed > 0 and passed <= 12 then
+    counted.slice := so_far.slice + passed;
     counted.running := 0;
     counted.earlier := (so_far.earlier || so_far.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12];
     counted.used := 0;
     for nth in 1..12 loop
       counted.used := counted.used + counted.earlier[nth];
     end loop;
+  elsif passed is null or passed > 12 then
+    counted := row(floor(date_part('epoch', at) / slice_seconds), 0, 0, array_fill(0, array[12]), null);
+  end if;
+  if counted.used < max_count then
+    counted.used := counted.used + 1;
+    counted.running := counted.running + 1;
+    return counted;
   end if;
 
   -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if counted.used >= max_count then
-    for nth in 1..12 loop
-      counted.used := counted.used - counted.earlier[nth];
-      if counted.used < max_count then
-        counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
-        return counted;
-      end if;
-    end loop;
-    counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
-    return counted;
-  end if;
-  counted.used := counted.used + 1;
-  counted.running := counted.running + 1;
+  for nth in 1..12 loop
+    counted.used := counted.used - counted.earlier[nth];
+    if counted.used < max_count then
+      counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
+      return counted;
+    end if;
+  end loop;
+  counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
   return counted;
 end
 $$;
@@ -2704,7 +2691,10 @@ begin
         where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
         order by char_length(model_quotas.pattern) desc, model_quotas.id
         limit 1
-      ) as model_quota_id
+      ) as model_quota_id,
+      (
+        select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
+      ) as closed_until
     from private.plans
     cross join private.models
     where models.enabled
@@ -2724,17 +2714,24 @@ begin
       select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
     )
   )
-  insert into private.offers as offer (plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id)
+  insert into private.offers as offer (
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, closed_until
+  )
   select
-    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens, wanted.model_quota_id
+    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
+    wanted.model_quota_id, wanted.closed_until
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
     context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
-    model_quota_id = excluded.model_quota_id
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id)
-    is distinct from (excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id);
+    model_quota_id = excluded.model_quota_id,
+    closed_until = excluded.closed_until
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.closed_until)
+    is distinct from (
+      excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
+      excluded.closed_until
+    );
   return null;
 end
 $$;
@@ -2748,6 +2745,9 @@ create trigger on_plans_offers after insert on private.plans
 create trigger on_plan_models_offers after insert or update or delete on private.plan_models
   for each statement execute function private.renew_offers();
 create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
+  for each statement execute function private.renew_offers();
+
+create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
   for each statement execute function private.renew_offers();
 
 create function private.renew_allowance(account_id uuid)
@@ -3804,8 +3804,13 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+-- Plans are made once, and those made while a table was nearly empty must be right when it is not.
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
+  -- The lock comes first: from here on nothing of this account changes under us.
+  locked constant boolean := private.lock_account(request.account_id);
   at constant timestamptz := private.clock();
   shape constant private.request_shape := request.shape;
   verdict private.verdict;
@@ -3826,8 +3831,6 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
-  -- The lock comes first: from here on nothing of this account changes under us.
-  perform private.lock_account(request.account_id);
   select * into wallet from private.wallets where wallets.account_id = request.account_id;
   if wallet.allowance_until <= at then
     wallet := private.renew_allowance(request.account_id);
@@ -3951,9 +3954,7 @@ begin
       join private.price_versions as price on price.id = offers.price_version_id
       where offers.plan_id = wallet.plan_id
         and offers.model_id = wanted_model
-        and not exists (
-          select from private.upstream_guard where upstream_guard.is_paused or upstream_guard.closed_until > at
-        )
+        and (offers.closed_until is null or offers.closed_until <= at)
         and (request.key_id is null or exists (
           select from private.api_keys
           cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
@@ -4028,7 +4029,7 @@ begin
     end if;
 
     verdict := row(
-      true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+      true, private.new_id(at), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
       output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
@@ -4110,6 +4111,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   at constant timestamptz := private.clock();
@@ -4120,7 +4123,7 @@ declare
   used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
   label private.cost_label := 'reported';
   gave_answer boolean := false;
-  charge bigint := 0;
+  locked boolean;
   charge_id bigint;
 begin
   if report.outcome in ('completed', 'stopped') then
@@ -4169,7 +4172,7 @@ begin
     label := 'none';
   end if;
 
-  perform private.lock_account(run.account_id);
+  locked := private.lock_account(run.account_id);
   select * into wallet from private.wallets where wallets.account_id = run.account_id;
   charge_id := private.settle_hold(wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id);
   insert into private.usage_events (
@@ -4977,7 +4980,7 @@ as $$
         jsonb_agg(jsonb_build_object('id', lots.id, 'remaining_micros', lots.remaining_micros) order by lots.id), '[]'
       )
       from private.lots
-      where lots.account_id = wallet.account_id and not lots.is_used_up
+      where lots.account_id = wallet.account_id and lots.remaining_micros > 0
     ),
     'open_holds', (
       select coalesce(

@@ -91,7 +91,7 @@ comment on function private.clock is
 
 grant execute on function private.clock to authenticated, service_role;
 
-create function private.new_id()
+create function private.new_id(at timestamptz default private.clock())
 returns uuid
 language plpgsql
 volatile
@@ -100,15 +100,7 @@ set search_path = ''
 as $$
 begin
   -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
-  return encode(
-    set_bit(set_bit(
-      overlay(
-        uuid_send(gen_random_uuid())
-        placing substring(int8send((extract(epoch from private.clock()) * 1000)::bigint) from 3)
-        from 1 for 6
-      ), 52, 1), 53, 1),
-    'hex'
-  )::uuid;
+  return concat('0', to_hex((date_part('epoch', at) * 1000)::bigint), '-7', substr(gen_random_uuid()::text, 16))::uuid;
 end
 $$;
 
@@ -137,8 +129,13 @@ stable
 security invoker
 set search_path = ''
 as $$
+declare
+  headers constant text := current_setting('request.headers', true);
 begin
-  return left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100);
+  if headers <> '' then
+    return left(headers::json ->> 'x-request-id', 100);
+  end if;
+  return null;
 end
 $$;
 

@@ -249,6 +249,9 @@ create trigger on_pricing_rules_change
 
 -- arithmetic --------------------------------------------------------------------------------
 
+-- Each of these is one expression, bound to what it names when it is made, so that Postgres puts it
+-- in place of its call: a call would cost more than the sum.
+
 create type private.token_counts as (
   prompt_tokens bigint,
   completion_tokens bigint,
@@ -265,30 +268,25 @@ comment on type private.token_counts is
 
 create function private.price_micros(price private.price_versions, used private.token_counts)
 returns bigint
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return greatest(
-    price.minimum_micros,
-    least(9007199254740991, ceil(
-      price.request_micros
-      + price.prompt_micros * greatest(
-        coalesce(used.prompt_tokens, 0) - coalesce(used.cache_read_tokens, 0)
-        - coalesce(used.cache_write_tokens, 0) - coalesce(used.audio_tokens, 0), 0)
-      + price.cache_read_micros * coalesce(used.cache_read_tokens, 0)
-      + price.cache_write_micros * coalesce(used.cache_write_tokens, 0)
-      + price.audio_micros * coalesce(used.audio_tokens, 0)
-      + price.completion_micros * greatest(coalesce(used.completion_tokens, 0) - coalesce(used.reasoning_tokens, 0), 0)
-      + price.reasoning_micros * coalesce(used.reasoning_tokens, 0)
-      + price.image_micros * coalesce(used.images, 0)
-      + price.search_micros * coalesce(used.searches, 0)
-    ))::bigint
-  );
-end
-$$;
+return greatest(
+  price.minimum_micros,
+  least(9007199254740991, ceil(
+    price.request_micros
+    + price.prompt_micros * greatest(
+      coalesce(used.prompt_tokens, 0) - coalesce(used.cache_read_tokens, 0)
+      - coalesce(used.cache_write_tokens, 0) - coalesce(used.audio_tokens, 0), 0)
+    + price.cache_read_micros * coalesce(used.cache_read_tokens, 0)
+    + price.cache_write_micros * coalesce(used.cache_write_tokens, 0)
+    + price.audio_micros * coalesce(used.audio_tokens, 0)
+    + price.completion_micros * greatest(coalesce(used.completion_tokens, 0) - coalesce(used.reasoning_tokens, 0), 0)
+    + price.reasoning_micros * coalesce(used.reasoning_tokens, 0)
+    + price.image_micros * coalesce(used.images, 0)
+    + price.search_micros * coalesce(used.searches, 0)
+  ))::bigint
+);
 
 comment on function private.price_micros is
   'What a use costs at a price version: exact, rounded up once at the end, at least the minimum charge. The only price arithmetic there is.';
@@ -304,19 +302,14 @@ create type private.request_shape as (
 
 comment on type private.request_shape is 'What is known of a call before it is made, as far as its price goes.';
 
+-- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
+-- and no provider counts an image as more than 40,000.
 create function private.prompt_tokens_bound(shape private.request_shape)
 returns bigint
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  -- A token is at least one byte; 16 tokens a message and 64 a request cover the chat template,
-  -- and no provider counts an image as more than 40,000.
-  return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
-end
-$$;
+return coalesce(shape.prompt_bytes, 0) + 16 * coalesce(shape.messages, 0) + 64 + 40000 * coalesce(shape.images, 0);
 
 comment on function private.prompt_tokens_bound is 'No prompt of this shape has more tokens than this.';
 
@@ -324,35 +317,25 @@ grant execute on function private.prompt_tokens_bound to authenticated, service_
 
 create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
 returns numeric
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return ceil(
-    price.request_micros
-    + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
-      * private.prompt_tokens_bound(shape)
-    + price.image_micros * coalesce(shape.images, 0)
-    + price.search_micros * coalesce(shape.searches, 0)
-  );
-end
-$$;
+return ceil(
+  price.request_micros
+  + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
+    * private.prompt_tokens_bound(shape)
+  + price.image_micros * coalesce(shape.images, 0)
+  + price.search_micros * coalesce(shape.searches, 0)
+);
 
 comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
 
 create function private.output_token_micros(price private.price_versions)
 returns numeric
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  return greatest(price.completion_micros, price.reasoning_micros);
-end
-$$;
+return greatest(price.completion_micros, price.reasoning_micros);
 
 comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
 

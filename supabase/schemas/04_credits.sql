@@ -101,11 +101,9 @@ create table private.lots (
   account_id uuid not null references private.wallets (account_id) on delete restrict,
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
-  is_promotional boolean not null generated always as (source in ('welcome', 'bonus')) stored,
   priority smallint not null default 100,
   amount_micros private.micros not null,
   remaining_micros private.micros not null,
-  is_used_up boolean not null generated always as (remaining_micros = 0) stored,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
   constraint never_refilled check (remaining_micros <= amount_micros)
@@ -116,7 +114,7 @@ comment on table private.lots is
   'Where credits came from and when they lapse. Burnt by priority, then earliest expiry, then promotional before paid, then oldest.';
 
 alter table private.lots enable row level security;
-create index lots_account_id_idx on private.lots (account_id) where not is_used_up;
+create index lots_account_id_idx on private.lots (account_id);
 create index lots_transaction_id_idx on private.lots (transaction_id);
 
 create table private.allocations (
@@ -163,7 +161,7 @@ comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
 create function private.lock_account(account_id uuid)
-returns void
+returns boolean
 language plpgsql
 volatile
 security invoker
@@ -171,7 +169,7 @@ set search_path = ''
 as $$
 begin
   -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
-  perform pg_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+  return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
 end
 $$;
 
@@ -294,6 +292,23 @@ $$;
 comment on function private.replay is
   'The transaction that booked a fact before, or nothing; refused when it booked something else.';
 
+create function private.lots_to_burn(account_id uuid, first_lot_id bigint default null)
+returns setof private.lots
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select lots.*
+  from private.lots
+  where lots.account_id = lots_to_burn.account_id and lots.remaining_micros > 0
+  order by
+    lots.id is distinct from lots_to_burn.first_lot_id,
+    lots.priority, lots.expires_at nulls last, lots.source not in ('welcome', 'bonus'), lots.id
+$$;
+
+comment on function private.lots_to_burn is 'What is left of an account''s lots, in the order in which they pay, a named one before all others.';
+
 create function private.burn_lots(
   account_id uuid, transaction_id bigint, amount_micros bigint, first_lot_id bigint default null
 )
@@ -309,11 +324,8 @@ declare
   taken bigint;
 begin
   for lot in
-    select lots.id, lots.remaining_micros from private.lots
-    where lots.account_id = burn_lots.account_id and not lots.is_used_up
-    order by
-      lots.id is distinct from burn_lots.first_lot_id,
-      lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
+    select lots.id, lots.remaining_micros
+    from private.lots_to_burn(burn_lots.account_id, burn_lots.first_lot_id) as lots
   loop
     taken := least(lot.remaining_micros, owed);
     update private.lots set remaining_micros = lot.remaining_micros - taken where lots.id = lot.id;
@@ -339,21 +351,13 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  update private.wallets set next_expiry_at = soonest.expires_at, next_lot_id = next.id
+  update private.wallets set next_expiry_at = soon.expires_at, next_lot_id = soon.lot_id
   from (
-    select min(lots.expires_at) as expires_at
-    from private.lots
-    where lots.account_id = note_lots.account_id and not lots.is_used_up
-  ) as soonest
-  left join (
-    select lots.id
-    from private.lots
-    where lots.account_id = note_lots.account_id and not lots.is_used_up
-    order by lots.priority, lots.expires_at nulls last, not lots.is_promotional, lots.id
-    limit 1
-  ) as next on true
+    select min(lots.expires_at) as expires_at, (array_agg(lots.id))[1] as lot_id
+    from private.lots_to_burn(note_lots.account_id) as lots
+  ) as soon
   where wallets.account_id = note_lots.account_id
-    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soonest.expires_at, next.id)
+    and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soon.expires_at, soon.lot_id)
 $$;
 
 comment on function private.note_lots is 'Writes beside the balance which lot lapses and which pays next.';
@@ -519,7 +523,7 @@ declare
 begin
   for lot in
     select * from private.lots
-    where lots.account_id = expire_lots.account_id and not lots.is_used_up and lots.expires_at <= private.clock()
+    where lots.account_id = expire_lots.account_id and lots.remaining_micros > 0 and lots.expires_at <= private.clock()
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.

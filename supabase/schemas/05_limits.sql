@@ -63,11 +63,14 @@ create table private.offers (
   context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
+  closed_until timestamptz,
   primary key (plan_id, model_id)
 );
 
 comment on table private.offers is
   'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
+
+comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
 
 alter table private.offers enable row level security;
 create index offers_model_id_idx on private.offers (model_id);
@@ -283,35 +286,35 @@ set search_path = ''
 as $$
 declare
   counted private.rate_window := so_far;
-  slice constant bigint := floor(extract(epoch from at) / slice_seconds);
-  passed constant bigint := slice - so_far.slice;
+  passed constant bigint := floor(date_part('epoch', at) / slice_seconds)::bigint - so_far.slice;
 begin
-  if passed is null or passed > 12 then
-    counted := row(slice, 0, 0, array_fill(0, array[12]), null);
-  elsif passed > 0 then
-    counted.slice := slice;
+  -- Nothing to do but count, mostly: the slice still runs. (A clock that was set back frees nothing.)
+  if passed > 0 and passed <= 12 then
+    counted.slice := so_far.slice + passed;
     counted.running := 0;
     counted.earlier := (so_far.earlier || so_far.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12];
     counted.used := 0;
     for nth in 1..12 loop
       counted.used := counted.used + counted.earlier[nth];
     end loop;
+  elsif passed is null or passed > 12 then
+    counted := row(floor(date_part('epoch', at) / slice_seconds), 0, 0, array_fill(0, array[12]), null);
+  end if;
+  if counted.used < max_count then
+    counted.used := counted.used + 1;
+    counted.running := counted.running + 1;
+    return counted;
   end if;
 
   -- A slice leaves the window whole, so that no window of this length ever holds more than the limit.
-  if counted.used >= max_count then
-    for nth in 1..12 loop
-      counted.used := counted.used - counted.earlier[nth];
-      if counted.used < max_count then
-        counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
-        return counted;
-      end if;
-    end loop;
-    counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
-    return counted;
-  end if;
-  counted.used := counted.used + 1;
-  counted.running := counted.running + 1;
+  for nth in 1..12 loop
+    counted.used := counted.used - counted.earlier[nth];
+    if counted.used < max_count then
+      counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
+      return counted;
+    end if;
+  end loop;
+  counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
   return counted;
 end
 $$;
@@ -367,7 +370,10 @@ begin
         where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
         order by char_length(model_quotas.pattern) desc, model_quotas.id
         limit 1
-      ) as model_quota_id
+      ) as model_quota_id,
+      (
+        select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
+      ) as closed_until
     from private.plans
     cross join private.models
     where models.enabled
@@ -387,17 +393,24 @@ begin
       select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
     )
   )
-  insert into private.offers as offer (plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id)
+  insert into private.offers as offer (
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, closed_until
+  )
   select
-    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens, wanted.model_quota_id
+    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
+    wanted.model_quota_id, wanted.closed_until
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
     context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
-    model_quota_id = excluded.model_quota_id
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id)
-    is distinct from (excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id);
+    model_quota_id = excluded.model_quota_id,
+    closed_until = excluded.closed_until
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.closed_until)
+    is distinct from (
+      excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
+      excluded.closed_until
+    );
   return null;
 end
 $$;
@@ -411,6 +424,9 @@ create trigger on_plans_offers after insert on private.plans
 create trigger on_plan_models_offers after insert or update or delete on private.plan_models
   for each statement execute function private.renew_offers();
 create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
+  for each statement execute function private.renew_offers();
+
+create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
   for each statement execute function private.renew_offers();
 
 create function private.renew_allowance(account_id uuid)

@@ -317,8 +317,13 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+-- Plans are made once, and those made while a table was nearly empty must be right when it is not.
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
+  -- The lock comes first: from here on nothing of this account changes under us.
+  locked constant boolean := private.lock_account(request.account_id);
   at constant timestamptz := private.clock();
   shape constant private.request_shape := request.shape;
   verdict private.verdict;
@@ -339,8 +344,6 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
-  -- The lock comes first: from here on nothing of this account changes under us.
-  perform private.lock_account(request.account_id);
   select * into wallet from private.wallets where wallets.account_id = request.account_id;
   if wallet.allowance_until <= at then
     wallet := private.renew_allowance(request.account_id);
@@ -464,9 +467,7 @@ begin
       join private.price_versions as price on price.id = offers.price_version_id
       where offers.plan_id = wallet.plan_id
         and offers.model_id = wanted_model
-        and not exists (
-          select from private.upstream_guard where upstream_guard.is_paused or upstream_guard.closed_until > at
-        )
+        and (offers.closed_until is null or offers.closed_until <= at)
         and (request.key_id is null or exists (
           select from private.api_keys
           cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
@@ -541,7 +542,7 @@ begin
     end if;
 
     verdict := row(
-      true, private.new_id(), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+      true, private.new_id(at), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
       output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
@@ -623,6 +624,8 @@ language plpgsql
 volatile
 security invoker
 set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   at constant timestamptz := private.clock();
@@ -633,7 +636,7 @@ declare
   used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
   label private.cost_label := 'reported';
   gave_answer boolean := false;
-  charge bigint := 0;
+  locked boolean;
   charge_id bigint;
 begin
   if report.outcome in ('completed', 'stopped') then
@@ -682,7 +685,7 @@ begin
     label := 'none';
   end if;
 
-  perform private.lock_account(run.account_id);
+  locked := private.lock_account(run.account_id);
   select * into wallet from private.wallets where wallets.account_id = run.account_id;
   charge_id := private.settle_hold(wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id);
   insert into private.usage_events (

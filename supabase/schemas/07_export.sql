@@ -95,7 +95,7 @@ as $$
         jsonb_agg(jsonb_build_object('id', lots.id, 'remaining_micros', lots.remaining_micros) order by lots.id), '[]'
       )
       from private.lots
-      where lots.account_id = wallet.account_id and not lots.is_used_up
+      where lots.account_id = wallet.account_id and lots.remaining_micros > 0
     ),
     'open_holds', (
       select coalesce(
