@@ -208,24 +208,28 @@ create type private.model_room as (context_tokens integer, max_output_tokens int
 
 create function private.room_of(model text)
 returns private.model_room
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
+begin
   -- What a preset will choose is not known yet: the largest of its models counts.
-  select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
-  from private.models
-  where models.retired_at is null
-    and models.enabled
-    and models.price_version_id is not null
-    and (
-      models.id = room_of.model
-      or (room_of.model like 'oneai/%' and models.id in (
-        select unnest(router_rules.models) from private.router_rules
-        where router_rules.preset_id = room_of.model and router_rules.active
-      ))
-    )
+  return (
+    select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
+    from private.models
+    where models.retired_at is null
+      and models.enabled
+      and models.price_version_id is not null
+      and (
+        models.id = room_of.model
+        or (room_of.model like 'oneai/%' and models.id in (
+          select unnest(router_rules.models) from private.router_rules
+          where router_rules.preset_id = room_of.model and router_rules.active
+        ))
+      )
+  );
+end
 $$;
 
 comment on type private.model_room is 'How much a model takes in, and how much it can say.';
@@ -246,60 +250,64 @@ comment on type private.answer_context is
 
 create function private.context_of(conversation_id uuid, message_id uuid, instructions text, room_tokens integer)
 returns private.answer_context
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  with recursive path as (
-    select messages.parent_id, messages.role, messages.content, 1 as step
-    from private.messages
-    where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
-    union all
-    select messages.parent_id, messages.role, messages.content, path.step + 1
-    from path
-    join private.messages
-      on messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
-  ),
-  said as (
-    select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
-    from path
-    where path.step = 1 or path.content <> ''
-    union all
-    -- After everything else in steps, so that it comes first of all.
-    select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
-    where context_of.instructions <> ''
-  ),
-  added_up as (
-    -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
-    select said.*, likely.tokens, sum(likely.tokens) over (order by said.is_needed desc, said.step) as so_far
-    from said
-    cross join lateral (select (said.bytes + 2) / 3 + 8 as tokens) as likely
-  ),
-  fitting as (
-    select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits
-    from added_up
-  ),
-  chosen as (
-    -- What is left must not begin with an answer to nothing.
-    select
-      fitting.*,
-      fitting.is_needed or (fitting.fits and (
-        bool_and(fitting.fits) over ()
-        or fitting.step <= max(fitting.step) filter (where fitting.fits and fitting.role = 'user') over ()
-      )) as is_kept
-    from fitting
-  )
-  select row(
-    jsonb_agg(jsonb_build_object('role', chosen.role, 'content', chosen.content) order by chosen.step desc) filter (where chosen.is_kept),
-    count(*) filter (where chosen.is_kept),
-    sum(chosen.bytes) filter (where chosen.is_kept),
-    sum(chosen.tokens) filter (where chosen.is_kept),
-    sum(chosen.tokens) filter (where chosen.is_needed),
-    count(*) filter (where not chosen.is_kept),
-    coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
-  )::private.answer_context
-  from chosen
+begin
+  return (
+    with recursive path as (
+      select messages.parent_id, messages.role, messages.content, 1 as step
+      from private.messages
+      where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
+      union all
+      select messages.parent_id, messages.role, messages.content, path.step + 1
+      from path
+      join private.messages
+        on messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+    ),
+    said as (
+      select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
+      from path
+      where path.step = 1 or path.content <> ''
+      union all
+      -- After everything else in steps, so that it comes first of all.
+      select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
+      where context_of.instructions <> ''
+    ),
+    added_up as (
+      -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
+      select said.*, likely.tokens, sum(likely.tokens) over (order by said.is_needed desc, said.step) as so_far
+      from said
+      cross join lateral (select (said.bytes + 2) / 3 + 8 as tokens) as likely
+    ),
+    fitting as (
+      select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits
+      from added_up
+    ),
+    chosen as (
+      -- What is left must not begin with an answer to nothing.
+      select
+        fitting.*,
+        fitting.is_needed or (fitting.fits and (
+          bool_and(fitting.fits) over ()
+          or fitting.step <= max(fitting.step) filter (where fitting.fits and fitting.role = 'user') over ()
+        )) as is_kept
+      from fitting
+    )
+    select row(
+      jsonb_agg(jsonb_build_object('role', chosen.role, 'content', chosen.content) order by chosen.step desc) filter (where chosen.is_kept),
+      count(*) filter (where chosen.is_kept),
+      sum(chosen.bytes) filter (where chosen.is_kept),
+      sum(chosen.tokens) filter (where chosen.is_kept),
+      sum(chosen.tokens) filter (where chosen.is_needed),
+      count(*) filter (where not chosen.is_kept),
+      coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
+    )::private.answer_context
+    from chosen
+  );
+end
 $$;
 
 comment on function private.context_of is

@@ -309,7 +309,7 @@ test('a link that is revoked while many read it shows all or nothing, and nothin
         tx<{ told: { message_count: number } }[]>`select api.read_share(${share!.id}) as told`,
     ).then(
       ([row]) => row!.told.message_count,
-      (error: { code: string }) => error.code,
+      (error: unknown) => (error as { code: string }).code,
     );
   const during = Array.from({ length: 20 }, read);
   const revoked = as(ada, (tx) => tx`select api.revoke_share(${share!.id})`);
