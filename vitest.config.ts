@@ -15,6 +15,16 @@ export default defineConfig({
           ...patience,
         },
       },
+      {
+        test: {
+          name: 'gateway',
+          include: ['e2e/gateway/**/*.test.ts'],
+          globalSetup: 'e2e/gateway/stack.ts',
+          // They share one stack, and some of them load it.
+          fileParallelism: false,
+          ...patience,
+        },
+      },
     ],
   },
 });

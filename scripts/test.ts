@@ -4,6 +4,7 @@ import { runParts } from './run-parts.ts';
 const names = [
   'test:e2e',
   'test:db',
+  'test:gateway',
   'test:scripts',
   'check',
   'test:web',
