@@ -1,6 +1,6 @@
 // Somebody with an account, credits and keys, made by the calls that the site makes.
 import postgres from 'postgres';
-import { afterAll, expect, inject } from 'vitest';
+import { afterAll, inject, vi } from 'vitest';
 
 export const stack = inject('gatewayStack');
 export const base = `${stack.url}/functions/v1/gateway/v1`;
@@ -108,10 +108,14 @@ export async function ledgerCharges(accountId: string): Promise<number> {
 
 /** Waits until no call of the account runs any more. */
 export async function settled(accountId: string): Promise<Books> {
-  await expect
-    .poll(async () => (await booksOf(accountId)).open, { timeout: 90_000, interval: 100 })
-    .toBe(0);
-  return booksOf(accountId);
+  return vi.waitFor(
+    async () => {
+      const books = await booksOf(accountId);
+      if (books.open > 0) throw new Error(`${books.open} calls still run`);
+      return books;
+    },
+    { timeout: 90_000, interval: 100 },
+  );
 }
 
 export interface SandboxRun {

@@ -1,0 +1,237 @@
+// The other ways in: the AI SDK with its OpenAI-compatible provider, Anthropic's SDK, and curl.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import Anthropic from '@anthropic-ai/sdk';
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { base, type Customer, newCustomer, settled, upstreamRuns } from './customer.ts';
+import { holdAgainstDocument, recordingFetch } from './recorder.ts';
+
+holdAgainstDocument();
+
+const model = 'sandbox/fast';
+let customer: Customer;
+beforeAll(async () => {
+  customer = await newCustomer();
+});
+
+describe('the AI SDK', () => {
+  const provider = (key = customer.key) =>
+    createOpenAICompatible({
+      name: 'oneai',
+      baseURL: base,
+      apiKey: key,
+      fetch: recordingFetch,
+      includeUsage: true,
+    });
+  const parameters = {
+    type: 'object' as const,
+    properties: { city: { type: 'string' as const } },
+    required: ['city'],
+  };
+
+  test('generates', async () => {
+    const { text, usage } = await generateText({
+      model: provider()(model),
+      prompt: 'Say hello',
+      maxOutputTokens: 40,
+    });
+    expect(text).toMatch(/\w/);
+    expect(usage.outputTokens).toBeGreaterThan(0);
+  });
+
+  test('streams', async () => {
+    const { textStream, usage } = streamText({ model: provider()(model), prompt: 'Say hello' });
+    let text = '';
+    for await (const part of textStream) text += part;
+    expect(text).toMatch(/\w/);
+    expect((await usage).totalTokens).toBeGreaterThan(0);
+  });
+
+  test('calls tools and goes on with what they answer', async () => {
+    const asked: unknown[] = [];
+    const { text, steps } = await generateText({
+      model: provider()(model),
+      prompt: 'What is the weather in Paris?',
+      tools: {
+        get_weather: tool({
+          description: 'The weather of a city',
+          inputSchema: jsonSchema<{ city: string }>(parameters),
+          execute: (input) => {
+            asked.push(input);
+            return Promise.resolve({ sunny: true });
+          },
+        }),
+      },
+      stopWhen: stepCountIs(3),
+    });
+    expect(asked.length).toBeGreaterThan(0);
+    expect(steps.length).toBeGreaterThan(1);
+    expect(text).toMatch(/\w/);
+  });
+
+  test('tells a refusal as one, and retries what may pass', async () => {
+    const call = generateText({ model: provider()('nobody/none'), prompt: 'hello', maxRetries: 0 });
+    await expect(call).rejects.toMatchObject({ statusCode: 404, isRetryable: false });
+    const late = AbortSignal.timeout(500);
+    await expect(
+      generateText({ model: provider()('sandbox/slow'), prompt: 'hello', abortSignal: late }),
+    ).rejects.toThrow();
+  });
+});
+
+describe("Anthropic's SDK", () => {
+  const clientOf = (key = customer.key) =>
+    new Anthropic({
+      apiKey: key,
+      baseURL: base.replace(/\/v1$/, ''),
+      fetch: recordingFetch,
+      maxRetries: 0,
+    });
+  const hello = [{ role: 'user' as const, content: 'Say hello' }];
+  const weather = {
+    name: 'get_weather',
+    description: 'The weather of a city',
+    input_schema: { type: 'object' as const, properties: { city: { type: 'string' } } },
+  };
+
+  test('gets a message', async () => {
+    const message = await clientOf().messages.create({ model, max_tokens: 40, messages: hello });
+    expect(message.content[0]).toMatchObject({ type: 'text' });
+    expect(message.usage.output_tokens).toBeGreaterThan(0);
+    expect(message.usage).toHaveProperty('cost');
+  });
+
+  test('streams the same message', async () => {
+    const ask = { model, max_tokens: 40, messages: hello, system: 'Be kind.' };
+    const whole = await clientOf().messages.create(ask);
+    const final = await clientOf().messages.stream(ask).finalMessage();
+    expect(final.content).toEqual(whole.content);
+    expect(final.stop_reason).toBe(whole.stop_reason);
+    expect(final.usage.output_tokens).toBe(whole.usage.output_tokens);
+  });
+
+  test('streams thoughts before the answer', async () => {
+    const final = await clientOf()
+      .messages.stream({
+        model: 'anthropic/claude-sonnet-4.5',
+        max_tokens: 2000,
+        messages: hello,
+        thinking: { type: 'enabled', budget_tokens: 1024 },
+      })
+      .finalMessage();
+    expect(final.content.map(({ type }) => type)).toEqual(['thinking', 'text']);
+  });
+
+  test('calls tools and takes their answers, with a picture', async () => {
+    const ask = { model, max_tokens: 200, tools: [weather], tool_choice: { type: 'any' as const } };
+    const whole = await clientOf().messages.create({ ...ask, messages: hello });
+    const call = whole.content.find((block) => block.type === 'tool_use');
+    expect(call).toMatchObject({ name: 'get_weather' });
+    expect(whole.stop_reason).toBe('tool_use');
+    const streamed = await clientOf()
+      .messages.stream({ ...ask, messages: hello })
+      .finalMessage();
+    expect(streamed.content.find((block) => block.type === 'tool_use')?.input).toEqual(call?.input);
+    const answered = await clientOf().messages.create({
+      model,
+      max_tokens: 40,
+      tools: [weather],
+      messages: [
+        ...hello,
+        { role: 'assistant', content: whole.content },
+        {
+          role: 'user',
+          content: [
+            { type: 'tool_result', tool_use_id: call!.id, content: 'sunny' },
+            {
+              type: 'image',
+              source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' },
+            },
+            { type: 'text', text: 'And now?' },
+          ],
+        },
+      ],
+    });
+    expect(answered.content[0]).toMatchObject({ type: 'text' });
+  });
+
+  test('gets errors it knows, before an answer and within one', async () => {
+    await expect(
+      clientOf('sk-oneai-nonsense').messages.create({ model, max_tokens: 1, messages: hello }),
+    ).rejects.toBeInstanceOf(Anthropic.AuthenticationError);
+    await expect(
+      clientOf().messages.create({ model: 'nobody/none', max_tokens: 1, messages: hello }),
+    ).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+    const broken = clientOf().messages.stream({
+      model: 'sandbox/error-chunk',
+      max_tokens: 400,
+      messages: hello,
+    });
+    await expect(broken.finalMessage()).rejects.toThrow(/failed while answering/);
+  });
+});
+
+describe('curl', () => {
+  const curl = async (...args: string[]) =>
+    (await promisify(execFile)('curl', ['--silent', '--no-buffer', ...args])).stdout;
+  const body = (more: object) =>
+    JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...more });
+  const authorized = () => ['-H', `authorization: Bearer ${customer.key}`];
+
+  test('gets an answer and a stream that ends', async () => {
+    const url = `${base}/chat/completions`;
+    const whole = await curl(url, ...authorized(), '-d', body({ max_tokens: 10 }));
+    expect(JSON.parse(whole)).toMatchObject({ object: 'chat.completion' });
+    const stream = await curl(url, ...authorized(), '-d', body({ max_tokens: 10, stream: true }));
+    expect(stream.trimEnd().endsWith('data: [DONE]')).toBe(true);
+  });
+
+  test('finds the receipt of a call, what the key may do and what the account has', async () => {
+    const answer = await curl(
+      `${base}/chat/completions`,
+      ...authorized(),
+      '-d',
+      body({ max_tokens: 9 }),
+    );
+    const { id, usage } = JSON.parse(answer) as { id: string; usage: { cost: number } };
+    const url = `${base}/generation?id=${id}`;
+    const { data } = JSON.parse(await curl(url, ...authorized())) as {
+      data: { total_cost: number };
+    };
+    expect(data.total_cost).toBe(usage.cost);
+    for (const path of ['key', 'credits', 'generation?id=' + id, 'models']) {
+      const response = await recordingFetch(`${base}/${path}`, {
+        headers: { authorization: `Bearer ${customer.key}` },
+      });
+      expect(response.status).toBe(200);
+    }
+    const other = await newCustomer();
+    const theirs = await curl(url, '-H', `authorization: Bearer ${other.key}`);
+    expect(JSON.parse(theirs)).toMatchObject({ error: { code: 'not_found' } });
+  });
+
+  test('that is killed stops its call', async () => {
+    const own = await newCustomer();
+    const ask = JSON.stringify({
+      model: 'sandbox/long-200k',
+      stream: true,
+      messages: [{ role: 'user', content: 'go on' }],
+      sandbox: { generation_misses: 0 },
+    });
+    const killed = curl(
+      '--max-time',
+      '2',
+      `${base}/chat/completions`,
+      '-H',
+      `authorization: Bearer ${own.key}`,
+      '-d',
+      ask,
+    );
+    await expect(killed).rejects.toMatchObject({ code: 28 });
+    const books = await settled(own.accountId);
+    expect(books.held).toBe(0);
+    expect((await upstreamRuns(own.accountId))[0]?.outcome).toBe('aborted');
+  });
+});
