@@ -5,6 +5,7 @@ import type { RequestLog } from '../_shared/log.ts';
 import { type Framing, type Limits, type Report, streamRun } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
+import type { Permit } from '../_shared/verdict.ts';
 import { invalid } from './api-error.ts';
 import { digest } from './api-key.ts';
 import type { CallRequest } from './call-request.ts';
@@ -12,7 +13,7 @@ import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';
 import { type Body, readBody } from './read-body.ts';
 import { replayAnswer } from './replay-answer.ts';
-import { headersOf, refusalOf, type Verdict } from './verdict.ts';
+import { headersOf, refusalOf } from './verdict.ts';
 
 export interface GatewayDeps {
   env: Env;
@@ -35,7 +36,7 @@ export interface Context {
 }
 
 export interface Started {
-  verdict: Verdict;
+  verdict: Permit;
   account_id: string;
 }
 
@@ -70,11 +71,12 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
     models: verdict.model_ids,
     request: { includeUsage: wish.includeUsage, fields: body.fields },
     maxTokens: verdict.max_tokens,
-    isClamped: verdict.is_clamped,
+    isClamped: verdict.is_clamped ?? false,
   };
   const writer = wish.isStream ? dialect.stream(head) : dialect.collect(head);
   const kept = idempotencyKey === null ? null : createKeptAnswer();
-  const run = startRun(context, dialect, { wish, verdict, account_id, writer, kept });
+  const sessionId = await digest(account_id + wish.session);
+  const run = startRun(context, dialect, { wish, verdict, account_id, sessionId, writer, kept });
   context.deps.keepAlive(run.ended);
 
   const headers = {
@@ -106,8 +108,9 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
 
 interface Call {
   wish: CallRequest;
-  verdict: Verdict;
+  verdict: Permit;
   account_id: string;
+  sessionId: string;
   writer: Writer<unknown>;
   kept: ReturnType<typeof createKeptAnswer> | null;
 }
@@ -115,7 +118,7 @@ interface Call {
 function startRun(
   { deps, requestId, log }: Context,
   dialect: Dialect,
-  { wish, verdict, account_id, writer, kept }: Call,
+  { wish, verdict, account_id, sessionId, writer, kept }: Call,
 ) {
   const { env, rpc } = deps;
   const { run_id } = verdict;
@@ -180,7 +183,7 @@ function startRun(
     maxTokens: verdict.max_tokens,
     maxPromptUsd: verdict.max_prompt_usd,
     maxCompletionUsd: verdict.max_completion_usd,
-    sessionId: run_id,
+    sessionId,
     fetch: deps.fetch,
   };
   return streamRun<Receipt | null>({

@@ -12,6 +12,8 @@ export interface CallRequest {
   isStream: boolean;
   /** Whether a stream ends with a frame of its usage. */
   includeUsage: boolean;
+  /** What calls of one conversation have in common: they go to a provider that knows the prompt. */
+  session: string;
   /** Parameters that were left out because they do not belong to the caller. */
   ignored: string[];
 }
@@ -109,7 +111,6 @@ const ownOrDear = [
   'prompt',
   'route',
   'service_tier',
-  'session_id',
   'speed',
   'store',
   'transforms',

@@ -32,6 +32,7 @@ const handled = [
   'max_completion_tokens',
   'modalities',
   'tools',
+  'session_id',
 ];
 
 /** A body of `/chat/completions`, checked as far as its price and its safety go. */
@@ -67,8 +68,13 @@ export function readChatRequest(fields: Fields, bodyBytes: number): CallRequest 
     },
     isStream,
     includeUsage,
+    session: readText(fields['session_id'], 'session_id', 256) ?? beginningOf(messages),
     ignored,
   };
+}
+
+function beginningOf(messages: unknown[]): string {
+  return JSON.stringify(messages.slice(0, 2)).slice(0, 8000);
 }
 
 /** The wanted model, then the fallbacks. With `models` alone, its first is wanted. */

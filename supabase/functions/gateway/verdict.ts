@@ -1,33 +1,6 @@
 import { failure, RequestError } from '../_shared/errors.ts';
+import { limitHeaders, type Permit, type Verdict } from '../_shared/verdict.ts';
 import { ApiError } from './api-error.ts';
-
-/** The database's answer to the wish to make a call; see private.verdict. */
-export interface Verdict {
-  allowed: boolean;
-  run_id: string;
-  is_replay: boolean;
-  status: number | null;
-  reason: string | null;
-  rule: string | null;
-  detail: string | null;
-  hint: string | null;
-  shortfall_micros: number | null;
-  resets_at: string | null;
-  model_ids: string[];
-  route_reason: string | null;
-  max_tokens: number;
-  is_clamped: boolean;
-  hold_micros: number;
-  available_micros: number;
-  max_prompt_usd: number | null;
-  max_completion_usd: number | null;
-  rate_limit: number | null;
-  rate_remaining: number | null;
-  rate_resets_at: string | null;
-  quota_limit: number | null;
-  quota_remaining: number | null;
-  quota_resets_at: string | null;
-}
 
 /** Which parameter of a request a rule is about. */
 const paramOf: Record<string, string> = {
@@ -55,43 +28,28 @@ export function refusalOf(verdict: Verdict): ApiError {
 }
 
 /** What the caller may know before the first byte, in the headers the SDKs look at and our own. */
-export function headersOf(verdict: Verdict, now = Date.now()): Record<string, string> {
-  const headers: Record<string, string> = {
+export function headersOf(verdict: Permit, now = Date.now()): Record<string, string> {
+  const { rate_limit, rate_remaining, rate_resets_at } = verdict;
+  const reset = Math.max(0, Math.ceil((Date.parse(rate_resets_at ?? '') - now) / 1000)) || 0;
+  return {
+    ...limitHeaders(verdict, now),
     'x-oneai-run-id': verdict.run_id,
     'x-oneai-models': verdict.model_ids.join(','),
-    'x-oneai-hold-credits': String(verdict.hold_micros / 1e6),
+    'x-oneai-hold-credits': String((verdict.hold_micros ?? 0) / 1e6),
     'x-oneai-max-tokens': String(verdict.max_tokens),
     'x-oneai-clamped': String(verdict.is_clamped),
+    ...(verdict.route_reason ? { 'x-oneai-route-reason': plain(verdict.route_reason) } : {}),
+    ...(rate_limit === null
+      ? {}
+      : {
+          'x-ratelimit-limit-requests': String(rate_limit),
+          'x-ratelimit-remaining-requests': String(rate_remaining),
+          'x-ratelimit-reset-requests': `${reset}s`,
+        }),
   };
-  if (verdict.route_reason) headers['x-oneai-route-reason'] = plain(verdict.route_reason);
-  const policies: string[] = [];
-  const states: string[] = [];
-  if (verdict.rate_limit !== null) {
-    const seconds = secondsUntil(verdict.rate_resets_at, now);
-    policies.push(`"minute";q=${verdict.rate_limit};w=60`);
-    states.push(`"minute";r=${verdict.rate_remaining};t=${seconds}`);
-    headers['x-ratelimit-limit-requests'] = String(verdict.rate_limit);
-    headers['x-ratelimit-remaining-requests'] = String(verdict.rate_remaining);
-    headers['x-ratelimit-reset-requests'] = `${seconds}s`;
-  }
-  if (verdict.quota_limit !== null) {
-    policies.push(`"month";q=${verdict.quota_limit};w=2592000`);
-    states.push(
-      `"month";r=${verdict.quota_remaining};t=${secondsUntil(verdict.quota_resets_at, now)}`,
-    );
-  }
-  if (policies.length > 0) {
-    headers['ratelimit-policy'] = policies.join(', ');
-    headers['ratelimit'] = states.join(', ');
-  }
-  return headers;
 }
 
 /** A header carries no more than ASCII. */
 function plain(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?');
-}
-
-function secondsUntil(moment: string | null, now: number): number {
-  return moment === null ? 0 : Math.max(0, Math.ceil((Date.parse(moment) - now) / 1000));
 }
