@@ -14,6 +14,9 @@ create type private.lot_source as enum ('subscription', 'top_up', 'welcome', 'bo
 create domain private.micros as bigint check (value between 0 and 9007199254740991);
 create domain private.signed_micros as bigint check (value between -9007199254740991 and 9007199254740991);
 create domain private.moved_micros as bigint check (value <> 0 and value between -9007199254740991 and 9007199254740991);
+create domain private.some_micros as bigint check (value between 1 and 9007199254740991);
+create domain private.ordinal as bigint check (value > 0);
+create domain private.burn_priority as smallint check (value between 0 and 1000);
 create domain private.fact as text check (octet_length(value) between 1 and 400);
 create domain private.remark as text check (octet_length(value) between 1 and 2000);
 create domain private.link as bytea check (octet_length(value) = 32);
@@ -21,6 +24,9 @@ create domain private.link as bytea check (octet_length(value) = 32);
 comment on domain private.micros is 'Micro-credits that are there: never negative, and small enough for every JSON reader.';
 comment on domain private.signed_micros is 'Micro-credits that may be owed.';
 comment on domain private.moved_micros is 'Micro-credits that move: in, or out when negative, but never none.';
+comment on domain private.some_micros is 'Micro-credits of which there is at least one.';
+comment on domain private.ordinal is 'A place in a row that begins with 1.';
+comment on domain private.burn_priority is 'Which lots pay first: the smallest.';
 comment on domain private.fact is 'The business event behind a movement: payment:pay_29QQoUBi66xm2f, run:0190….';
 comment on domain private.remark is 'Words that say why, or who.';
 comment on domain private.link is 'One link of an account''s hash chain, a SHA-256.';
@@ -51,7 +57,7 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 create table private.transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null,
-  sequence bigint not null,
+  sequence private.ordinal not null,
   kind private.transaction_kind not null,
   book private.book not null,
   amount_micros private.moved_micros not null,
@@ -101,8 +107,8 @@ create table private.lots (
   account_id uuid not null references private.wallets (account_id) on delete restrict,
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
-  priority smallint not null default 100,
-  amount_micros private.micros not null,
+  priority private.burn_priority not null default 100,
+  amount_micros private.some_micros not null,
   remaining_micros private.micros not null,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
@@ -120,7 +126,7 @@ create index lots_transaction_id_idx on private.lots (transaction_id);
 create table private.allocations (
   transaction_id bigint not null,
   lot_id bigint not null,
-  amount_micros private.micros not null,
+  amount_micros private.some_micros not null,
   primary key (transaction_id, lot_id)
 );
 

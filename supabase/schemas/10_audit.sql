@@ -171,13 +171,13 @@ as $$
     select
       transactions.*,
       row_number() over in_order as wanted_sequence,
-      lag(transactions.hash, 1, '\x') over in_order as wanted_previous_hash,
+      lag(transactions.hash::bytea, 1, '\x') over in_order as wanted_previous_hash,
       sum(transactions.amount_micros) over in_order as wanted_balance_micros
     from private.transactions
     window in_order as (partition by transactions.account_id order by transactions.sequence)
   ),
   chain_ends as (
-    select distinct on (transactions.account_id) transactions.account_id, transactions.sequence, transactions.hash
+    select distinct on (transactions.account_id) transactions.account_id, transactions.sequence, transactions.hash::bytea as hash
     from private.transactions
     order by transactions.account_id, transactions.sequence desc
   ),
@@ -205,6 +205,17 @@ as $$
     select lots.account_id, sum(lots.remaining_micros) as remaining_micros
     from private.lots
     group by lots.account_id
+  ),
+  -- Receipts of months before the first partition are archived.
+  kept as (
+    select coalesce(
+      private.first_id(min(to_date(right(child.relname, 7), 'YYYY_MM'))::timestamp at time zone 'UTC'),
+      '00000000-0000-0000-0000-000000000000'
+    ) as first_run_id
+    from pg_catalog.pg_inherits
+    join pg_catalog.pg_class as child on child.oid = pg_inherits.inhrelid
+    where pg_inherits.inhparent = 'private.usage_events'::regclass
+      and child.relname ~ '^usage_events_[0-9]{4}_[0-9]{2}$'
   )
   select account_id, id as transaction_id, 'A transaction before this one is missing.' as problem
   from chain
@@ -272,6 +283,7 @@ as $$
   from private.transactions
   left join private.usage_events on usage_events.run_id = substr(transactions.fact, 5)::uuid
   where transactions.kind = 'charge'
+    and (usage_events.run_id is not null or substr(transactions.fact, 5)::uuid >= (select kept.first_run_id from kept))
     and (
       usage_events.transaction_id is distinct from transactions.id
       or usage_events.charged_micros is distinct from -transactions.amount_micros
