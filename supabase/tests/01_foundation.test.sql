@@ -41,7 +41,7 @@ select is(
     select string_agg(proname, ', ' order by proname) from pg_proc
     where pronamespace = 'private'::regnamespace and has_function_privilege('anon', oid, 'execute')
   ),
-  null, 'a visitor calls nothing of private'
+  'read_share', 'a visitor calls nothing of private but what reads a shared conversation by its link'
 );
 
 -- errors ----------------------------------------------------------------------------------------
@@ -111,6 +111,20 @@ select ok(
   'their first half is the time in milliseconds'
 )
 from made where nth = 1;
+select is_empty(
+  $$
+    select nth
+    from generate_series(1, 2000) as nth
+    cross join lateral (select '2027-03-10 12:00:00+00'::timestamptz + nth * interval '333 microseconds' as at) as moment
+    cross join lateral (select tests.travel_to(at)) as moved
+    cross join lateral (select private.new_id() as id from (select moved) as after) as made
+    where id < private.first_id(at)
+      or id >= private.first_id(at + interval '1 millisecond')
+      or private.first_id(at) > private.first_id(at + interval '1 microsecond')
+  $$,
+  'a moment''s ids lie between its first id and that of a millisecond later'
+);
+select set_config('tests.now', '', true);
 
 select is(private.request_id(), null, 'outside a request there is no request id');
 select set_config('request.headers', '{"x-request-id": "req-1"}', true);

@@ -37,21 +37,48 @@ as $$
   select md5(word)::uuid
 $$;
 
+-- A call costs a micro for every token of its answer, so that a test can say what it costs.
+insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd) values ('acme/unit', 'Unit', 1000, 1000, 0, 0);
+insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k) values ('acme/unit', 1, 0, 0.001);
+
 create function pg_temp.holds(name text, amount bigint, word text)
 returns void
 language sql
 as $$
   -- What authorising does, without its rules.
   update private.wallets set held_micros = held_micros + amount where account_id = pg_temp.account(name);
-  insert into private.holds (id, account_id, amount_micros, expires_at)
-  values (pg_temp.hold_id(word), pg_temp.account(name), amount, private.clock() + interval '15 minutes')
+  insert into private.runs (
+    id, account_id, user_id, task, requested_model, model_ids, price_version_ids, shape, max_tokens, is_clamped, held_micros,
+    month_start, lease_until, started_at
+  )
+  select
+    pg_temp.hold_id(word), pg_temp.account(holds.name), gen_random_uuid(), 'completion', 'acme/unit', '{acme/unit}', array[price_version_id],
+    row(1, 1, 0, null, 1, 0)::private.request_shape, 1, false, amount, '-infinity', private.clock(), private.clock()
+  from private.models where models.id = 'acme/unit'
+$$;
+
+create function pg_temp.ends(word text, outcome private.run_outcome, tokens numeric)
+returns private.usage_events
+language sql
+as $$
+  select private.finish_run(
+    pg_temp.hold_id(word),
+    row(outcome, null, null, null, null, row(1, tokens, 0, 0, 0, 0, 0, 0)::private.token_counts, null, null, null, null, null)::private.run_report
+  )
 $$;
 
 create function pg_temp.settles(word text, charge bigint)
 returns bigint
 language sql
 as $$
-  select (private.resolve_hold(pg_temp.hold_id(word), 'settled', charge, 'acme/small')).charged_micros
+  select (pg_temp.ends(word, 'completed', charge)).charged_micros::bigint
+$$;
+
+create function pg_temp.ended(word text)
+returns text
+language sql
+as $$
+  select format('%s %s', outcome, charged_micros) from private.resolutions where hold_id = pg_temp.hold_id(word)
 $$;
 
 create function pg_temp.spends(name text, amount bigint, word text)
@@ -94,7 +121,7 @@ select pg_temp.has('Engine', 0, 0, 0, 'a new wallet is empty');
 create temporary table first as select pg_temp.grants('Engine', 100, 'payment:1') as id;
 select pg_temp.has('Engine', 100, 0, 0, 'a grant is in the wallet and in a lot');
 select results_eq(
-  'select kind::text, book::text, amount_micros, balance_micros, fact, reason, author, sequence from private.transactions where id = (select id from first)',
+  'select kind::text, book::text, amount_micros::bigint, balance_micros::bigint, fact::text, reason::text, author::text, sequence::bigint from private.transactions where id = (select id from first)',
   $$values ('grant', 'issuance', 100::bigint, 100::bigint, 'payment:1', 'For tests', 'tests', 1::bigint)$$,
   'its transaction says where it came from, why, by whom and what the balance is now'
 );
@@ -148,7 +175,7 @@ select pg_temp.has('Burn', 0, 0, 0, 'until nothing is left');
 select pg_temp.grants('Burn', 10, 'third'), pg_temp.grants('Burn', 10, 'fourth');
 select pg_temp.spends('Burn', 15, 'across');
 select results_eq(
-  $$select allocations.amount_micros from private.allocations where transaction_id = pg_temp.charge_of('across') order by lot_id$$,
+  $$select allocations.amount_micros::bigint from private.allocations where transaction_id = pg_temp.charge_of('across') order by lot_id$$,
   'values (10::bigint), (5::bigint)', 'a charge may take part of a lot, and says how much of each'
 );
 
@@ -162,15 +189,29 @@ select throws_ok($$select pg_temp.holds('Hold', 41, 'b')$$, '23514', null, 'more
 select throws_ok($$select pg_temp.holds('Hold', -1, 'b')$$, '23514', null, 'a hold is not negative');
 select throws_ok($$select pg_temp.holds('Hold', 1, 'a')$$, '23505', null, 'a hold is placed once');
 select pg_temp.has('Hold', 100, 60, 0, 'what was refused held nothing');
+select is(pg_temp.ended('a'), null, 'a hold whose call runs has not ended');
+select results_eq(
+  $$select amount_micros::bigint, expires_at - created_at from private.holds where id = pg_temp.hold_id('a')$$,
+  $$values (60::bigint, interval '15 minutes')$$, 'it says how much, and for how long at most'
+);
 
 select is(pg_temp.settles('a', 45), 45::bigint, 'a hold is settled with what the call cost');
 select pg_temp.has('Hold', 55, 0, 0, 'the rest is free again');
-select is(pg_temp.settles('a', 50), 45::bigint, 'settled again, the first answer stands');
-select is(
-  (private.resolve_hold(pg_temp.hold_id('a'), 'released', 0, 'x')).outcome::text, 'settled', 'nor can it be released afterwards'
+select is(pg_temp.ended('a'), 'settled 45', 'the receipt is how it ended');
+select results_eq(
+  $$select count(*), sum(amount_micros)::bigint from private.holds where id = pg_temp.hold_id('a')$$, 'values (1::bigint, 60::bigint)',
+  'and what it was stays known, once'
 );
-select is((private.resolve_hold(pg_temp.hold_id('a'), 'expired', 0, 'x')).charged_micros, 45::bigint, 'nor expire');
+select is(pg_temp.settles('a', 50), 45::bigint, 'settled again, the first answer stands');
+select is((pg_temp.ends('a', 'failed', 0)).outcome::text, 'completed', 'nor can it be released afterwards');
+select is((pg_temp.ends('a', 'expired', null)).charged_micros::bigint, 45::bigint, 'nor expire');
+select is(pg_temp.ended('a'), 'settled 45', 'whatever comes later');
+select is((select count(*) from private.usage_events where run_id = pg_temp.hold_id('a')), 1::bigint, 'there is one receipt');
 select pg_temp.has('Hold', 55, 0, 0, 'and the wallet does not move');
+select throws_ok(
+  $$insert into private.usage_events select * from private.usage_events where run_id = pg_temp.hold_id('a')$$, '23505', null,
+  'a hold ends once, whoever writes'
+);
 
 select pg_temp.holds('Hold', 20, 'c');
 select is(pg_temp.settles('c', 9007199254740991), 20::bigint, 'a charge never exceeds its hold');
@@ -180,15 +221,57 @@ select is(pg_temp.charge_of('d'), null, 'and makes no transaction');
 select pg_temp.holds('Hold', 20, 'e');
 select is(pg_temp.settles('e', null), 0::bigint, 'nor does an unknown one');
 select pg_temp.holds('Hold', 20, 'f');
-select is((private.resolve_hold(pg_temp.hold_id('f'), 'released', 15, 'x')).charged_micros, 0::bigint, 'a released hold charges nothing');
+select is((pg_temp.ends('f', 'failed', 15)).charged_micros::bigint, 0::bigint, 'a released hold charges nothing');
+select is(pg_temp.ended('f'), 'released 0', 'and says that it was released');
 select pg_temp.holds('Hold', 20, 'g');
-select is((private.resolve_hold(pg_temp.hold_id('g'), 'expired', 15, 'x')).charged_micros, 0::bigint, 'nor does an expired one');
+select is((pg_temp.ends('g', 'expired', 15)).charged_micros::bigint, 0::bigint, 'nor does an expired one');
+select is(pg_temp.ended('g'), 'expired 0', 'which says that it has expired');
 select pg_temp.has('Hold', 35, 0, 0, 'only what was settled is gone');
 select tests.throws(
-  $$select private.resolve_hold(gen_random_uuid(), 'settled', 1, 'x')$$, 404, 'not_found', 'a hold that is not there cannot end'
+  $$select pg_temp.ends('never', 'completed', 1)$$, 404, 'not_found', 'a hold that is not there cannot end'
 );
 select pg_temp.holds('Hold', 0, 'zero');
 select is(pg_temp.settles('zero', 10), 0::bigint, 'a call that can cost nothing costs nothing');
+
+-- Below the functions that know calls: whoever asks for more than was held is refused, whatever it thinks.
+create function pg_temp.settles_hold(held bigint, charge bigint)
+returns bigint
+language sql
+as $$
+  select private.settle_hold(private.require_wallet(pg_temp.account('Hold')), held, charge, 'run:odd', 'x')
+$$;
+select pg_temp.holds('Hold', 20, 'odd');
+select tests.throws(format('select pg_temp.settles_hold(20, %s)', charge), 500, 'unbalanced', 'no settlement of 20 held with ' || charge)
+from unnest(array['21', '-1', '9007199254740991', '9223372036854775807', '-9223372036854775808']) as charge;
+select throws_ok('select pg_temp.settles_hold(20, null)', '23502', null, 'nor with nothing at all');
+select throws_ok('select pg_temp.settles_hold(21, 0)', '23514', null, 'nor is more given back than is held');
+select throws_ok('select pg_temp.settles_hold(21, 21)', '23514', null, 'nor settled');
+select pg_temp.has('Hold', 35, 20, 0, 'what was refused moved nothing');
+select isnt(pg_temp.settles_hold(20, 20), null, 'all that was held can be charged');
+select throws_ok('select pg_temp.settles_hold(0, 1)', 'PT500', null, 'nothing can be charged to no hold');
+select pg_temp.has('Hold', 15, 0, 0, 'to the last micro');
+delete from private.runs where id = pg_temp.hold_id('odd');
+create function pg_temp.posts(to_account uuid, after_grant boolean)
+returns void
+language plpgsql
+as $$
+declare
+  wallet private.wallets := private.require_wallet(pg_temp.account('Hold'));
+begin
+  wallet.account_id := to_account;
+  if after_grant then
+    perform pg_temp.grants('Hold', 1, 'meanwhile', 'bonus');
+  end if;
+  perform private.post(wallet, 'grant', 'issuance', 1, 'odd', 'x', 'x');
+end
+$$;
+select tests.throws(
+  $$select pg_temp.posts(gen_random_uuid(), false)$$, 500, 'unbalanced', 'nothing is booked to a wallet that is not there'
+);
+select throws_ok(
+  $$select pg_temp.posts(pg_temp.account('Hold'), true)$$, '23505', null, 'nor to one that has moved since it was read'
+);
+select pg_temp.has('Hold', 15, 0, 0, 'and nothing is left of the attempt');
 
 -- expiry ----------------------------------------------------------------------------------------
 
@@ -216,7 +299,7 @@ select ok(private.expire_due_lots() >= 60, 'once the hold has ended the rest lap
 select pg_temp.has('Lapse', 50, 0, 0, 'to the last micro, and no more than that');
 select results_eq(
   $$
-    select amount_micros, book::text, refers_to = (select transaction_id from private.lots where lots.account_id = transactions.account_id order by id limit 1)
+    select amount_micros::bigint, book::text, refers_to = (select transaction_id from private.lots where lots.account_id = transactions.account_id order by id limit 1)
     from private.transactions where account_id = pg_temp.account('Lapse') and kind = 'expiry' order by sequence
   $$,
   $$values (-30::bigint, 'expiry', true), (-60::bigint, 'expiry', true)$$,
@@ -252,7 +335,7 @@ as $$
 $$;
 create temporary table refund as select pg_temp.refunds('short', 20, 'refund:1') as id;
 select results_eq(
-  'select kind::text, book::text, amount_micros, refers_to, author from private.transactions where id = (select id from refund)',
+  'select kind::text, book::text, amount_micros::bigint, refers_to, author::text from private.transactions where id = (select id from refund)',
   $$select 'refund', 'refunds', 20::bigint, pg_temp.charge_of('short'), 'admin:test'$$,
   'a refund is a transaction of its own that names the charge and who gave it'
 );
@@ -335,7 +418,7 @@ select pg_temp.open_team('Own lot');
 select pg_temp.grants('Own lot', 10, 'sooner', 'bonus', private.clock() + interval '1 day'), pg_temp.grants('Own lot', 10, 'payment');
 select pg_temp.reverses('Own lot', 'payment', 10, 'dispute');
 select results_eq(
-  $$select remaining_micros from private.lots where account_id = pg_temp.account('Own lot') order by id$$,
+  $$select remaining_micros::bigint from private.lots where account_id = pg_temp.account('Own lot') order by id$$,
   'values (10::bigint), (0::bigint)', 'a reversal takes the reversed lot before all others'
 );
 
@@ -456,7 +539,7 @@ as $$
   select book
   from private.book_balances
   full join (
-    select book, sum(amount_micros) as balance_micros from private.entries where book <> 'wallet' group by book
+    select book::private.book, sum(amount_micros) as balance_micros from private.entries where book <> 'wallet' group by book
   ) as summed using (book)
   where coalesce(book_balances.balance_micros, 0) <> coalesce(summed.balance_micros, 0)
 $$;

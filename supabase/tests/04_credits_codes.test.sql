@@ -60,7 +60,7 @@ select tests.is_refused($$select api.redeem_code(gen_random_uuid(), 'FOR-TWO')$$
 select tests.sign_out();
 select results_eq(
   $$
-    select lots.source::text, lots.amount_micros, lots.expires_at - private.clock(), transactions.fact, transactions.author
+    select lots.source::text, lots.amount_micros::bigint, lots.expires_at - private.clock(), transactions.fact::text, transactions.author::text
     from private.lots join private.transactions on transactions.id = lots.transaction_id
     where lots.account_id = (select engine from ids)
   $$,

@@ -14,9 +14,20 @@ from ids, (values ('Ada', 'owner'), ('Adam', 'admin'), ('Bill', 'billing'), ('Mi
 
 insert into private.coupons (code, credits_micros) values ('GIFT', 5);
 select private.grant_credits(engine, 1000, 'top_up', 'payment', 'For tests', 'tests') from ids;
-update private.wallets set held_micros = 100 from ids where account_id = engine;
-insert into private.holds (id, account_id, amount_micros, expires_at) select md5('hold')::uuid, engine, 100, now() from ids;
-select private.resolve_hold(md5('hold')::uuid, 'settled', 70, 'acme/small');
+insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd) values ('acme/small', 'Small', 1000, 100, 0, 0);
+insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k) values ('acme/small', 1, 0, 0.001);
+update private.account_plans set plan_id = 'enterprise' from ids where account_id = engine;
+-- One call that was charged, of a member who has gone, and one that is open.
+create temporary table calls as
+select private.authorize_run(row(
+  engine, md5('gone')::uuid, null, 'completion', '{acme/small}', row(10, 1, 0, 100, 1, 0)::private.request_shape, null, null, null, null
+)::private.run_request) as verdict
+from ids, generate_series(1, 2);
+select private.finish_run(
+  (verdict).run_id,
+  row('completed', null, null, null, null, row(1, 70, 0, 0, 0, 0, 0, 0)::private.token_counts, null, null, null, null, null)::private.run_report
+)
+from calls order by (verdict).run_id limit 1;
 insert into private.redemptions (coupon_id, account_id, user_id)
 select coupons.id, engine, tests.id_of('Ada') from ids, private.coupons where code = 'GIFT';
 
@@ -27,11 +38,12 @@ returns text
 language sql
 as $$
   select format(
-    'wallets %s, transactions %s, lots %s, allocations %s, holds %s, resolutions %s, codes %s',
+    'wallets %s, transactions %s, lots %s, allocations %s, runs %s, holds %s, resolutions %s, codes %s',
     (select count(*) from api.wallets, ids where account_id = engine),
     (select count(*) from api.transactions, ids where account_id = engine),
     (select count(*) from api.lots, ids where account_id = engine),
     (select count(*) from api.allocations),
+    (select count(*) from api.runs),
     (select count(*) from private.holds),
     (select count(*) from private.resolutions),
     (select count(*) from api.redemptions)
@@ -41,39 +53,39 @@ grant execute on function pg_temp.rows_seen to public;
 
 select tests.sign_in_as('Ada');
 select is(
-  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, holds 1, resolutions 1, codes 1', 'an owner sees all the books'
+  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, runs 1, holds 2, resolutions 1, codes 1', 'an owner sees all the books'
 );
 select tests.sign_in_as('Adam');
 select is(
-  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, holds 1, resolutions 1, codes 1', 'so does an admin'
+  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, runs 1, holds 2, resolutions 1, codes 1', 'so does an admin'
 );
 select tests.sign_in_as('Bill');
 select is(
-  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, holds 1, resolutions 1, codes 1', 'and who does the billing'
+  pg_temp.rows_seen(), 'wallets 1, transactions 2, lots 1, allocations 1, runs 1, holds 2, resolutions 1, codes 1', 'and who does the billing'
 );
 select tests.sign_in_as('Mia');
 select is(
-  pg_temp.rows_seen(), 'wallets 1, transactions 0, lots 0, allocations 0, holds 0, resolutions 0, codes 0', 'a member sees what there is to spend, not the books'
+  pg_temp.rows_seen(), 'wallets 1, transactions 0, lots 0, allocations 0, runs 0, holds 0, resolutions 0, codes 0', 'a member sees what there is to spend, not the books'
 );
 select tests.sign_in_as('Vic');
 select is(
-  pg_temp.rows_seen(), 'wallets 1, transactions 0, lots 0, allocations 0, holds 0, resolutions 0, codes 0', 'as does who only looks'
+  pg_temp.rows_seen(), 'wallets 1, transactions 0, lots 0, allocations 0, runs 0, holds 0, resolutions 0, codes 0', 'as does who only looks'
 );
 select tests.sign_in_as('Eve');
 select is(
-  pg_temp.rows_seen(), 'wallets 0, transactions 0, lots 0, allocations 0, holds 0, resolutions 0, codes 0', 'a stranger sees nothing of it'
+  pg_temp.rows_seen(), 'wallets 0, transactions 0, lots 0, allocations 0, runs 0, holds 0, resolutions 0, codes 0', 'a stranger sees nothing of it'
 );
 select results_eq('select count(*) from api.wallets', 'values (1::bigint)', 'but her own wallet');
 select results_eq($$select kind::text from api.transactions$$, $$values ('grant')$$, 'and the grant that welcomed her');
 select results_eq(
-  $$select balance_micros, held_micros, available_micros, debt_micros from api.wallets$$,
+  $$select balance_micros::bigint, held_micros::bigint, available_micros::bigint, debt_micros::bigint from api.wallets$$,
   $$values (500000000::bigint, 0::bigint, 500000000::bigint, 0::bigint)$$, 'which is 500 credits'
 );
 
 select tests.sign_in_as('Ada');
 select results_eq(
-  $$select balance_micros, held_micros, available_micros from api.wallets, ids where account_id = engine$$,
-  $$values (930::bigint, 0::bigint, 930::bigint)$$, 'a wallet says what is left'
+  $$select balance_micros::bigint, held_micros::bigint, available_micros::bigint from api.wallets, ids where account_id = engine$$,
+  $$values (930::bigint, 100::bigint, 830::bigint)$$, 'a wallet says what is left'
 );
 select results_eq(
   $$select hash from api.transactions, ids where account_id = engine order by sequence desc limit 1$$,
@@ -84,23 +96,23 @@ select tests.sign_in_anonymously();
 select tests.is_refused('select * from ' || relation, 'a visitor does not read ' || relation)
 from unnest(array[
   'api.wallets', 'api.transactions', 'api.lots', 'api.allocations', 'api.redemptions', 'private.wallets', 'private.transactions',
-  'private.lots', 'private.allocations', 'private.holds', 'private.resolutions', 'private.redemptions', 'private.coupons',
+  'private.lots', 'private.allocations', 'private.runs', 'private.repeatable_runs', 'private.holds', 'private.resolutions', 'private.redemptions', 'private.coupons',
   'private.book_balances', 'private.entries'
 ]) as relation;
 select tests.sign_in_as('Ada');
 select tests.is_refused('select * from ' || relation, 'an owner does not read ' || relation)
-from unnest(array['private.coupons', 'private.book_balances', 'private.entries']) as relation;
+from unnest(array['private.coupons', 'private.book_balances', 'private.entries', 'private.repeatable_runs']) as relation;
 
 select tests.sign_in_as_service();
 select isnt_empty('select * from private.' || name, 'the server reads all ' || name)
-from unnest(array['wallets', 'transactions', 'lots', 'allocations', 'holds', 'resolutions', 'redemptions', 'coupons']) as name;
+from unnest(array['wallets', 'transactions', 'lots', 'allocations', 'runs', 'holds', 'resolutions', 'usage_events', 'redemptions', 'coupons']) as name;
 
 -- writing -------------------------------------------------------------------------------------
 
 select tests.sign_out();
 create temporary table books as
 select unnest(array[
-  'wallets', 'transactions', 'lots', 'allocations', 'holds', 'resolutions', 'redemptions', 'coupons', 'book_balances'
+  'wallets', 'transactions', 'lots', 'allocations', 'runs', 'repeatable_runs', 'usage_events', 'redemptions', 'coupons', 'book_balances'
 ]) as name;
 grant select on books to public;
 
@@ -127,16 +139,19 @@ select is(
     cross join unnest(array['anon', 'authenticated', 'service_role']) as role
     where pronamespace = 'private'::regnamespace
       and proname in (
-        'post', 'replay', 'burn_lots', 'pay_debt', 'note_next_expiry', 'grant_credits', 'resolve_hold', 'expire_lots',
+        'post', 'replay', 'burn_lots', 'pay_debt', 'note_lots', 'grant_credits', 'settle_hold', 'expire_lots',
         'expire_due_lots', 'refund_charge', 'reverse_grant', 'adjust_credits', 'grant_top_up', 'roll_up_books', 'redeem_code',
-        'require_wallet', 'grant_monthly_credits', 'open_account', 'authorize_run', 'finish_run', 'sweep_runs', 'hold_budgets'
+        'require_wallet', 'lock_account', 'try_lock_account', 'grant_monthly_credits', 'open_account', 'authorize_run', 'finish_run',
+        'sweep_runs', 'hold_budgets', 'settle_budgets', 'renew_allowance', 'roll_up_usage', 'forget_repeatable_runs'
       )
       and has_function_privilege(role, oid, 'execute')
   ),
   'authenticated redeem_code', 'of all that moves money people may call one function, which decides by their own id'
 );
 select ok(
-  (select count(*) from pg_proc where pronamespace = 'private'::regnamespace and proname in ('post', 'burn_lots', 'grant_credits', 'authorize_run', 'finish_run')) = 5,
+  (select count(*) from pg_proc where pronamespace = 'private'::regnamespace and proname in (
+    'post', 'burn_lots', 'settle_hold', 'grant_credits', 'authorize_run', 'finish_run', 'lock_account', 'try_lock_account', 'renew_allowance'
+  )) = 9,
   'and those functions are there under these names'
 );
 
@@ -145,15 +160,25 @@ select ok(
 select tests.throws(
   format(statement, name), 409, 'append_only', format('the owner of the schema is refused: ' || statement, name)
 )
-from unnest(array['transactions', 'allocations', 'holds', 'resolutions']) as name
+from unnest(array['transactions', 'allocations', 'usage_events']) as name
 cross join unnest(array['delete from private.%s', 'truncate private.%s cascade', 'delete from private.%s where false']) as statement;
+select tests.throws(statement, 409, 'append_only', 'no wallet ever goes: ' || statement)
+from unnest(array['delete from private.wallets', 'truncate private.wallets cascade', 'delete from private.wallets where false']) as statement;
+select throws_ok(statement, code::char(5), null, 'what was held and how it ended follows from calls and receipts: ' || statement)
+from (
+  values
+    ('delete from private.holds', '55000'), ('update private.holds set amount_micros = 1', '55000'),
+    ('insert into private.holds default values', '55000'), ($$update private.resolutions set outcome = 'released'$$, '0A000'),
+    ('update private.resolutions set charged_micros = 0', 'PT409'), ('delete from private.resolutions', 'PT409')
+) as tampering (statement, code);
 select tests.throws(
   format('update private.%s set %s', name, change), 409, 'append_only', format('the owner of the schema does not set %s of %s', change, name)
 )
 from (
   values
     ('transactions', 'amount_micros = 1'), ('transactions', $$reason = 'x'$$), ('allocations', 'amount_micros = 1'),
-    ('holds', 'amount_micros = 1'), ('holds', $$expires_at = 'infinity'$$), ('resolutions', $$outcome = 'released'$$)
+    ('usage_events', 'charged_micros = 1'), ('usage_events', 'held_micros = 1'), ('usage_events', $$outcome = 'failed'$$),
+    ('usage_events', 'transaction_id = null')
 ) as tampering (name, change);
 
 -- shapes ---------------------------------------------------------------------------------------
@@ -196,11 +221,11 @@ select lives_ok(pg_temp.inserts(null, null), 'a well-formed transaction is taken
 select pg_temp.breaks(pg_temp.inserts(odd, value), code, format('but not with %s as its %s', value, odd))
 from (
   values
-    ('sequence', '0', '23514'), ('sequence', '1', '23505'), ('book', $$'wallet'$$, '23514'), ('amount_micros', '0', '23514'),
+    ('sequence', '0', '23514'), ('sequence', '1', '23505'), ('book', $$'wallet'$$, '22P02'), ('amount_micros', '0', '23514'),
     ('amount_micros', '9007199254740992', '23514'), ('amount_micros', '-9007199254740992', '23514'), ('fact', $$''$$, '23514'),
     ('fact', $$repeat('x', 401)$$, '23514'), ('reason', $$''$$, '23514'), ('reason', $$repeat('x', 2001)$$, '23514'),
-    ('author', $$''$$, '23514'), ('author', $$repeat('x', 401)$$, '23514'), ('hash', $$'\x00'$$, '23514'),
-    ('fact', $$'payment'$$, '23505'), ('account_id', 'gen_random_uuid()', '23503'), ('fact', 'null', '23502'),
+    ('author', $$''$$, '23514'), ('author', $$repeat('x', 2001)$$, '23514'), ('hash', $$'\x00'$$, '23514'),
+    ('fact', $$'payment'$$, '23505'), ('fact', 'null', '23502'),
     ('reason', 'null', '23502'), ('author', 'null', '23502'), ('hash', 'null', '23502'), ('amount_micros', 'null', '23502')
 ) as wrong (odd, value, code);
 
@@ -217,22 +242,27 @@ select pg_temp.breaks(
   '23505', 'and says once what a lot paid'
 );
 select pg_temp.breaks(
-  format($$insert into private.holds (id, account_id, amount_micros, expires_at) select gen_random_uuid(), engine, %s, now() from ids$$, amount),
-  '23514', 'no hold of ' || amount
+  format('update private.runs set held_micros = %s', amount), '23514', 'no call holds ' || amount
 )
 from unnest(array['-1', '9007199254740992']) as amount;
 select pg_temp.breaks(
-  format('insert into private.resolutions (hold_id, outcome, charged_micros, transaction_id) values (gen_random_uuid(), %s)', odd),
-  '23514', 'no hold ends with ' || odd
+  format($$insert into private.usage_events select (jsonb_populate_record(usage_events, jsonb_build_object('run_id', gen_random_uuid(), %s))).* from private.usage_events$$, odd),
+  '23514', 'no receipt says ' || odd
 )
 from unnest(array[
-  $$'settled', -1, null$$, $$'released', 1, 1$$, $$'expired', 1, 1$$, $$'settled', 1, null$$, $$'settled', 0, 1$$
+  $$'charged_micros', -1$$, $$'charged_micros', 101$$, $$'held_micros', -1$$, $$'held_micros', 69$$, $$'upstream_micros', -1$$,
+  $$'held_micros', 9007199254740992$$, $$'charged_micros', 9007199254740992, 'held_micros', 9007199254740991$$
 ]) as odd;
 select pg_temp.breaks(
-  $$insert into private.resolutions (hold_id, outcome, charged_micros) values (md5('hold')::uuid, 'released', 0)$$, '23505',
-  'a hold ends once'
+  format($$insert into private.usage_events select (jsonb_populate_record(usage_events, jsonb_build_object('run_id', gen_random_uuid(), '%s', null))).* from private.usage_events$$, col),
+  '23502', 'a receipt has its ' || col
+)
+from unnest(array['account_id', 'user_id', 'outcome', 'price_version_id', 'used', 'held_micros', 'charged_micros', 'cost_label', 'finished_at']) as col;
+select pg_temp.breaks(
+  'insert into private.usage_events select * from private.usage_events', '23505', 'a call ends once'
 );
-select pg_temp.breaks($$insert into private.book_balances (book) values ('wallet')$$, '23514', 'a wallet is none of our books');
+select pg_temp.breaks('insert into private.runs select * from private.runs', '23505', 'and is open once');
+select pg_temp.breaks($$insert into private.book_balances (book) values ('wallet')$$, '22P02', 'a wallet is none of our books');
 
 select * from finish();
 rollback;
