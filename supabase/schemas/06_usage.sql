@@ -145,22 +145,22 @@ as $$
 declare
   before private.usage_rollups;
   -- No transaction lives for ten minutes, so every receipt before this moment is there.
-  through constant timestamptz := private.clock() - interval '10 minutes';
+  horizon constant timestamptz := private.clock() - interval '10 minutes';
 begin
   select * into before from private.usage_rollups for update;
   update private.usage_rollups set
-    through = roll_up_usage.through,
+    through = horizon,
     oldest_run_id = least(
-      private.first_id(roll_up_usage.through),
+      private.first_id(horizon),
       (select runs.id from private.runs order by runs.id limit 1),
       (
         select usage_events.run_id from private.usage_events
-        where usage_events.run_id >= before.oldest_run_id and usage_events.finished_at >= roll_up_usage.through
+        where usage_events.run_id >= before.oldest_run_id and usage_events.finished_at >= horizon
         order by usage_events.run_id
         limit 1
       )
     )
-  where usage_rollups.through < roll_up_usage.through;
+  where usage_rollups.through < horizon;
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
     upstream_micros, latency_ms, first_token_ms, first_tokens
@@ -183,7 +183,7 @@ begin
   from private.usage_events
   where usage_events.run_id >= before.oldest_run_id
     and usage_events.finished_at >= before.through
-    and usage_events.finished_at < roll_up_usage.through
+    and usage_events.finished_at < horizon
   group by 1, 2, 3, 4, 5
   order by 1, 2, 3, 4, 5
   on conflict on constraint usage_days_pkey do update set
@@ -258,6 +258,8 @@ declare
   archived text[] := '{}';
   old record;
 begin
+  -- Receipts leave the running table only once they are in the daily sums.
+  perform private.roll_up_usage();
   for old in
     select child.relname
     from pg_catalog.pg_inherits

@@ -1246,6 +1246,8 @@ as $$
         select coalesce(sum(usage_events.upstream_micros), 0)
         from private.usage_events
         where usage_events.finished_at > private.clock() - interval '1 hour'
+          -- No call is open for as long as an hour; so only the end of the receipts is read.
+          and usage_events.run_id >= private.first_id(private.clock() - interval '2 hours')
       ) then 'spend_per_hour'
     end as rule
   ) as broken on true
