@@ -315,13 +315,13 @@ select results_eq(
   $$values ('free', '2028-03-01 00:00:00+00'::timestamptz)$$, 'a person begins on the Free plan'
 );
 select results_eq(
-  $$select source::text, amount_micros, expires_at from private.lots where account_id = tests.account_of('Leap')$$,
+  $$select source::text, amount_micros::bigint, expires_at from private.lots where account_id = tests.account_of('Leap')$$,
   $$values ('welcome', 500000000::bigint, '2028-03-01 00:00:00+00'::timestamptz)$$,
   'with the credits of the month, which lapse with it'
 );
 select pg_temp.open_team('Fresh', 'free');
 select results_eq(
-  $$select balance_micros from private.wallets where account_id = pg_temp.account('Fresh')$$, 'values (0::bigint)', 'a team begins with an empty wallet'
+  $$select balance_micros::bigint from private.wallets where account_id = pg_temp.account('Fresh')$$, 'values (0::bigint)', 'a team begins with an empty wallet'
 );
 
 -- the guard ---------------------------------------------------------------------------------------

@@ -89,21 +89,21 @@ returns text
 language sql
 as $$
   select format(
-    'budgets %s, limits %s, plans %s, overrides %s, quotas %s',
+    'budgets %s, limits %s, plans %s, overrides %s, used %s',
     (select coalesce(string_agg(subject || ' by ' || period, ' and ' order by subject), '-') from api.budgets),
     (select string_agg(plan_id, ' ') from api.limits, ids where account_id = engine),
     (select string_agg(plan_id, ' ') from private.account_plans, ids where account_id = engine),
-    (select count(*) from private.limit_overrides), (select count(*) from private.quotas)
+    (select count(*) from private.limit_overrides), (select requests_this_month from api.limits, ids where account_id = engine)
   )
 $$;
 select tests.sign_out();
 grant execute on function pg_temp.sees to public;
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, max_cost_micros, reason)
 select engine, engine, 77, 88, 99, 'For tests' from ids;
-insert into private.quotas (account_id, period_start, requests) select engine, '2027-03-01 00:00:00+00', 5 from ids;
+update private.wallets set month_start = '2027-03-01 00:00:00+00', month_requests = 5 from ids where account_id = engine;
 
 select tests.sign_in_as('Ada');
-select is(pg_temp.sees(), 'budgets key by day and member by month, limits free, plans free, overrides 1, quotas 1', 'an owner sees all');
+select is(pg_temp.sees(), 'budgets key by day and member by month, limits free, plans free, overrides 1, used 5', 'an owner sees all');
 select results_eq(
   $$
     select requests_per_minute, requests_per_hour, requests_per_month, max_cost_micros, requests_this_month, month_ends_at
@@ -113,13 +113,13 @@ select results_eq(
   'the limits an account has are its own where it has some, with what is used of them'
 );
 select tests.sign_in_as('Bill');
-select is(pg_temp.sees(), 'budgets key by day and member by month, limits free, plans free, overrides 1, quotas 1', 'as does who does the billing');
+select is(pg_temp.sees(), 'budgets key by day and member by month, limits free, plans free, overrides 1, used 5', 'as does who does the billing');
 select tests.sign_in_as('Mia');
-select is(pg_temp.sees(), 'budgets member by month, limits free, plans free, overrides 1, quotas 1', 'a member sees her own budget');
+select is(pg_temp.sees(), 'budgets member by month, limits free, plans free, overrides 1, used 5', 'a member sees her own budget');
 select tests.sign_in_as('Vic');
-select is(pg_temp.sees(), 'budgets -, limits free, plans free, overrides 1, quotas 1', 'another member none of hers');
+select is(pg_temp.sees(), 'budgets -, limits free, plans free, overrides 1, used 5', 'another member none of hers');
 select tests.sign_in_as('Eve');
-select is(pg_temp.sees(), 'budgets -, limits , plans , overrides 0, quotas 0', 'a stranger sees nothing');
+select is(pg_temp.sees(), 'budgets -, limits , plans , overrides 0, used ', 'a stranger sees nothing');
 select is((select count(*) from api.limits), 2::bigint, 'but the limits of her own accounts');
 
 select tests.sign_out();
@@ -140,24 +140,26 @@ select results_eq(
 );
 select tests.is_refused('select * from ' || relation, 'a visitor does not read ' || relation)
 from unnest(array[
-  'api.limits', 'api.budgets', 'private.account_plans', 'private.limit_overrides', 'private.quotas', 'private.token_quotas',
-  'private.budgets', 'private.model_quotas', 'private.rate_windows', 'private.upstream_guard'
+  'api.limits', 'api.budgets', 'private.account_plans', 'private.limit_overrides', 'private.wallets', 'private.token_quotas',
+  'private.budgets', 'private.model_quotas', 'private.offers', 'private.key_windows', 'private.upstream_guard'
 ]) as relation;
 select tests.sign_in_as('Ada');
 select tests.is_refused('select * from ' || relation, 'an owner does not read ' || relation)
-from unnest(array['private.token_quotas', 'private.model_quotas', 'private.rate_windows', 'private.upstream_guard']) as relation;
+from unnest(array['private.token_quotas', 'private.model_quotas', 'private.offers', 'private.key_windows', 'private.upstream_guard']) as relation;
 select tests.is_refused(statement, 'an owner is refused: ' || statement)
 from unnest(array[
   'update private.plans set requests_per_minute = null', $$update private.account_plans set plan_id = 'enterprise'$$,
-  'delete from private.limit_overrides', 'update private.quotas set requests = 0', 'update private.budgets set spent_micros = 0',
-  'delete from private.budgets', 'update private.upstream_guard set is_paused = false', 'delete from private.rate_windows',
+  'delete from private.limit_overrides', 'update private.wallets set month_requests = 0', 'update private.wallets set minute_window = null',
+  $$update private.wallets set plan_id = 'enterprise', allowance_until = 'infinity'$$, 'delete from private.offers', 'update private.budgets set spent_micros = 0',
+  'delete from private.budgets', 'update private.upstream_guard set is_paused = false', 'delete from private.key_windows',
+  'select private.renew_allowance(engine) from ids',
   'select private.grant_monthly_credits()', 'select private.measure_guard()'
 ]) as statement;
 select tests.sign_in_as_service();
 select tests.is_refused(statement, 'the server is refused: ' || statement)
 from unnest(array[
-  'update private.plans set requests_per_minute = null', 'update private.quotas set requests = 0',
-  'update private.budgets set spent_micros = 0', 'delete from private.rate_windows'
+  'update private.plans set requests_per_minute = null', 'update private.wallets set month_requests = 0',
+  'update private.budgets set spent_micros = 0', 'delete from private.key_windows', 'delete from private.offers'
 ]) as statement;
 
 -- a budget's window -----------------------------------------------------------------------------
@@ -187,7 +189,7 @@ as $$
   select (private.finish_run(
     verdict.run_id,
     row('completed', null, null, null, null, row(1, tokens, 0, 0, 0, 0, 0, 0)::private.token_counts, null, null, null, null, null)::private.run_report
-  )).charged_micros
+  )).charged_micros::bigint
 $$;
 create function pg_temp.budget()
 returns text
@@ -265,8 +267,7 @@ select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) s
 select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) values (gen_random_uuid(), ''pro'')', '23503');
 select pg_temp.breaks('update private.account_plans set plan_id = ''none''', '23503');
 select pg_temp.breaks(format('insert into private.%1$s select * from private.%1$s limit 1', name), '23505')
-from unnest(array['quotas', 'plans']) as name;
-select pg_temp.breaks('update private.quotas set requests = -1', '23514');
+from unnest(array['plans', 'offers', 'wallets']) as name;
 select pg_temp.breaks(
   format(
     $$insert into private.token_quotas (account_id, model_quota_id, period_start, %s)

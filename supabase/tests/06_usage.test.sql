@@ -22,7 +22,8 @@ select key, engine, ada, 'Robot', 'sk-oneai-r', sha256('sk-oneai-robot') from id
 insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
 values
   ('acme/small', 'Small', 32000, 4000, 0.000001, 0.000002), ('acme/dear', 'Dear', 32000, 8000, 0.000004, 0.000001),
-  ('acme/short', 'Short', 32000, 100, 0.000001, 0.000002), ('acme/minimum', 'Minimum', 32000, 4000, 0, 0),
+  ('acme/short', 'Short', 32000, 100, 0.000001, 0.000002),
+  ('acme/narrow', 'Narrow', 2000, 4000, 0.000001, 0.000002), ('acme/minimum', 'Minimum', 32000, 4000, 0, 0),
   ('acme/free', 'Free', 32000, 4000, 0, 0), ('acme/unpriced', 'Unpriced', 32000, 4000, null, null),
   ('acme/retired', 'Retired', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/barred', 'Barred', 32000, 4000, 0, 0);
 update private.models set retired_at = now() where id = 'acme/retired';
@@ -79,15 +80,14 @@ select results_eq(
 );
 select results_eq(
   $$
-    select wallets.held_micros, holds.amount_micros, holds.expires_at - private.clock(), runs.lease_until - private.clock(), runs.status::text,
-      quotas.requests
+    select wallets.held_micros::bigint, runs.held_micros::bigint, holds.amount_micros::bigint, holds.expires_at - private.clock(),
+      runs.lease_until - private.clock(), runs.status::text, wallets.month_requests
     from first
     join private.runs on runs.id = (verdict).run_id
     join private.holds using (id)
     join private.wallets on wallets.account_id = runs.account_id
-    join private.quotas on quotas.account_id = runs.account_id
   $$,
-  $$values (690::bigint, 690::bigint, interval '15 minutes', interval '30 seconds', 'open', 1::bigint)$$,
+  $$values (690::bigint, 690::bigint, 690::bigint, interval '15 minutes', interval '30 seconds', 'open', 1::bigint)$$,
   'the hold outlasts every function, the lease a few heartbeats, and the month has one request more'
 );
 
@@ -101,7 +101,7 @@ select results_eq(
   $$select true, true, (verdict).run_id, '{acme/small}'::text[], 10, false, 690::bigint from first$$, 'the same key and request is the same run'
 );
 select is((select count(*) from private.runs), 1::bigint, 'and no second one');
-select is((select held_micros from private.wallets, ids where account_id = engine), 690::bigint, 'that would hold something');
+select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 690::bigint, 'that would hold something');
 select is(
   pg_temp.says(pg_temp.verdict_of(idempotency => 'once', hash => '\x02')), '409 conflict idempotency', 'the same key for another request is a conflict'
 );
@@ -118,8 +118,8 @@ update private.accounts set suspended_at = now() from ids where id = engine;
 update private.upstream_guard set is_paused = true;
 update private.api_keys set revoked_at = now();
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, reason) select engine, engine, 1, 1, 'For tests' from ids;
-insert into private.rate_windows (subject_id, slice_seconds, bucket, counts)
-select engine, 5, floor(extract(epoch from private.clock()) / 5), array_fill(0, array[12]) || array[1] from ids;
+update private.wallets set minute_window = row(floor(extract(epoch from private.clock()) / 5), 1, 1, array_fill(0, array[12]), null)
+from ids where account_id = engine;
 create function pg_temp.refused(expected text, description text, models text[] default '{acme/none}', idempotency text default null)
 returns text
 language sql
@@ -131,24 +131,25 @@ select is(pg_temp.says(pg_temp.verdict_of(account => 'None')), '404 not_found ac
 select pg_temp.refused('409 conflict idempotency', 'first a key that was used for another request', idempotency => 'once');
 select pg_temp.refused('403 forbidden suspended', 'then that the account is suspended');
 update private.accounts set suspended_at = null;
-select pg_temp.refused('503 upstream_unavailable guard', 'then that everything pauses');
-update private.upstream_guard set is_paused = false;
 select pg_temp.refused('401 unauthorized key', 'then that the key is revoked');
 update private.api_keys set revoked_at = null;
 select pg_temp.refused('429 rate_limited requests_per_minute', 'then that it calls too often');
 update private.limit_overrides set requests_per_minute = 1000;
 select pg_temp.refused('429 quota_exceeded requests_per_month', 'then that its month is used up');
 delete from private.limit_overrides;
+select pg_temp.refused('503 upstream_unavailable guard', 'then that everything pauses');
+update private.upstream_guard set is_paused = false;
 select pg_temp.refused('404 not_found model', 'then that there is no such model');
 select pg_temp.refused('404 not_found model', 'that it was switched off', '{acme/off}');
 select pg_temp.refused('404 not_found model', 'that it was retired', '{acme/retired}');
 select pg_temp.refused('404 not_found model', 'that it has no price', '{acme/unpriced}');
 select pg_temp.refused('404 not_found model', 'that none was named', '{}');
 select pg_temp.refused('404 not_found model', 'or none at all', null);
-update private.api_keys set allowed_models = '{acme/s*,other/*}';
-select pg_temp.refused('403 forbidden key_models', 'then that this key may not call it', '{acme/barred}');
+update private.api_keys set allowed_models = '{acme/d*,other/*}';
+select pg_temp.refused('403 forbidden plan_models', 'then that this plan may not call it', '{acme/barred}');
+select pg_temp.refused('403 forbidden key_models', 'or this key', '{acme/small}');
 update private.api_keys set allowed_models = '{acme/*}';
-select pg_temp.refused('403 forbidden plan_models', 'or this plan', '{acme/barred}');
+select pg_temp.refused('403 forbidden plan_models', 'which gives no more than the plan', '{acme/barred}');
 select pg_temp.has_free(0);
 select pg_temp.refused('402 insufficient_credits balance', 'then that there is no money', '{acme/small}');
 select pg_temp.has_free(1000000);
@@ -172,6 +173,7 @@ begin
     values ('member', ada, 'day', member), ('key', ids.key, 'total', narrowest.key)
   ) as wanted (subject, subject_id, period, amount)
   where amount is not null;
+  update private.wallets set has_budgets = true from ids where account_id = engine;
   return (
     select pg_temp.says(verdict) || coalesce(', ' || verdict.shortfall_micros || ' missing', '') || coalesce(' until ' || (verdict.resets_at at time zone 'UTC')::date, '')
     from pg_temp.verdict_of(max_tokens => 100, bytes => bytes, by_key => true) as verdict
@@ -222,6 +224,11 @@ select is(pg_temp.fits(555, 100), '1 tokens (clamped), holds 555, leaves 0', 'do
 select is(pg_temp.fits(2040, 100), '100 tokens, holds 2040, leaves 0', 'exactly what was asked for is not clamped');
 select is(pg_temp.fits(100000, 5000), '4000 tokens, holds 60540, leaves 39460', 'the model''s own maximum is no clamp');
 select is(pg_temp.fits(100000, null), '4000 tokens, holds 60540, leaves 39460', 'and what is meant when nothing is asked for');
+select is(pg_temp.fits(99999, null, '{acme/narrow}'), '1820 tokens, holds 27840, leaves 72159', 'no longer than fits beside the prompt, which is no clamp either');
+select is(pg_temp.fits(99999, 1900, '{acme/narrow}'), '1900 tokens, holds 29040, leaves 70959', 'who asks for a length is taken at their word');
+select is(
+  (select max_tokens from pg_temp.verdict_of('{acme/narrow}', null, 1900)), 500, 'where the prompt seems to fill the context there is still a quarter of it: bytes are no tokens'
+);
 select is(pg_temp.fits(1000, 100, choices => 2), '15 tokens (clamped), holds 990, leaves 10', 'two answers share it');
 select is(pg_temp.fits(120555, 100, images => 1), '1 tokens (clamped), holds 120555, leaves 0', 'an image may count 40,000 tokens');
 select is(pg_temp.fits(99999, 100, max_cost => 1000), '30 tokens (clamped), holds 990, leaves 99009', 'a cap clamps as the wallet does');
@@ -248,7 +255,7 @@ select is(
   'those that cannot be called are left out'
 );
 select is(
-  (select array_length(model_ids, 1) from pg_temp.verdict_of(array_fill('acme/free'::text, array[1000]))), 10, 'of a very long list the first ten count'
+  (select array_length(model_ids, 1) from pg_temp.verdict_of(private.read_choice(array_fill('acme/free'::text, array[1000])))), 10, 'of a very long list the first ten count'
 );
 select results_eq(
   $$select max_prompt_usd, max_completion_usd from pg_temp.verdict_of('{acme/free,acme/small,acme/dear}')$$,
@@ -263,7 +270,8 @@ select results_eq(
   $$select allowed, model_ids, route_reason from pg_temp.verdict_of('{oneai/pick}')$$,
   $$values (true, '{acme/free,acme/small}'::text[], 'Because.')$$, 'the router''s choice respects the plan, and says why'
 );
-select is((select requested_model from private.runs order by started_at desc, id desc limit 1), 'oneai/pick', 'a run remembers what was asked for');
+create temporary table picked as select run_id as id from pg_temp.verdict_of('{oneai/pick}');
+select is((select requested_model from private.runs join picked using (id)), 'oneai/pick', 'a run remembers what was asked for');
 select is(pg_temp.says(pg_temp.verdict_of('{oneai/none}')), '404 not_found model', 'a preset that is not there chooses nothing');
 update private.router_rules set models = '{acme/barred}' where preset_id = 'oneai/pick';
 select is(pg_temp.says(pg_temp.verdict_of('{oneai/pick}')), '403 forbidden plan_models', 'nor does one of which the plan has nothing');
@@ -306,9 +314,9 @@ $$;
 grant execute on function pg_temp.starts to public;
 select tests.sign_in_as('Ada');
 select is(pg_temp.starts(), 'allowed', 'an owner starts a call');
-select is((select user_id from api.runs order by started_at desc, id desc limit 1), (select ada from ids), 'as herself');
 select tests.sign_in_as('Mia');
 select is(pg_temp.starts(), 'allowed', 'so does a member');
+select is((select count(*) from api.runs where user_id = tests.id_of('Mia')), 1::bigint, 'as herself');
 select tests.sign_in_as('Vic');
 select is(pg_temp.starts(), '404 not_found account', 'who only looks does not');
 select tests.sign_in_as('Bill');
@@ -333,11 +341,12 @@ as $$
 $$;
 select tests.sign_out();
 grant execute on function pg_temp.key_starts to public;
+select tests.travel('1 second');
 select tests.sign_in_as_service();
 select is(pg_temp.key_starts('sk-oneai-robot'), 'allowed', 'a key starts a call');
 select is(pg_temp.key_starts('sk-oneai-guess'), '401 unauthorized key', 'one that is not there does not');
 select tests.sign_out();
-select is((select key_id from private.runs order by started_at desc, id desc limit 1), (select key from ids), 'the run names its key');
+select is((select key_id from private.runs where started_at = private.clock()), (select key from ids), 'the run names its key');
 update private.api_keys set expires_at = private.clock();
 select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor one that has expired');
 update private.api_keys set expires_at = private.clock() + interval '1 second';
@@ -350,16 +359,59 @@ select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor whe
 delete from private.members using ids where account_id = engine and user_id = ada;
 select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'or is gone');
 
+-- a key used again a day later --------------------------------------------------------------------------
+
+select tests.travel_to('2027-05-05 12:00:00+00');
+create function pg_temp.again(hash bytea default '\x01')
+returns private.verdict
+language sql
+as $$
+  select pg_temp.verdict_of('{acme/free}', idempotency => 'daily', hash => hash)
+$$;
+create temporary table day_one as select (pg_temp.again()).run_id as id;
+select tests.travel('24 hours -1 microsecond');
+select results_eq('select is_replay, run_id from pg_temp.again()', 'select true, id from day_one', 'for a day the answer is the first one');
+select private.forget_repeatable_runs();
+select results_eq('select is_replay, run_id from pg_temp.again()', 'select true, id from day_one', 'also after what is older was cleared away');
+select is(pg_temp.says(pg_temp.again('\x02')), '409 conflict idempotency', 'and another request a conflict');
+select tests.travel('1 microsecond');
+create temporary table day_two as select * from pg_temp.again('\x02');
+select ok((select not is_replay and run_id not in (select id from day_one) from day_two), 'a day later the key is free, also for another request');
+select results_eq(
+  $$select is_replay, run_id from pg_temp.again('\x02')$$, 'select true, run_id from day_two', 'which is the one that is repeated from then on'
+);
+select is(pg_temp.says(pg_temp.again('\x01')), '409 conflict idempotency', 'the old one no longer');
+select is((select count(*) from private.repeatable_runs where idempotency_key = 'daily'), 1::bigint, 'there is one answer for a key');
+select is((select count(*) from private.runs where id in (select id from day_one union select run_id from day_two)), 2::bigint, 'and two calls');
+select private.forget_repeatable_runs();
+select is((select count(*) from private.repeatable_runs where idempotency_key = 'daily'), 1::bigint, 'what is not a day old is not cleared away');
+select tests.travel('24 hours 1 microsecond');
+select private.forget_repeatable_runs();
+select is_empty('select * from private.repeatable_runs where started_at < private.clock()', 'what is is');
+select pg_temp.verdict_of('{acme/free}', idempotency => 'last', hash => '\x01');
+select private.finish_run(run_id, row('failed', null, null, null, null, null, null, null, null, null, null)::private.run_report)
+from private.repeatable_runs where idempotency_key = 'last';
+select results_eq(
+  $$select is_replay, model_ids, hold_micros from pg_temp.verdict_of('{acme/free}', idempotency => 'last', hash => '\x01')$$,
+  $$values (true, '{acme/free}'::text[], 0::bigint)$$, 'a call that has ended is repeated as well'
+);
 select is_empty(
-  'select account_id from private.wallets where held_micros <> (select coalesce(sum(amount_micros), 0) from private.holds where holds.account_id = wallets.account_id)',
+  $$select runs.id from private.runs join private.repeatable_runs on run_id = runs.id where idempotency_key = 'last'$$, 'and not begun again'
+);
+
+select is_empty(
+  $$
+    select account_id from private.wallets
+    where held_micros <> (select coalesce(sum(held_micros), 0) from private.runs where runs.account_id = wallets.account_id)
+  $$,
   'after all this every wallet holds what its open calls hold'
 );
 select throws_ok(
-  $$insert into private.runs select (jsonb_populate_record(runs, jsonb_build_object('id', gen_random_uuid()))).* from private.runs where idempotency_key is not null limit 1$$,
-  '23505', null, 'one account''s idempotency key is of one run'
+  'insert into private.repeatable_runs select * from private.repeatable_runs', '23505', null, 'one account''s idempotency key is of one run'
 );
-select throws_ok(format('update private.runs set %s where id = (select (verdict).run_id from first)', change), '23514', null, 'a run refuses ' || change)
-from unnest(array[$$idempotency_key = ''$$, $$idempotency_key = repeat('x', 1000)$$, $$status = 'finished'$$, 'finished_at = now()']) as change;
+select throws_ok('update private.repeatable_runs set idempotency_key = ' || key, '23514', null, 'no idempotency key of ' || key)
+from unnest(array[$$''$$, $$repeat('x', 1000)$$]) as key;
+select throws_ok($$update private.runs set status = 'finished'$$, '22P02', null, 'a call that has ended is none: it is a receipt');
 
 select * from finish();
 rollback;

@@ -28,6 +28,7 @@ insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('t
 update private.account_plans set plan_id = 'test' from ids where account_id = engine;
 select private.grant_credits(engine, 1000000, 'top_up', 'payment', 'x', 'x') from ids;
 insert into private.budgets (account_id, subject, subject_id, period, limit_micros) select engine, 'member', mia, 'day', 1000000 from ids;
+update private.wallets set has_budgets = true from ids where account_id = engine;
 
 create temporary table started (word text primary key, run_id uuid not null);
 grant select on started to public;
@@ -66,13 +67,12 @@ language sql
 as $$
   select format(
     'spent %s, held %s; month %s; tokens %s+%s; budget %s+%s',
-    1000000 - wallets.balance_micros, wallets.held_micros, coalesce(quotas.requests, 0), coalesce(token_quotas.used_tokens, 0),
+    1000000 - wallets.balance_micros, wallets.held_micros, wallets.month_requests, coalesce(token_quotas.used_tokens, 0),
     coalesce(token_quotas.held_tokens, 0), budgets.spent_micros, budgets.held_micros
   )
   from ids
   join private.wallets on wallets.account_id = engine
   join private.budgets on budgets.account_id = engine
-  left join private.quotas on quotas.account_id = engine
   left join private.token_quotas on token_quotas.account_id = engine
 $$;
 
@@ -83,7 +83,8 @@ select is(pg_temp.counters(), 'spent 0, held 1140; month 1; tokens 0+220; budget
 select tests.travel('1500 milliseconds');
 select results_eq(
   $$
-    select outcome::text, finish_reason, model_id, held_micros, charged_micros, upstream_micros, cost_label::text, first_token_ms, latency_ms,
+    select outcome::text, finish_reason, model_id, held_micros::bigint, charged_micros::bigint, upstream_micros::bigint, cost_label::text,
+      first_token_ms, latency_ms,
       (used).prompt_tokens, (used).completion_tokens, transaction_id is not null
     from pg_temp.ends('one', 'completed')
   $$,
@@ -92,12 +93,12 @@ select results_eq(
 );
 select is(pg_temp.counters(), 'spent 600, held 0; month 1; tokens 120+0; budget 600+0', 'and so it is in every counter');
 select results_eq(
-  $$select charged_micros, outcome::text from pg_temp.ends('one', 'failed', 1000, 1000)$$, $$values (600::bigint, 'completed')$$,
+  $$select charged_micros::bigint, outcome::text from pg_temp.ends('one', 'failed', 1000, 1000)$$, $$values (600::bigint, 'completed')$$,
   'ended again, otherwise, the first receipt comes back'
 );
 select is(pg_temp.counters(), 'spent 600, held 0; month 1; tokens 120+0; budget 600+0', 'and nothing moves');
 select results_eq(
-  $$select resolutions.outcome::text, charged_micros, lots.source::text from private.resolutions
+  $$select resolutions.outcome::text, charged_micros::bigint, lots.source::text from private.resolutions
     join private.allocations using (transaction_id) join private.lots on lots.id = lot_id where hold_id = pg_temp.run('one')$$,
   $$values ('settled', 600::bigint, 'top_up')$$, 'the charge names the lot that paid'
 );
@@ -145,39 +146,48 @@ select tests.throws(
 
 -- costs that are known later, or never ----------------------------------------------------------------
 
-create function pg_temp.status_of(word text) returns text language sql as $$ select status::text from private.runs where id = pg_temp.run(word) $$;
+-- Open or waiting as the run says; ended when there is its receipt instead.
+create function pg_temp.status_of(word text)
+returns text
+language sql
+as $$
+  select concat_ws(
+    ' and ', (select status::text from private.runs where id = pg_temp.run(word)),
+    (select 'ended' from private.usage_events where run_id = pg_temp.run(word))
+  )
+$$;
 select pg_temp.starts('later');
 select is((pg_temp.ends('later', 'completed', null, null, generation => 'gen-1')).run_id, null, 'a call whose cost is not known yet has no receipt yet');
 select is(pg_temp.status_of('later'), 'reconciling', 'it waits');
-select is((select held_micros from private.wallets, ids where account_id = engine), 1140::bigint, 'and keeps its hold');
+select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 1140::bigint, 'and keeps its hold');
 select tests.travel('2 seconds');
 select is_empty('select * from private.claim_reconciliations()', 'upstream needs a moment');
 select tests.travel('1 millisecond');
 select results_eq('select * from private.claim_reconciliations()', $$select pg_temp.run('later'), 'gen-1'$$, 'then its cost is to be asked');
 select is_empty('select * from private.claim_reconciliations()', 'by one asker at a time');
 select results_eq(
-  $$select charged_micros, cost_label::text from pg_temp.ends('later', 'completed', 100, 20, reconciled => true)$$,
+  $$select charged_micros::bigint, cost_label::text from pg_temp.ends('later', 'completed', 100, 20, reconciled => true)$$,
   $$values (600::bigint, 'reconciled')$$, 'known, it is charged and labelled so'
 );
 select results_eq(
-  $$select charged_micros, cost_label::text from pg_temp.ends('later', 'completed', 1, 1)$$, $$values (600::bigint, 'reconciled')$$, 'once'
+  $$select charged_micros::bigint, cost_label::text from pg_temp.ends('later', 'completed', 1, 1)$$, $$values (600::bigint, 'reconciled')$$, 'once'
 );
-select is((select generation_id from private.runs where id = pg_temp.run('later')), 'gen-1', 'the run keeps upstream''s name for it');
+select is(pg_temp.status_of('later'), 'ended', 'and waits no longer');
 
 select pg_temp.starts('unknown');
 select results_eq(
-  $$select charged_micros, cost_label::text, (used).prompt_tokens, (used).completion_tokens from pg_temp.ends('unknown', 'completed', null, null, produced => 41)$$,
+  $$select charged_micros::bigint, cost_label::text, (used).prompt_tokens, (used).completion_tokens from pg_temp.ends('unknown', 'completed', null, null, produced => 41)$$,
   $$values (240::bigint, 'estimated', 25::bigint, 11::bigint)$$, 'without a name to ask by it is estimated, a token for four bytes'
 );
 select pg_temp.starts('no record');
 select pg_temp.ends('no record', 'stopped', null, null, generation => 'gen-2');
 select results_eq(
-  $$select charged_micros, cost_label::text from pg_temp.ends('no record', 'stopped', null, null, produced => 40, reconciled => true)$$,
+  $$select charged_micros::bigint, cost_label::text from pg_temp.ends('no record', 'stopped', null, null, produced => 40, reconciled => true)$$,
   $$values (225::bigint, 'estimated')$$, 'so it is when upstream has no record either'
 );
 select pg_temp.starts('nothing');
 select results_eq(
-  $$select charged_micros, cost_label::text from pg_temp.ends('nothing', 'completed', null, null, produced => 0)$$,
+  $$select charged_micros::bigint, cost_label::text from pg_temp.ends('nothing', 'completed', null, null, produced => 0)$$,
   $$values (0::bigint, 'none')$$, 'an estimate of no output charges nothing'
 );
 
@@ -193,10 +203,10 @@ select private.touch_run(pg_temp.run('alive'), null);
 select is(private.sweep_runs(1), 1, 'a sweep takes as many as it is told');
 select is(private.sweep_runs(), 1, 'and then the rest');
 select is(pg_temp.status_of('alive'), 'open', 'who said that it is alive goes on');
-select is(pg_temp.status_of('lost'), 'finished', 'a run without a worker ends');
+select is(pg_temp.status_of('lost'), 'ended', 'a run without a worker ends');
 select results_eq(
   $$
-    select usage_events.outcome::text, error_code, usage_events.charged_micros, upstream_micros, cost_label::text, resolutions.outcome::text
+    select usage_events.outcome::text, error_code, usage_events.charged_micros::bigint, upstream_micros::bigint, cost_label::text, resolutions.outcome::text
     from private.usage_events join private.resolutions on hold_id = run_id where run_id = pg_temp.run('lost')
   $$,
   $$values ('expired', 'worker_lost', 0::bigint, null::bigint, 'none', 'expired')$$, 'without a charge, and without a cost that nobody knows'
@@ -207,10 +217,10 @@ select is((pg_temp.ends('lost', 'completed')).outcome::text, 'expired', 'a worke
 select tests.travel('15 minutes');
 select private.touch_run(pg_temp.run('alive'), null);
 select is(private.sweep_runs(), 2, 'when no record has come for as long as a hold lasts');
-select is(pg_temp.status_of('lost upstream'), 'finished', 'it ends as well');
-select is((select charged_micros from private.usage_events where run_id = pg_temp.run('waiting')), 0::bigint, 'free of charge');
+select is(pg_temp.status_of('lost upstream'), 'ended', 'it ends as well');
+select is((select charged_micros from private.usage_events where run_id = pg_temp.run('waiting'))::bigint, 0::bigint, 'free of charge');
 select pg_temp.ends('alive', 'completed');
-select is((select held_micros from private.wallets, ids where account_id = engine), 0::bigint, 'nothing stays held');
+select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 0::bigint, 'nothing stays held');
 select is(private.sweep_runs(), 0, 'and nothing is left to sweep');
 
 -- failed attempts -----------------------------------------------------------------------------------
@@ -273,7 +283,7 @@ insert into private.members (account_id, user_id, role) select engine, mia, 'mem
 select tests.sign_in_as_service();
 select results_eq(
   $$
-    select outcome::text, charged_micros, cost_label::text, prompt_tokens, reasoning_tokens, attempts, first_token_ms
+    select outcome::text, charged_micros::bigint, cost_label::text, prompt_tokens, reasoning_tokens, attempts, first_token_ms
     from started, api.finish_run(run_id, '{
       "outcome": "completed", "model_id": "acme/small", "used": {"prompt_tokens": 100, "completion_tokens": 20, "reasoning_tokens": 7},
       "upstream_usd": "1e-7", "attempts": [{"model": "acme/small"}], "first_token_ms": 250
@@ -306,6 +316,7 @@ from unnest(array[
 select tests.sign_out();
 select pg_temp.starts('by key', key_id => key) from ids;
 select pg_temp.ends('by key', 'completed');
+select pg_temp.starts('still open');
 create function pg_temp.sees()
 returns text
 language sql
@@ -318,7 +329,7 @@ grant execute on function pg_temp.sees to public;
 select tests.sign_in_as('Mia');
 select is(pg_temp.sees(), 'receipts t, runs t, days t', 'whose call it was sees its receipt');
 select results_eq(
-  $$select charged_micros, transaction_id is not null from api.receipts, started where receipts.run_id = started.run_id and word = 'one'$$,
+  $$select charged_micros::bigint, transaction_id is not null from api.receipts, started where receipts.run_id = started.run_id and word = 'one'$$,
   'values (600::bigint, true)', 'with what it cost'
 );
 select tests.sign_in_as('Ada');
@@ -340,24 +351,53 @@ select tests.sign_in_as('Mia');
 select is(pg_temp.sees(), 'receipts f, runs f, days f', 'who has left sees nothing any more');
 select tests.sign_out();
 
-select set_eq(
-  $$
-    select day, model_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros, upstream_micros,
-      latency_ms, first_token_ms, first_tokens
-    from private.usage_days
-  $$,
-  $$
-    select
-      (finished_at at time zone 'UTC')::date as day, model_id, coalesce(key_id, '00000000-0000-0000-0000-000000000000') as key_id,
-      count(*) as requests, count(*) filter (where outcome in ('failed', 'expired')) as errors,
-      coalesce(sum((used).prompt_tokens), 0) as prompt_tokens, coalesce(sum((used).completion_tokens), 0) as completion_tokens,
-      sum(charged_micros) as charged, coalesce(sum(upstream_micros), 0) as upstream, sum(latency_ms) as latency,
-      coalesce(sum(first_token_ms), 0) as first_token, count(first_token_ms) as first_tokens
-    from private.usage_events
-    group by 1, 2, 3
-  $$,
-  'the daily sums are the sums of the receipts'
-);
+-- What the receipts sum to, and what the daily sums say otherwise.
+create function pg_temp.wrong_days(relation text)
+returns setof record
+language plpgsql
+as $$
+begin
+  return query execute format(
+    $query$
+      select account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,
+        upstream_micros, latency_ms, first_token_ms, first_tokens
+      from private.%I
+      except
+      select
+        account_id, (finished_at at time zone 'UTC')::date, model_id, user_id, coalesce(key_id, '00000000-0000-0000-0000-000000000000'),
+        count(*), count(*) filter (where outcome in ('failed', 'expired')),
+        coalesce(sum((used).prompt_tokens), 0)::bigint, coalesce(sum((used).completion_tokens), 0)::bigint,
+        sum(charged_micros)::bigint, coalesce(sum(upstream_micros), 0)::bigint, sum(latency_ms)::bigint,
+        coalesce(sum(first_token_ms), 0)::bigint, count(first_token_ms)
+      from private.usage_events
+      group by 1, 2, 3, 4, 5
+    $query$, relation
+  );
+end
+$$;
+create function pg_temp.days(relation text)
+returns text
+language plpgsql
+as $$
+declare
+  wrong bigint;
+  requests bigint;
+begin
+  select count(*) into wrong from pg_temp.wrong_days(relation) as t (
+    a uuid, b date, c text, d uuid, e uuid, f bigint, g bigint, h bigint, i bigint, j bigint, k bigint, l bigint, m bigint, n bigint
+  );
+  execute format('select coalesce(sum(requests), 0) from private.%I', relation) into requests;
+  return format('%s wrong, %s of %s receipts', wrong, requests, (select count(*) from private.usage_events));
+end
+$$;
+create temporary table receipts as select count(*) as number from private.usage_events;
+select is(pg_temp.days('usage_by_day'), format('0 wrong, %1$s of %1$s receipts', number), 'the daily sums are the sums of the receipts') from receipts;
+select private.roll_up_usage();
+select is(pg_temp.days('usage_by_day'), format('0 wrong, %1$s of %1$s receipts', number), 'also when some are rolled up') from receipts;
+select tests.travel('10 minutes 1 microsecond');
+select private.roll_up_usage();
+select is(pg_temp.days('usage_days'), format('0 wrong, %1$s of %1$s receipts', number), 'ten minutes later all of them are') from receipts;
+select is(pg_temp.days('usage_by_day'), format('0 wrong, %1$s of %1$s receipts', number), 'and none counts twice') from receipts;
 
 -- partitions ----------------------------------------------------------------------------------------
 
@@ -392,7 +432,7 @@ select ok(
 );
 select is(
   (select string_agg(pg_get_expr(relpartbound, oid), '; ') from pg_class where relname = 'usage_events_2028_02'),
-  $$FOR VALUES FROM ('2028-02-01 00:00:00+00') TO ('2028-03-01 00:00:00+00')$$, 'a leap February ends with its 29th day'
+  format('FOR VALUES FROM (%L) TO (%L)', private.first_id('2028-02-01 00:00:00+00'), private.first_id('2028-03-01 00:00:00+00')), 'a leap February ends with its 29th day'
 );
 
 select tests.travel_to('2028-04-30 23:59:59+00');
