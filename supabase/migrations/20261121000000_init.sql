@@ -3281,16 +3281,20 @@ begin
   select * into before from private.usage_rollups for update;
   update private.usage_rollups set
     through = horizon,
-    oldest_run_id = least(
-      private.first_id(horizon),
-      (select runs.id from private.runs order by runs.id limit 1),
-      (
-        select usage_events.run_id from private.usage_events
-        where usage_events.run_id >= before.oldest_run_id and usage_events.finished_at >= horizon
-        order by usage_events.run_id
-        limit 1
-      )
-    )
+    -- The time in it is enough; the rest would be the id of somebody's call.
+    oldest_run_id = overlay(
+      least(
+        private.first_id(horizon),
+        (select runs.id from private.runs order by runs.id limit 1),
+        (
+          select usage_events.run_id from private.usage_events
+          where usage_events.run_id >= before.oldest_run_id and usage_events.finished_at >= horizon
+          order by usage_events.run_id
+          limit 1
+        )
+      )::text
+      placing '-0000-0000-000000000000' from 14
+    )::uuid
   where usage_rollups.through < horizon;
   insert into private.usage_days as so_far (
     account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens, completion_tokens, charged_micros,

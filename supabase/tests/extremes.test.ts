@@ -92,6 +92,10 @@ const start = {
   request_hash: `repeat('0f', 32)`,
 };
 const startFields = { shape: fieldsOf(shape), features: fieldsOf(features) };
+const settings =
+  '{"scopes": ["completions"], "allowed_models": ["acme/*"], "expires_at": "2090-01-01T00:00:00Z", "requests_per_minute": 5, "requests_per_hour": 50, "requests_per_day": 500, "max_cost_micros": 1000000}';
+const aKey = '(select id from private.api_keys)';
+const aKeyHash = `encode(sha256('sk-oneai-test'), 'hex')`;
 const account = '(select id from private.accounts where personal_user_id = auth.uid())';
 const aRun = '(select id from private.runs)';
 const conversation = text('00000000-0000-4000-8000-0000000000c1');
@@ -101,6 +105,7 @@ const message =
   '{"id": "00000000-0000-4000-8000-0000000000d2", "parent_id": null, "content": "Hi"}';
 const options =
   '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "excluded_models": ["acme/none"], "reasoning_effort": "low"}';
+const pieces = '[{"number": 1, "body": "data: Hi"}]';
 const aShare = `'${'s'.repeat(22)}'`;
 const imported = {
   id: 'one',
@@ -171,7 +176,7 @@ const calls: Record<string, Call> = {
   start_key_run: {
     who: 'service',
     // Its JSON is read by the same functions as start_run's.
-    sound: { key_hash: `encode(sha256('sk-oneai-test'), 'hex')`, ...start },
+    sound: { key_hash: aKeyHash, ...start },
   },
   touch_run: {
     who: 'service',
@@ -260,6 +265,34 @@ const calls: Record<string, Call> = {
   delete_folder: { who: 'owner', sound: { folder_id: '(select id from private.folders)' } },
   list_conversations: { who: 'owner', sound: { account_id: account, ...list } },
   search_conversations: { who: 'owner', sound: { account_id: account, query: `'hi'`, ...list } },
+  create_key: {
+    who: 'owner',
+    sound: { account_id: account, name: `'Robot'`, settings: text(settings) },
+    fields: { settings: fieldsOf(settings) },
+  },
+  update_key: {
+    who: 'owner',
+    sound: { key_id: aKey, changes: text(settings) },
+    fields: { changes: fieldsOf(settings) },
+  },
+  rotate_key: { who: 'owner', sound: { key_id: aKey, overlap_seconds: '60' } },
+  revoke_key: { who: 'owner', sound: { key_id: aKey } },
+  // Its JSON is read by the same functions as start_run's.
+  start_call: { who: 'service', sound: { key_hash: aKeyHash, ...start } },
+  keep_call: {
+    who: 'service',
+    sound: { run_id: aRun, generation_id: `'g'`, pieces: text(pieces) },
+    fields: { pieces: ['0', '0,number', '0,body'] },
+  },
+  finish_call: {
+    who: 'service',
+    sound: { run_id: aRun, report: text(report), pieces: text(pieces), closing: text('{}') },
+    fields: { pieces: ['0', '0,number', '0,body'] },
+  },
+  read_stored_answer: { who: 'service', sound: { run_id: aRun, after: '0' } },
+  describe_key: { who: 'service', sound: { key_hash: aKeyHash } },
+  list_key_models: { who: 'service', sound: { key_hash: aKeyHash } },
+  find_key_receipt: { who: 'service', sound: { key_hash: aKeyHash, id: `'gen-1'` } },
   export_ledger: {
     who: 'owner',
     sound: { account_id: account, after_sequence: '0', max_transactions: '10' },
@@ -397,7 +430,7 @@ describe('at its worst', () => {
           const after = await walletOf(inner);
           // Only ending a run may take something: never more than that run's hold.
           const taken = before.balance - after.balance;
-          const most = ['finish_run', 'finish_answer'].includes(name) ? before.held : 0n;
+          const most = ['finish_run', 'finish_answer', 'finish_call'].includes(name) ? before.held : 0n;
           if (taken < 0n || taken > most) wrong.push(`${shown}: took ${taken}`);
         });
         if (!('code' in outcome)) return true;

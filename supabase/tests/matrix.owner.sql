@@ -15,6 +15,8 @@ from private.accounts where name = 'Engine';
 
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
 select id, id, 1000, 'A good customer' from private.accounts where name = 'Engine';
+insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+select id, account_id, 100, 'A good key' from private.api_keys;
 
 select private.grant_credits(
   id, 5000000000, 'top_up', 'payment:test', 'Top-up', 'tests', null
@@ -68,4 +70,7 @@ select api.keep_call(
 select tests.sign_out();
 
 select private.roll_up_books();
+select tests.travel('11 minutes');
+select private.roll_up_usage();
+select tests.travel('-11 minutes');
 select from admin.audit_ledger();
