@@ -7822,6 +7822,9 @@ begin
   end if;
 
   if start_call.idempotency_key is not null then
+    if request_hash is null then
+      perform private.fail(422, 'invalid_input', 'An idempotency key comes with the hash of its request.', null);
+    end if;
     select * into stored from private.stored_answers
     where stored_answers.account_id = key.account_id and stored_answers.idempotency_key = start_call.idempotency_key;
     if stored.created_at <= private.clock() - interval '24 hours' or private.lost_charge(stored) = 0 then
