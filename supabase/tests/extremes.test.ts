@@ -52,6 +52,7 @@ const extremes: Record<string, string[]> = {
     ...["array_fill('acme/small'::text, array[100000])", `array[${text(megabyte)}]`],
     ...["'{acme/small,null}'", "'{oneai/}'", "'{oneai/none}'", "'{acme/small,oneai/auto}'"],
   ],
+  json: odd.map(text).concat('null'),
   jsonb: [...odd, '{"data": []}'].map(text).concat('null'),
   'timestamp with time zone': [
     'infinity',
@@ -290,6 +291,7 @@ const calls: Record<string, Call> = {
     fields: { pieces: ['0', '0,number', '0,body'] },
   },
   read_stored_answer: { who: 'service', sound: { run_id: aRun, after: '0' } },
+  list_excluded_models: { who: 'owner', sound: { account_id: account } },
   describe_key: { who: 'service', sound: { key_hash: aKeyHash } },
   list_key_models: { who: 'service', sound: { key_hash: aKeyHash } },
   find_key_receipt: { who: 'service', sound: { key_hash: aKeyHash, id: `'gen-1'` } },
@@ -430,7 +432,9 @@ describe('at its worst', () => {
           const after = await walletOf(inner);
           // Only ending a run may take something: never more than that run's hold.
           const taken = before.balance - after.balance;
-          const most = ['finish_run', 'finish_answer', 'finish_call'].includes(name) ? before.held : 0n;
+          const most = ['finish_run', 'finish_answer', 'finish_call'].includes(name)
+            ? before.held
+            : 0n;
           if (taken < 0n || taken > most) wrong.push(`${shown}: took ${taken}`);
         });
         if (!('code' in outcome)) return true;
