@@ -121,7 +121,7 @@ immutable
 security invoker
 set search_path = ''
 as $$
-  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+  select (lpad(to_hex((date_part('epoch', at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
 comment on function private.first_id is 'No version 7 uuid of this moment or a later one is smaller.';
@@ -1322,6 +1322,9 @@ create type private.lot_source as enum ('subscription', 'top_up', 'welcome', 'bo
 create domain private.micros as bigint check (value between 0 and 9007199254740991);
 create domain private.signed_micros as bigint check (value between -9007199254740991 and 9007199254740991);
 create domain private.moved_micros as bigint check (value <> 0 and value between -9007199254740991 and 9007199254740991);
+create domain private.some_micros as bigint check (value between 1 and 9007199254740991);
+create domain private.ordinal as bigint check (value > 0);
+create domain private.burn_priority as smallint check (value between 0 and 1000);
 create domain private.fact as text check (octet_length(value) between 1 and 400);
 create domain private.remark as text check (octet_length(value) between 1 and 2000);
 create domain private.link as bytea check (octet_length(value) = 32);
@@ -1329,6 +1332,9 @@ create domain private.link as bytea check (octet_length(value) = 32);
 comment on domain private.micros is 'Micro-credits that are there: never negative, and small enough for every JSON reader.';
 comment on domain private.signed_micros is 'Micro-credits that may be owed.';
 comment on domain private.moved_micros is 'Micro-credits that move: in, or out when negative, but never none.';
+comment on domain private.some_micros is 'Micro-credits of which there is at least one.';
+comment on domain private.ordinal is 'A place in a row that begins with 1.';
+comment on domain private.burn_priority is 'Which lots pay first: the smallest.';
 comment on domain private.fact is 'The business event behind a movement: payment:pay_29QQoUBi66xm2f, run:0190….';
 comment on domain private.remark is 'Words that say why, or who.';
 comment on domain private.link is 'One link of an account''s hash chain, a SHA-256.';
@@ -1359,7 +1365,7 @@ create index wallets_next_expiry_at_idx on private.wallets (next_expiry_at) wher
 create table private.transactions (
   id bigint generated always as identity primary key,
   account_id uuid not null,
-  sequence bigint not null,
+  sequence private.ordinal not null,
   kind private.transaction_kind not null,
   book private.book not null,
   amount_micros private.moved_micros not null,
@@ -1409,8 +1415,8 @@ create table private.lots (
   account_id uuid not null references private.wallets (account_id) on delete restrict,
   transaction_id bigint not null references private.transactions (id),
   source private.lot_source not null,
-  priority smallint not null default 100,
-  amount_micros private.micros not null,
+  priority private.burn_priority not null default 100,
+  amount_micros private.some_micros not null,
   remaining_micros private.micros not null,
   expires_at timestamptz,
   created_at timestamptz not null default now(),
@@ -1428,7 +1434,7 @@ create index lots_transaction_id_idx on private.lots (transaction_id);
 create table private.allocations (
   transaction_id bigint not null,
   lot_id bigint not null,
-  amount_micros private.micros not null,
+  amount_micros private.some_micros not null,
   primary key (transaction_id, lot_id)
 );
 
@@ -9343,13 +9349,13 @@ as $$
     select
       transactions.*,
       row_number() over in_order as wanted_sequence,
-      lag(transactions.hash, 1, '\x') over in_order as wanted_previous_hash,
+      lag(transactions.hash::bytea, 1, '\x') over in_order as wanted_previous_hash,
       sum(transactions.amount_micros) over in_order as wanted_balance_micros
     from private.transactions
     window in_order as (partition by transactions.account_id order by transactions.sequence)
   ),
   chain_ends as (
-    select distinct on (transactions.account_id) transactions.account_id, transactions.sequence, transactions.hash
+    select distinct on (transactions.account_id) transactions.account_id, transactions.sequence, transactions.hash::bytea as hash
     from private.transactions
     order by transactions.account_id, transactions.sequence desc
   ),
@@ -9377,6 +9383,17 @@ as $$
     select lots.account_id, sum(lots.remaining_micros) as remaining_micros
     from private.lots
     group by lots.account_id
+  ),
+  -- Receipts of months before the first partition are archived.
+  kept as (
+    select coalesce(
+      private.first_id(min(to_date(right(child.relname, 7), 'YYYY_MM'))::timestamp at time zone 'UTC'),
+      '00000000-0000-0000-0000-000000000000'
+    ) as first_run_id
+    from pg_catalog.pg_inherits
+    join pg_catalog.pg_class as child on child.oid = pg_inherits.inhrelid
+    where pg_inherits.inhparent = 'private.usage_events'::regclass
+      and child.relname ~ '^usage_events_[0-9]{4}_[0-9]{2}$'
   )
   select account_id, id as transaction_id, 'A transaction before this one is missing.' as problem
   from chain
@@ -9444,6 +9461,7 @@ as $$
   from private.transactions
   left join private.usage_events on usage_events.run_id = substr(transactions.fact, 5)::uuid
   where transactions.kind = 'charge'
+    and (usage_events.run_id is not null or substr(transactions.fact, 5)::uuid >= (select kept.first_run_id from kept))
     and (
       usage_events.transaction_id is distinct from transactions.id
       or usage_events.charged_micros is distinct from -transactions.amount_micros

@@ -115,7 +115,7 @@ immutable
 security invoker
 set search_path = ''
 as $$
-  select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+  select (lpad(to_hex((date_part('epoch', at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
 comment on function private.first_id is 'No version 7 uuid of this moment or a later one is smaller.';
