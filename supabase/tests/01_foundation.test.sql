@@ -119,10 +119,10 @@ select is_empty(
     cross join lateral (select tests.travel_to(at)) as moved
     cross join lateral (select private.new_id() as id from (select moved) as after) as made
     where id < private.first_id(at)
-      or id >= private.first_id(at + interval '1 millisecond')
+      or id >= private.first_id(at + interval '2 milliseconds')
       or private.first_id(at) > private.first_id(at + interval '1 microsecond')
   $$,
-  'a moment''s ids lie between its first id and that of a millisecond later'
+  'a moment''s ids lie between its first id and that of two milliseconds later'
 );
 select set_config('tests.now', '', true);
 
