@@ -61,6 +61,61 @@ values
 insert into private.upstream_guard (max_requests_per_minute, max_held_micros, max_spend_per_hour_micros)
 values (20000, 10000000000000, 2000000000000);
 
+insert into private.packages (id, name, position)
+values ('starter', 'Starter', 10), ('pro', 'Pro', 20), ('enterprise', 'Enterprise', 30);
+
+-- Prices contain their tax; an admin changes one with admin.set_price. A year costs ten months.
+with taxes (currency, tax_name, tax_percent) as (
+  values ('INR', 'GST', 18), ('USD', '', 0), ('GBP', 'VAT', 20), ('EUR', 'VAT', 21), ('KES', 'VAT', 16)
+),
+sold (plan_id, package_id, period, credits, currency, amount_minor) as (
+  values
+    (null, 'starter', 'once', 10000, 'INR', 54900),
+    (null, 'starter', 'once', 10000, 'USD', 650),
+    (null, 'starter', 'once', 10000, 'GBP', 500),
+    (null, 'starter', 'once', 10000, 'EUR', 600),
+    (null, 'starter', 'once', 10000, 'KES', 85000),
+    (null, 'pro', 'once', 50000, 'INR', 219900),
+    (null, 'pro', 'once', 50000, 'USD', 2600),
+    (null, 'pro', 'once', 50000, 'GBP', 2000),
+    (null, 'pro', 'once', 50000, 'EUR', 2400),
+    (null, 'pro', 'once', 50000, 'KES', 340000),
+    (null, 'enterprise', 'once', 500000, 'INR', 1649900),
+    (null, 'enterprise', 'once', 500000, 'USD', 19500),
+    (null, 'enterprise', 'once', 500000, 'GBP', 15000),
+    (null, 'enterprise', 'once', 500000, 'EUR', 18000),
+    (null, 'enterprise', 'once', 500000, 'KES', 2550000),
+    ('pro', null, 'month', 20000, 'INR', 129900),
+    ('pro', null, 'month', 20000, 'USD', 1500),
+    ('pro', null, 'month', 20000, 'GBP', 1200),
+    ('pro', null, 'month', 20000, 'EUR', 1400),
+    ('pro', null, 'month', 20000, 'KES', 199000),
+    ('pro', null, 'year', 240000, 'INR', 1299000),
+    ('pro', null, 'year', 240000, 'USD', 15000),
+    ('pro', null, 'year', 240000, 'GBP', 12000),
+    ('pro', null, 'year', 240000, 'EUR', 14000),
+    ('pro', null, 'year', 240000, 'KES', 1990000),
+    ('team', null, 'month', 100000, 'INR', 499900),
+    ('team', null, 'month', 100000, 'USD', 6000),
+    ('team', null, 'month', 100000, 'GBP', 4800),
+    ('team', null, 'month', 100000, 'EUR', 5600),
+    ('team', null, 'month', 100000, 'KES', 790000),
+    ('team', null, 'year', 1200000, 'INR', 4999000),
+    ('team', null, 'year', 1200000, 'USD', 60000),
+    ('team', null, 'year', 1200000, 'GBP', 48000),
+    ('team', null, 'year', 1200000, 'EUR', 56000),
+    ('team', null, 'year', 1200000, 'KES', 7900000)
+)
+insert into private.prices (plan_id, package_id, period, currency, amount_minor, credits_micros, tax_name, tax_percent)
+select
+  sold.plan_id, sold.package_id, sold.period::private.price_period, sold.currency, sold.amount_minor,
+  sold.credits * 1000000::bigint, taxes.tax_name, taxes.tax_percent
+from sold
+join taxes on taxes.currency = sold.currency
+order by sold.package_id, sold.plan_id, sold.period, sold.currency;
+
+insert into private.billing_settings default values;
+
 insert into private.schedules (name, schedule, command, purpose)
 values
   ('sweep-runs', '5 seconds', 'select private.sweep_runs()', 'Ends runs whose worker is gone and frees what they held.'),
@@ -80,6 +135,14 @@ values
   ('forget-chunks', '* * * * *', 'select private.forget_chunks()', 'Removes the pieces of answers that nobody resumes any more.'),
   ('purge-conversations', '37 * * * *', 'select private.purge_conversations()', 'Removes conversations deleted more than 30 days ago.'),
   ('purge-shares', '43 3 * * *', 'select private.purge_shares()', 'Removes snapshots that nobody could read for 30 days.'),
+  ('retry-webhooks', '5 seconds', 'select private.retry_webhooks()', 'Applies webhooks that could not be applied when they came.'),
+  ('number-invoices', '5 seconds', 'select private.number_invoices()', 'Numbers the invoices of new payments, one after the other.'),
+  ('end-lapsed-plans', '* * * * *', 'select private.end_lapsed_plans()', 'Ends plans whose paid time and grace are over.'),
+  ('check-balances', '* * * * *', 'select private.check_balances()', 'Tells owners whose balance fell below what they set.'),
+  ('auto-top-ups', '10 seconds', $$select private.call_job('auto-top-ups') where exists (select from private.due_auto_top_ups)$$, 'Buys credits for accounts that asked for that.'),
+  ('mail-notices', '10 seconds', $$select private.call_job('mail-notices') where exists (select from private.notices where mail_after <= now())$$, 'Mails what accounts are told about their money.'),
+  ('sync-prices', '30 seconds', $$select private.call_job('sync-prices') where exists (select from private.prices_to_sync())$$, 'Makes new prices of plans known to Razorpay.'),
+  ('sweep-payments', '*/5 * * * *', $$select private.call_job('sweep-payments') where exists (select from private.orders) or exists (select from private.subscriptions)$$, 'Asks Razorpay what webhooks may have failed to tell.'),
   ('archive-usage', '31 3 * * *', 'select private.archive_usage()', 'Takes receipts older than thirteen months out of the running table.');
 
 insert into private.usage_rollups (through, oldest_run_id) values ('-infinity', '00000000-0000-0000-0000-000000000000');

@@ -1,0 +1,352 @@
+-- billing facts: what Razorpay says of an entity becomes a row, one function per kind of entity, and
+-- what follows from the rows is done by private.settle_payment and private.apply_plan.
+--
+-- Events come in any order, many times or not at all. A row only ever goes forward, and what follows
+-- is worked out from the rows as they are, never from the event: so every order ends in the same state.
+
+create function private.read_moment(value jsonb)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case when jsonb_typeof(value) = 'number' then to_timestamp((value #>> '{}')::numeric) end
+$$;
+
+comment on function private.read_moment is 'A moment as Razorpay writes it, seconds since 1970; anything else is none.';
+
+create function private.read_text(entity jsonb, field text, max_bytes integer default 500)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select nullif(left(case when jsonb_typeof(entity -> field) in ('string', 'number') then entity ->> field end, max_bytes), '')
+$$;
+
+comment on function private.read_text is 'A field of an entity as text; objects, lists and nothing are none.';
+
+create function private.read_minor(entity jsonb, field text)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  amount constant text := coalesce(private.read_text(entity, field), '');
+begin
+  if amount !~ '^[0-9]{1,15}$' then
+    perform private.fail(422, 'invalid_input', format('The %s is not an amount of money.', field), null);
+  end if;
+  return amount::bigint;
+end
+$$;
+
+comment on function private.read_minor is 'An amount in the smallest unit of its currency; refused when it is anything else.';
+
+create function private.payment_rank(status text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A payment that failed may still be authorised by its bank, for days.
+  select coalesce(array_position('{created,failed,authorized,captured,refunded}'::text[], status), 0)
+$$;
+
+comment on function private.payment_rank is 'How far along a status of a payment is; one we do not know is nowhere.';
+
+create function private.subscription_rank(status text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    array_position('{created,authenticated,active,pending,halted,paused,completed,expired,cancelled}'::text[], status), 0
+  )
+$$;
+
+comment on function private.subscription_rank is
+  'Decides between two states that Razorpay reported for the same second. The last three are final.';
+
+-- subscriptions -----------------------------------------------------------------------------
+
+create function private.apply_subscription(entity jsonb, seen_at timestamptz)
+returns private.subscriptions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  razorpay_id constant text := private.read_text(entity, 'id', 60);
+  noted_id constant text := case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end;
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'unknown');
+  new_paid_count constant integer := coalesce(private.read_text(entity, 'paid_count')::integer, 0);
+  subscription private.subscriptions;
+  price private.prices;
+begin
+  select * into subscription from private.subscriptions
+  where subscriptions.razorpay_subscription_id = razorpay_id
+    -- We may have been cut off before we could note what it is called.
+    or (subscriptions.razorpay_subscription_id is null and subscriptions.id::text = noted_id)
+  order by subscriptions.razorpay_subscription_id nulls last
+  limit 1
+  for update;
+  if subscription.id is null then
+    return null;
+  end if;
+  update private.subscriptions set
+    razorpay_subscription_id = razorpay_id,
+    short_url = coalesce(private.read_text(entity, 'short_url'), subscriptions.short_url),
+    method = coalesce(private.read_text(entity, 'payment_method', 40), subscriptions.method),
+    paid_count = greatest(subscriptions.paid_count, new_paid_count)
+  where subscriptions.id = subscription.id;
+
+  -- A final state stays, and of two states the later one counts.
+  if private.subscription_rank(new_status) > 6 and private.subscription_rank(subscription.status) > 6
+    and private.subscription_rank(new_status) <= private.subscription_rank(subscription.status)
+    or private.subscription_rank(new_status) <= 6 and private.subscription_rank(subscription.status) > 6
+    or private.subscription_rank(new_status) <= 6
+      and (apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status))
+        <= (subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status))
+  then
+    select * into subscription from private.subscriptions where subscriptions.id = subscription.id;
+    return subscription;
+  end if;
+
+  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
+  if price.id is not null and price.id <> subscription.price_id then
+    update private.subscription_prices set state = 'agreed'
+    where subscription_prices.id = (
+      select asked.id from private.subscription_prices as asked
+      where asked.subscription_id = subscription.id and asked.price_id = price.id
+      order by asked.valid_from desc limit 1
+    );
+    if not found then
+      insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
+      values (
+        subscription.id, price.id, coalesce(private.read_moment(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
+      );
+    end if;
+  end if;
+
+  update private.subscriptions set
+    status = new_status,
+    seen_at = apply_subscription.seen_at,
+    price_id = coalesce(price.id, subscriptions.price_id),
+    current_start = private.read_moment(entity -> 'current_start'),
+    current_end = private.read_moment(entity -> 'current_end'),
+    charge_at = private.read_moment(entity -> 'charge_at'),
+    ended_at = private.read_moment(entity -> 'ended_at'),
+    auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
+    has_scheduled_changes = coalesce(entity -> 'has_scheduled_changes' = 'true', false),
+    cancel_wish = case
+      when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
+    end
+  where subscriptions.id = subscription.id
+  returning * into subscription;
+
+  if new_status in ('authenticated', 'active') then
+    perform private.take_over(subscription);
+  end if;
+  perform private.tell_of_subscription(subscription);
+  return subscription;
+end
+$$;
+
+comment on function private.apply_subscription is
+  'Notes what Razorpay says of a subscription as of a moment. Returns ours, or nothing if it is none of ours.';
+
+create function private.take_over(subscription private.subscriptions)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  price private.prices;
+begin
+  -- The one it continues runs out by itself; asked for here so that no lost call leaves two of them.
+  update private.subscriptions set cancel_wish = 'cycle_end'
+  where subscriptions.id = subscription.replaces
+    and subscriptions.status not in ('cancelled', 'completed', 'expired')
+    and subscriptions.cancel_wish is null;
+  if exists (
+    select from private.subscriptions as other
+    where other.account_id = subscription.account_id
+      and other.id not in (subscription.id, coalesce(subscription.replaces, subscription.id))
+      and other.replaces is distinct from subscription.id
+      and other.status in ('authenticated', 'active', 'pending', 'halted', 'paused')
+      and other.cancel_wish is null
+  ) then
+    perform private.alert(
+      'two_subscriptions', format('two-subscriptions:%s', subscription.account_id),
+      format('Account %s pays for more than one subscription. Cancel one of them and refund it.', subscription.account_id)
+    );
+  end if;
+  if subscription.trial_until > private.clock() and not exists (
+    select from private.transactions
+    where transactions.account_id = subscription.account_id and transactions.fact = 'trial'
+  ) then
+    select * into price from private.prices where prices.id = subscription.price_id;
+    perform private.grant_credits(
+      subscription.account_id,
+      greatest(1, floor(price.credits_micros * price.trial_days / case price.period when 'year' then 365 else 30 end))::bigint,
+      'bonus', 'trial', format('Trial of %s days', price.trial_days), 'system', subscription.trial_until
+    );
+  end if;
+end
+$$;
+
+comment on function private.take_over is 'What a subscription that somebody agreed to brings with it: the end of the one before, and the credits of a trial.';
+
+create function private.tell_of_subscription(subscription private.subscriptions)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  period constant text := coalesce(to_char(subscription.current_start at time zone 'UTC', 'YYYY-MM-DD'), 'start');
+  fact constant text := format('subscription:%s:%s:%s', subscription.id, subscription.status, period);
+  grace constant interval := (select billing_settings.grace from private.billing_settings);
+begin
+  case subscription.status
+    when 'pending' then
+      perform private.notify(
+        subscription.account_id, 'renewal_failed', fact, 'Your renewal could not be charged',
+        format(
+          'We try again over the next days. Your plan stays until %s; pay now or change the card to keep it.',
+          to_char((coalesce(subscription.current_start, private.clock()) + grace) at time zone 'UTC', 'FMDD Month YYYY')
+        ),
+        subscription.short_url
+      );
+    when 'halted' then
+      perform private.notify(
+        subscription.account_id, 'renewal_stopped', fact, 'We stopped trying to charge your renewal',
+        'Every attempt failed. Pay with another card to keep your plan; otherwise your account goes on with Free.',
+        subscription.short_url
+      );
+    when 'paused' then
+      perform private.notify(
+        subscription.account_id, 'paused', fact, 'Your subscription is paused',
+        'Nothing is charged while it is paused. What you have paid for stays until its end.'
+      );
+    when 'cancelled' then
+      perform private.notify(
+        subscription.account_id, 'cancelled', fact, 'Your subscription has ended',
+        'Nothing more will be charged. Credits you have stay until they lapse.'
+      );
+    else null;
+  end case;
+end
+$$;
+
+comment on function private.tell_of_subscription is 'The notices that a state of a subscription calls for.';
+
+create function private.entitled_until(subscription private.subscriptions)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when subscription.status in ('created', 'expired') then null
+    when subscription.status = 'cancelled' then least(covered.until, subscription.ended_at)
+    when subscription.status in ('completed', 'paused') then covered.until
+    when subscription.replaces is not null then greatest(covered.until, subscription.start_at) + settings.grace
+    else covered.until + settings.grace
+  end
+  from private.billing_settings as settings
+  cross join lateral (
+    select greatest(
+      subscription.trial_until,
+      (
+        select max(payments.period_end) from private.payments
+        where payments.subscription_id = subscription.id
+          and payments.grant_id is not null
+          and payments.reversed_minor < payments.amount_minor
+      )
+    ) as until
+  ) as covered
+$$;
+
+comment on function private.entitled_until is
+  'Until when a subscription gives its plan: what was paid for or is a trial, and the grace where it may still be paid.';
+
+create function private.apply_plan(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  customer constant private.customers := private.require_customer(account_id);
+  best record;
+begin
+  select
+    subscriptions.id, prices.plan_id, plans.name, private.entitled_until(subscriptions) as until,
+    coalesce(
+      subscriptions.anchor_at,
+      (
+        select min(payments.period_start) from private.payments
+        where payments.subscription_id = subscriptions.id and payments.grant_id is not null
+      ),
+      subscriptions.start_at, subscriptions.current_start
+    ) as anchor
+  into best
+  from private.subscriptions
+  join private.prices on prices.id = subscriptions.price_id
+  join private.plans on plans.id = prices.plan_id
+  where subscriptions.account_id = wallet.account_id
+    and private.entitled_until(subscriptions) > private.clock()
+    -- One that continues another begins when that one's time is over.
+    and (subscriptions.replaces is null or subscriptions.start_at is null or subscriptions.start_at <= private.clock())
+  order by plans.position desc, until desc, subscriptions.id
+  limit 1;
+
+  if best.id is null then
+    if customer.subscription_id is not null then
+      -- A plan that an admin gave in the meantime stays.
+      update private.account_plans set plan_id = 'free', cycle_anchor = null
+      where account_plans.account_id = wallet.account_id and account_plans.plan_id = customer.plan_id;
+      update private.customers set subscription_id = null, plan_id = null, plan_until = null
+      where customers.account_id = wallet.account_id;
+      perform private.notify(
+        wallet.account_id, 'plan_ended', format('plan-ended:%s:%s', customer.subscription_id, extract(epoch from customer.plan_until)),
+        'Your account is on the Free plan now', 'Your paid plan has ended. Credits you bought stay. You can subscribe again at any time.',
+        '/billing'
+      );
+    end if;
+    return;
+  end if;
+
+  if (customer.subscription_id, customer.plan_id) is distinct from (best.id, best.plan_id) then
+    update private.account_plans set plan_id = best.plan_id, cycle_anchor = best.anchor
+    where account_plans.account_id = wallet.account_id;
+  else
+    update private.account_plans set cycle_anchor = best.anchor
+    where account_plans.account_id = wallet.account_id
+      and account_plans.plan_id = best.plan_id
+      and account_plans.cycle_anchor is distinct from best.anchor;
+  end if;
+  update private.customers set subscription_id = best.id, plan_id = best.plan_id, plan_until = best.until
+  where customers.account_id = wallet.account_id
+    and (customers.subscription_id, customers.plan_id, customers.plan_until) is distinct from (best.id, best.plan_id, best.until);
+end
+$$;
+
+comment on function private.apply_plan is
+  'Puts an account on the best plan its subscriptions give it now, or on Free. A change of plan within a subscription keeps the running month.';

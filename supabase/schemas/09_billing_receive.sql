@@ -1,0 +1,154 @@
+-- billing receive: the inbox of the webhooks. An event is kept before anything else is done with it,
+-- applied at once if that is possible, tried again if it was not, and left to an admin in the end.
+--
+-- An event is never dropped, and never applied by anything but private.apply_entities.
+
+create function private.apply_webhook(webhook_event private.webhook_events)
+returns private.webhook_events
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  told jsonb;
+  said text;
+  code text;
+  detail text;
+  ours constant text := (select billing_settings.razorpay_account_id from private.billing_settings);
+begin
+  begin
+    told := webhook_event.body::jsonb;
+    if jsonb_typeof(told -> 'payload') is distinct from 'object' or jsonb_typeof(told -> 'event') is distinct from 'string' then
+      perform private.fail(422, 'invalid_input', 'The body is not an event.', null);
+    end if;
+    if told ->> 'account_id' <> ours then
+      perform private.fail(422, 'invalid_input', format('The event is for %s.', left(told ->> 'account_id', 60)), null);
+    end if;
+    said := private.apply_entities(told -> 'payload', coalesce(private.read_moment(told -> 'created_at'), webhook_event.received_at));
+    update private.webhook_events set
+      state = 'applied', event = told ->> 'event', outcome = said, attempts = webhook_events.attempts + 1, applied_at = private.clock()
+    where webhook_events.id = webhook_event.id
+    returning * into webhook_event;
+    update private.billing_alerts set resolved_at = private.clock()
+    where billing_alerts.fact = 'webhook:' || webhook_event.id and billing_alerts.resolved_at is null;
+    return webhook_event;
+  exception
+    when others then
+      get stacked diagnostics said = message_text, code = returned_sqlstate, detail = pg_exception_detail;
+      -- Somebody else was at it, or the database was busy: that passes. Anything else wants a person.
+      update private.webhook_events set
+        attempts = webhook_events.attempts + 1,
+        event = coalesce(webhook_events.event, case when told is not null then left(told ->> 'event', 100) end),
+        outcome = left(concat_ws(' ', code, said, nullif(detail, '')), 500),
+        state = case
+          when code ~ '^(PT4|22|23)' or webhook_events.attempts >= 9 then 'dead' else 'received'
+        end::private.webhook_state,
+        retry_at = private.clock() + interval '5 seconds' * power(2, least(webhook_events.attempts, 9))
+      where webhook_events.id = webhook_event.id
+      returning * into webhook_event;
+  end;
+  if webhook_event.state = 'dead' then
+    perform private.alert(
+      'dead_webhook', 'webhook:' || webhook_event.id,
+      format('Event %s (%s) could not be applied: %s', webhook_event.id, webhook_event.event, webhook_event.outcome)
+    );
+  end if;
+  return webhook_event;
+end
+$$;
+
+comment on function private.apply_webhook is 'Applies an event of the inbox, and notes what came of it: applied, to be tried again, or dead.';
+
+create function private.receive_webhook(event_id text, event_body text)
+returns private.webhook_events
+language plpgsql
+volatile
+-- As its owner, because the function that answers Razorpay may write nothing of ours.
+security definer
+set search_path = ''
+as $$
+declare
+  received private.webhook_events;
+begin
+  insert into private.webhook_events (id, body) values (receive_webhook.event_id, receive_webhook.event_body)
+  on conflict on constraint webhook_events_pkey do nothing
+  returning * into received;
+  if received.id is null then
+    select * into received from private.webhook_events where webhook_events.id = receive_webhook.event_id;
+    return received;
+  end if;
+  -- Razorpay wants an answer soon; what has to wait for a lock is applied a little later.
+  perform set_config('lock_timeout', '300ms', true);
+  return private.apply_webhook(received);
+end
+$$;
+
+comment on function private.receive_webhook is 'Keeps a verified event under its id and applies it at once if it can be. The same id again changes nothing.';
+
+create function private.retry_webhooks(max_events integer default 50)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  waiting private.webhook_events;
+  applied integer := 0;
+begin
+  for waiting in
+    select * from private.webhook_events
+    where webhook_events.state = 'received' and webhook_events.retry_at <= private.clock()
+    order by webhook_events.received_at
+    limit retry_webhooks.max_events
+    for update skip locked
+  loop
+    waiting := private.apply_webhook(waiting);
+    applied := applied + (waiting.state = 'applied')::integer;
+  end loop;
+  return applied;
+end
+$$;
+
+comment on function private.retry_webhooks is 'Applies events that could not be applied when they came.';
+
+create function private.replay_webhooks(event_id text default null)
+returns setof private.webhook_events
+language plpgsql
+volatile
+-- As its owner, because the command that asks may not write the inbox.
+security definer
+set search_path = ''
+as $$
+declare
+  dead private.webhook_events;
+begin
+  for dead in
+    select * from private.webhook_events
+    where case when replay_webhooks.event_id is null then webhook_events.state = 'dead' else webhook_events.id = replay_webhooks.event_id end
+    order by webhook_events.received_at
+    limit 500
+    for update
+  loop
+    return next private.apply_webhook(dead);
+  end loop;
+end
+$$;
+
+comment on function private.replay_webhooks is 'Applies dead events again, or one event by its id. Safe at any time.';
+
+create function private.note_entities(payload jsonb, seen_at bigint)
+returns text
+language sql
+volatile
+-- As its owner, because the function that asked may write nothing of ours. Only what Razorpay itself answered goes in here.
+security definer
+set search_path = ''
+as $$
+  select private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at))
+$$;
+
+comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
+
+grant execute on function private.receive_webhook, private.replay_webhooks to service_role;
