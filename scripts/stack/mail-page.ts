@@ -1,4 +1,6 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { escapeHtml } from './escape-html.ts';
 import type { CaughtMail, MailBox } from './mail-box.ts';
 
@@ -27,6 +29,7 @@ export async function startMailPage({ port, mails }: Options): Promise<MailPage>
       mails.clear();
       return answerJson(response, 200, {});
     }
+    if (route === 'POST /emails') return void takeIn(request, mails, response);
     if (route !== 'GET /') return answerJson(response, 404, { message: 'Not found' });
     response.writeHead(200, {
       'content-type': 'text/html; charset=utf-8',
@@ -46,6 +49,32 @@ export async function startMailPage({ port, mails }: Options): Promise<MailPage>
         server.closeAllConnections();
       }),
   };
+}
+
+/** Where functions hand in mails, in the form that mail services take over HTTP. */
+async function takeIn(
+  request: IncomingMessage,
+  mails: MailBox,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const mail = (await json(request)) as { to: string[]; subject: string; text: string };
+    const html = `<p>${escapeHtml(mail.text).replaceAll('\n', '<br>')}</p>`;
+    for (const to of mail.to) {
+      mails.add({
+        to,
+        kind: 'notice',
+        subject: mail.subject,
+        html,
+        text: mail.text,
+        link: '',
+        code: '',
+      });
+    }
+    answerJson(response, 200, { id: randomUUID() });
+  } catch (error) {
+    answerJson(response, 422, { message: String(error) });
+  }
 }
 
 function answerJson(response: ServerResponse, status: number, value: unknown): void {

@@ -21,7 +21,7 @@ import { startOrigin } from './origin.ts';
 import { findFreePort, type Ports, portsFrom, requireFree } from './ports.ts';
 import { startStorage } from './storage.ts';
 import { startTicker } from './ticker.ts';
-import { startUpstreams, wantsOpenRouterSandbox } from './upstreams.ts';
+import { startUpstreams, wantsOpenRouterSandbox, wantsRazorpaySandbox } from './upstreams.ts';
 
 export interface StackOptions {
   /** Kept from start to start; without one, a temporary folder that goes with the stack. */
@@ -75,7 +75,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (!options.dataDir) parts.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const claim = await claimDataDir(dataDir, options.fresh ?? false);
   parts.defer(() => claim.release());
-  const sandboxPorts = wantsOpenRouterSandbox(env) ? [ports.openrouter] : [];
+  const sandboxPorts = [
+    ...(wantsOpenRouterSandbox(env) ? [ports.openrouter] : []),
+    ...(wantsRazorpaySandbox(env) ? [ports.razorpay] : []),
+  ];
   await requireFree([ports.origin, ports.mail, ...sandboxPorts]);
 
   const log = openLog(join(dataDir, 'logs'));
@@ -148,6 +151,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       SUPABASE_DB_URL: database.url('postgres'),
       SB_REGION: 'local',
       SITE_URL: siteUrl,
+      MAIL_URL: env['MAIL_URL'] ?? `${mailUrl}/emails`,
       DENO_DIR: join(root, 'node_modules/.cache/deno'),
     },
     watchFiles: options.watchFiles ?? false,

@@ -1,6 +1,7 @@
 // The services outside that functions talk to. What the environment or .env names is used as it is;
 // otherwise a sandbox speaks the same wire format on a port of its own.
 import { startOpenRouter } from '../sandbox/openrouter.ts';
+import { sandboxKeys, startRazorpay } from '../sandbox/razorpay.ts';
 import type { Ports } from './ports.ts';
 
 export interface Upstreams {
@@ -26,20 +27,49 @@ export function wantsOpenRouterSandbox(env: NodeJS.ProcessEnv): boolean {
   return !env['OPENROUTER_BASE_URL'] && !env['OPENROUTER_API_KEY'];
 }
 
-export async function startUpstreams({ env, ports, log }: Options): Promise<Upstreams> {
-  const razorpay = pick(env, razorpayNames);
+export function wantsRazorpaySandbox(env: NodeJS.ProcessEnv): boolean {
+  return razorpayNames.every((name) => !env[name]);
+}
+
+export async function startUpstreams(options: Options): Promise<Upstreams> {
+  await using parts = new AsyncDisposableStack();
+  const openRouter = await startModels(options);
+  parts.defer(openRouter.stop);
+  const razorpay = await startPayments(options);
+  parts.defer(razorpay.stop);
+  const running = parts.move();
+  return {
+    env: { ...openRouter.env, ...razorpay.env },
+    stop: () => running.disposeAsync(),
+  };
+}
+
+async function startModels({ env, ports, log }: Options): Promise<Upstreams> {
   if (!wantsOpenRouterSandbox(env)) {
     const real = 'https://openrouter.ai/api/v1';
     const given = pick(env, ['OPENROUTER_BASE_URL', 'OPENROUTER_API_KEY']);
-    return { env: { OPENROUTER_BASE_URL: real, ...given, ...razorpay }, stop: async () => {} };
+    return { env: { OPENROUTER_BASE_URL: real, ...given }, stop: async () => {} };
   }
   const sandbox = await startOpenRouter({ port: ports.openrouter, log });
   return {
-    env: {
-      OPENROUTER_BASE_URL: `${sandbox.url}/api/v1`,
-      OPENROUTER_API_KEY: 'sandbox',
-      ...razorpay,
-    },
+    env: { OPENROUTER_BASE_URL: `${sandbox.url}/api/v1`, OPENROUTER_API_KEY: 'sandbox' },
+    stop: () => sandbox.stop(),
+  };
+}
+
+async function startPayments({ env, ports, log }: Options): Promise<Upstreams> {
+  if (!wantsRazorpaySandbox(env)) {
+    const real = 'https://api.razorpay.com';
+    return { env: { RAZORPAY_BASE_URL: real, ...pick(env, razorpayNames) }, stop: async () => {} };
+  }
+  const webhook = `http://127.0.0.1:${ports.origin}/functions/v1/razorpay-webhook`;
+  const sandbox = await startRazorpay({
+    port: ports.razorpay,
+    webhook: { url: webhook, secret: sandboxKeys.RAZORPAY_WEBHOOK_SECRET },
+    log,
+  });
+  return {
+    env: { RAZORPAY_BASE_URL: sandbox.url, ...sandboxKeys },
     stop: () => sandbox.stop(),
   };
 }

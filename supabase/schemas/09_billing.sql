@@ -215,6 +215,7 @@ comment on column private.razorpay_calls.fact is 'What makes a repetition of it 
 
 alter table private.razorpay_calls enable row level security;
 create index razorpay_calls_account_id_idx on private.razorpay_calls (account_id);
+create index razorpay_calls_fact_idx on private.razorpay_calls (fact);
 create index razorpay_calls_open_idx on private.razorpay_calls (started_at) where state in ('started', 'unknown');
 
 -- what Razorpay says --------------------------------------------------------------------------

@@ -39,7 +39,15 @@ begin
     for update skip locked
   ), claimed as (
     update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
-    returning subscriptions.id, subscriptions.razorpay_subscription_id, subscriptions.cancel_wish
+    returning subscriptions.id, subscriptions.razorpay_subscription_id,
+      -- What Razorpay has agreed to or refused lately is not asked again.
+      case when not exists (
+        select from private.razorpay_calls
+        where razorpay_calls.fact = subscriptions.id::text
+          and razorpay_calls.act = 'cancel_subscription_' || subscriptions.cancel_wish
+          and razorpay_calls.state in ('done', 'refused')
+          and razorpay_calls.started_at > moment - interval '1 day'
+      ) then subscriptions.cancel_wish end as cancel_wish
   )
   select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into subscriptions from claimed;
 
