@@ -3,19 +3,22 @@ import { isSameSecret } from './constant-time.ts';
 const encoder = new TextEncoder();
 
 /** HMAC-SHA256 in hex, as Razorpay signs webhooks and checkouts. */
-export async function sign(message: Uint8Array | string, secret: string): Promise<string> {
+export async function sign(
+  message: Uint8Array<ArrayBuffer> | string,
+  secret: string,
+): Promise<string> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, [
     'sign',
   ]);
   const bytes = typeof message === 'string' ? encoder.encode(message) : message;
-  const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes as BufferSource));
+  const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes));
   return Array.from(mac, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Whether one of the secrets made the signature. Two of them are valid while they are rotated. */
 export async function isSigned(
-  message: Uint8Array | string,
+  message: Uint8Array<ArrayBuffer> | string,
   signature: string,
   secrets: readonly string[],
 ): Promise<boolean> {

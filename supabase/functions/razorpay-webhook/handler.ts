@@ -52,7 +52,7 @@ async function readEvent(request: Request, secrets: string[]) {
 }
 
 /** The body as it came: what is signed is its bytes, not what they mean. */
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of request.body ?? []) {
@@ -69,7 +69,7 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   return bytes;
 }
 
-function decode(bytes: Uint8Array): string {
+function decode(bytes: Uint8Array<ArrayBuffer>): string {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     if (!text.includes('\0')) return text;
@@ -79,7 +79,7 @@ function decode(bytes: Uint8Array): string {
   throw failure('invalid_input', 'The body is not text.');
 }
 
-async function fingerprint(bytes: Uint8Array): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', bytes as BufferSource);
+async function fingerprint(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', bytes);
   return `sha256:${Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
