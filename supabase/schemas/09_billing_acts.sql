@@ -545,15 +545,23 @@ comment on function private.start_subscription_act is 'Whether a subscription ma
 
 create function private.begin_call(act text, fact text, account_id uuid, user_id uuid)
 returns bigint
-language sql
+language plpgsql
 volatile
 -- As its owner, because the function that asks may write nothing of ours.
 security definer
 set search_path = ''
 as $$
+declare
+  begun_id bigint;
+begin
+  if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
+    perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
+  end if;
   insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
   values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
-  returning id
+  returning razorpay_calls.id into begun_id;
+  return begun_id;
+end
 $$;
 
 comment on function private.begin_call is 'Writes down that Razorpay is about to be asked for something.';

@@ -4,7 +4,7 @@
 -- Events come in any order, many times or not at all. A row only ever goes forward, and what follows
 -- is worked out from the rows as they are, never from the event: so every order ends in the same state.
 
-create function private.read_moment(value jsonb)
+create function private.read_epoch(value jsonb)
 returns timestamptz
 language sql
 immutable
@@ -14,7 +14,7 @@ as $$
   select case when jsonb_typeof(value) = 'number' then to_timestamp((value #>> '{}')::numeric) end
 $$;
 
-comment on function private.read_moment is 'A moment as Razorpay writes it, seconds since 1970; anything else is none.';
+comment on function private.read_epoch is 'A moment as Razorpay writes it, seconds since 1970; anything else is none.';
 
 create function private.read_text(entity jsonb, field text, max_bytes integer default 500)
 returns text
@@ -132,7 +132,7 @@ begin
     if not found then
       insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
       values (
-        subscription.id, price.id, coalesce(private.read_moment(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
+        subscription.id, price.id, coalesce(private.read_epoch(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
       );
     end if;
   end if;
@@ -141,10 +141,10 @@ begin
     status = new_status,
     seen_at = apply_subscription.seen_at,
     price_id = coalesce(price.id, subscriptions.price_id),
-    current_start = private.read_moment(entity -> 'current_start'),
-    current_end = private.read_moment(entity -> 'current_end'),
-    charge_at = private.read_moment(entity -> 'charge_at'),
-    ended_at = private.read_moment(entity -> 'ended_at'),
+    current_start = private.read_epoch(entity -> 'current_start'),
+    current_end = private.read_epoch(entity -> 'current_end'),
+    charge_at = private.read_epoch(entity -> 'charge_at'),
+    ended_at = private.read_epoch(entity -> 'ended_at'),
     auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
     has_scheduled_changes = coalesce(entity -> 'has_scheduled_changes' = 'true', false),
     cancel_wish = case

@@ -48,7 +48,7 @@ begin
     return;
   end if;
   select * into price from private.prices
-  where prices.id = private.price_at(subscription.id, private.read_moment(entity -> 'billing_start'));
+  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'));
   insert into private.invoices as known (
     account_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent, tax_minor,
     period_start, period_end, short_url, issued_at
@@ -58,8 +58,8 @@ begin
     case when new_status = 'paid' then 'issued' else new_status end,
     coalesce(private.read_text(entity, 'currency', 10), price.currency), private.read_minor(entity, 'amount'),
     price.tax_name, price.tax_percent, private.tax_within(private.read_minor(entity, 'amount'), price.tax_percent),
-    private.read_moment(entity -> 'billing_start'), private.read_moment(entity -> 'billing_end'),
-    private.read_text(entity, 'short_url'), coalesce(private.read_moment(entity -> 'issued_at'), private.read_moment(entity -> 'created_at'), private.clock())
+    private.read_epoch(entity -> 'billing_start'), private.read_epoch(entity -> 'billing_end'),
+    private.read_text(entity, 'short_url'), coalesce(private.read_epoch(entity -> 'issued_at'), private.read_epoch(entity -> 'created_at'), private.clock())
   from private.plans
   where plans.id = price.plan_id
   on conflict (razorpay_invoice_id) do update set
@@ -73,8 +73,8 @@ begin
   update private.payments set
     account_id = subscription.account_id,
     subscription_id = subscription.id,
-    period_start = coalesce(payments.period_start, private.read_moment(entity -> 'billing_start')),
-    period_end = coalesce(payments.period_end, private.read_moment(entity -> 'billing_end'))
+    period_start = coalesce(payments.period_start, private.read_epoch(entity -> 'billing_start')),
+    period_end = coalesce(payments.period_end, private.read_epoch(entity -> 'billing_end'))
   where payments.razorpay_invoice_id = private.read_text(entity, 'id', 60) and payments.grant_id is null;
 end
 $$;
@@ -134,7 +134,7 @@ begin
   insert into private.payments (id, currency, amount_minor, status, paid_at)
   values (
     private.read_text(entity, 'id', 60), coalesce(private.read_text(entity, 'currency', 10), ''), private.read_minor(entity, 'amount'),
-    new_status, coalesce(private.read_moment(entity -> 'created_at'), private.clock())
+    new_status, coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
   )
   on conflict on constraint payments_pkey do nothing;
   select * into payment from private.payments where payments.id = private.read_text(entity, 'id', 60) for update;
@@ -168,8 +168,8 @@ begin
     order_id = coalesce(payments.order_id, wanted.id),
     subscription_id = coalesce(payments.subscription_id, invoice.subscription_id, subscription.id),
     account_id = coalesce(payments.account_id, wanted.account_id, invoice.account_id, subscription.account_id),
-    period_start = coalesce(payments.period_start, invoice.period_start, private.read_moment(charged -> 'current_start')),
-    period_end = coalesce(payments.period_end, invoice.period_end, private.read_moment(charged -> 'current_end')),
+    period_start = coalesce(payments.period_start, invoice.period_start, private.read_epoch(charged -> 'current_start')),
+    period_end = coalesce(payments.period_end, invoice.period_end, private.read_epoch(charged -> 'current_end')),
     price_id = coalesce(
       payments.price_id,
       (select prices.id from private.prices where prices.razorpay_plan_id = private.read_text(charged, 'plan_id', 60))
@@ -398,7 +398,7 @@ begin
   insert into private.refunds as known (razorpay_refund_id, payment_id, amount_minor, status, created_at)
   values (
     razorpay_id, private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'), new_status,
-    coalesce(private.read_moment(entity -> 'created_at'), private.clock())
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
   )
   on conflict (razorpay_refund_id) do update set status = excluded.status
   where array_position('{asked,pending,failed,processed}'::text[], excluded.status)
@@ -426,8 +426,8 @@ begin
   values (
     private.read_text(entity, 'id', 60), private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'),
     coalesce(private.read_text(entity, 'amount_deducted')::bigint, 0), new_status, private.read_text(entity, 'phase', 40),
-    private.read_text(entity, 'reason_code', 100), private.read_moment(entity -> 'respond_by'),
-    coalesce(private.read_moment(entity -> 'created_at'), private.clock())
+    private.read_text(entity, 'reason_code', 100), private.read_epoch(entity -> 'respond_by'),
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
   )
   on conflict on constraint disputes_pkey do update set
     deducted_minor = greatest(known.deducted_minor, excluded.deducted_minor),

@@ -25,7 +25,7 @@ begin
     if told ->> 'account_id' <> ours then
       perform private.fail(422, 'invalid_input', format('The event is for %s.', left(told ->> 'account_id', 60)), null);
     end if;
-    said := private.apply_entities(told -> 'payload', coalesce(private.read_moment(told -> 'created_at'), webhook_event.received_at));
+    said := private.apply_entities(told -> 'payload', coalesce(private.read_epoch(told -> 'created_at'), webhook_event.received_at));
     update private.webhook_events set
       state = 'applied', event = told ->> 'event', outcome = said, attempts = webhook_events.attempts + 1, applied_at = private.clock()
     where webhook_events.id = webhook_event.id
@@ -71,6 +71,9 @@ as $$
 declare
   received private.webhook_events;
 begin
+  if coalesce(octet_length(receive_webhook.event_id), 0) not between 1 and 200 or receive_webhook.event_body is null then
+    perform private.fail(422, 'invalid_input', 'An event has an id and a body.', null);
+  end if;
   insert into private.webhook_events (id, body) values (receive_webhook.event_id, receive_webhook.event_body)
   on conflict on constraint webhook_events_pkey do nothing
   returning * into received;

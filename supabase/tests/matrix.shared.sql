@@ -34,3 +34,4 @@ select tests.sign_out();
 
 insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('free', 'acme/*', 1000000);
 insert into private.coupons (code, credits_micros, note) values ('WELCOME-ALL', 1000000, 'For tests');
+update private.prices set razorpay_plan_id = 'plan_' || id where plan_id is not null;

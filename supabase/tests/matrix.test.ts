@@ -19,8 +19,10 @@ import {
 } from './matrix.ts';
 
 /** What anybody may read without signing in, and the tables behind it. */
-const open = ['api.models', 'api.plans', 'api.presets'].concat(
-  ['models', 'plan_models', 'plans', 'presets', 'price_versions'].map((name) => `private.${name}`),
+const open = ['api.models', 'api.packages', 'api.plans', 'api.presets', 'api.prices'].concat(
+  ['models', 'packages', 'plan_models', 'plans', 'presets', 'price_versions', 'prices'].map(
+    (name) => `private.${name}`,
+  ),
 );
 
 interface Cell {

@@ -20,6 +20,33 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      alert_thresholds: {
+        Row: {
+          account_id: string;
+          threshold_micros: number;
+          told_at: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          threshold_micros?: number | null;
+          told_at?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          threshold_micros?: number | null;
+          told_at?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'alert_thresholds_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       allocations: {
         Row: {
           amount_micros: number;
@@ -38,6 +65,55 @@ export type Database = {
           transaction_id?: number | null;
         };
         Relationships: [];
+      };
+      auto_top_ups: {
+        Row: {
+          account_id: string;
+          ceiling_minor: number;
+          currency: string;
+          enabled: boolean;
+          is_stopped: boolean | null;
+          last_order_at: string | null;
+          package_id: string;
+          threshold_micros: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          ceiling_minor?: number | null;
+          currency?: string | null;
+          enabled?: boolean | null;
+          is_stopped?: never;
+          last_order_at?: string | null;
+          package_id?: string | null;
+          threshold_micros?: number | null;
+        };
+        Update: {
+          account_id?: string | null;
+          ceiling_minor?: number | null;
+          currency?: string | null;
+          enabled?: boolean | null;
+          is_stopped?: never;
+          last_order_at?: string | null;
+          package_id?: string | null;
+          threshold_micros?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'auto_top_ups_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: true;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'auto_top_ups_package_id_fkey';
+            columns: ['package_id'];
+            isOneToOne: false;
+            referencedRelation: 'packages';
+            referencedColumns: ['id'];
+          },
+        ];
       };
       budgets: {
         Row: {
@@ -174,6 +250,92 @@ export type Database = {
             columns: ['account_id'];
             isOneToOne: false;
             referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
+      invoices: {
+        Row: {
+          account_id: string;
+          amount_minor: number;
+          billing: NonNullable<Json>;
+          currency: string;
+          description: string;
+          id: string;
+          issued_at: string;
+          number: number | null;
+          paid_at: string | null;
+          payment_id: string | null;
+          period_end: string | null;
+          period_start: string | null;
+          short_url: string | null;
+          status: string;
+          subscription_id: string | null;
+          tax_minor: number;
+          tax_name: string;
+          tax_percent: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          billing?: Json | null;
+          currency?: string | null;
+          description?: string | null;
+          id?: string | null;
+          issued_at?: string | null;
+          number?: number | null;
+          paid_at?: string | null;
+          payment_id?: string | null;
+          period_end?: string | null;
+          period_start?: string | null;
+          short_url?: string | null;
+          status?: string | null;
+          subscription_id?: string | null;
+          tax_minor?: number | null;
+          tax_name?: string | null;
+          tax_percent?: number | null;
+        };
+        Update: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          billing?: Json | null;
+          currency?: string | null;
+          description?: string | null;
+          id?: string | null;
+          issued_at?: string | null;
+          number?: number | null;
+          paid_at?: string | null;
+          payment_id?: string | null;
+          period_end?: string | null;
+          period_start?: string | null;
+          short_url?: string | null;
+          status?: string | null;
+          subscription_id?: string | null;
+          tax_minor?: number | null;
+          tax_name?: string | null;
+          tax_percent?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'invoices_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'invoices_payment_id_fkey';
+            columns: ['payment_id'];
+            isOneToOne: true;
+            referencedRelation: 'payments';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'invoices_subscription_id_fkey';
+            columns: ['subscription_id'];
+            isOneToOne: false;
+            referencedRelation: 'subscriptions';
             referencedColumns: ['id'];
           },
         ];
@@ -405,6 +567,209 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      notices: {
+        Row: {
+          account_id: string;
+          body: string;
+          created_at: string;
+          id: string;
+          kind: string;
+          link: string | null;
+          read_at: string | null;
+          title: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          body?: string | null;
+          created_at?: string | null;
+          id?: string | null;
+          kind?: string | null;
+          link?: string | null;
+          read_at?: string | null;
+          title?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          body?: string | null;
+          created_at?: string | null;
+          id?: string | null;
+          kind?: string | null;
+          link?: string | null;
+          read_at?: string | null;
+          title?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'notices_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
+      orders: {
+        Row: {
+          account_id: string;
+          amount_minor: number;
+          bonus_micros: number;
+          created_at: string;
+          credits_micros: number;
+          currency: string;
+          id: string;
+          is_automatic: boolean;
+          paid_at: string | null;
+          price_id: number;
+          status: string;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          bonus_micros?: number | null;
+          created_at?: string | null;
+          credits_micros?: number | null;
+          currency?: string | null;
+          id?: string | null;
+          is_automatic?: boolean | null;
+          paid_at?: string | null;
+          price_id?: number | null;
+          status?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          bonus_micros?: number | null;
+          created_at?: string | null;
+          credits_micros?: number | null;
+          currency?: string | null;
+          id?: string | null;
+          is_automatic?: boolean | null;
+          paid_at?: string | null;
+          price_id?: number | null;
+          status?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'orders_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'orders_price_id_fkey';
+            columns: ['price_id'];
+            isOneToOne: false;
+            referencedRelation: 'prices';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
+      packages: {
+        Row: {
+          id: string;
+          name: string;
+          position: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          id?: string | null;
+          name?: string | null;
+          position?: number | null;
+        };
+        Update: {
+          id?: string | null;
+          name?: string | null;
+          position?: number | null;
+        };
+        Relationships: [];
+      };
+      payments: {
+        Row: {
+          account_id: string | null;
+          amount_minor: number;
+          currency: string;
+          error_description: string | null;
+          grant_id: number | null;
+          id: string;
+          method: string | null;
+          method_label: string | null;
+          order_id: string | null;
+          paid_at: string;
+          period_end: string | null;
+          period_start: string | null;
+          refunded_minor: number;
+          status: string;
+          subscription_id: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          currency?: string | null;
+          error_description?: string | null;
+          grant_id?: number | null;
+          id?: string | null;
+          method?: string | null;
+          method_label?: string | null;
+          order_id?: string | null;
+          paid_at?: string | null;
+          period_end?: string | null;
+          period_start?: string | null;
+          refunded_minor?: number | null;
+          status?: string | null;
+          subscription_id?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          amount_minor?: number | null;
+          currency?: string | null;
+          error_description?: string | null;
+          grant_id?: number | null;
+          id?: string | null;
+          method?: string | null;
+          method_label?: string | null;
+          order_id?: string | null;
+          paid_at?: string | null;
+          period_end?: string | null;
+          period_start?: string | null;
+          refunded_minor?: number | null;
+          status?: string | null;
+          subscription_id?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'payments_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'payments_grant_id_fkey';
+            columns: ['grant_id'];
+            isOneToOne: false;
+            referencedRelation: 'transactions';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'payments_order_id_fkey';
+            columns: ['order_id'];
+            isOneToOne: false;
+            referencedRelation: 'orders';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'payments_subscription_id_fkey';
+            columns: ['subscription_id'];
+            isOneToOne: false;
+            referencedRelation: 'subscriptions';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       plans: {
         Row: {
           id: string;
@@ -460,6 +825,64 @@ export type Database = {
           name?: string | null;
         };
         Relationships: [];
+      };
+      prices: {
+        Row: {
+          amount_minor: number;
+          bonus_percent: number;
+          credits_micros: number;
+          currency: string;
+          id: number;
+          package_id: string | null;
+          period: 'once' | 'month' | 'year';
+          plan_id: string | null;
+          tax_name: string;
+          tax_percent: number;
+          trial_days: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          amount_minor?: number | null;
+          bonus_percent?: number | null;
+          credits_micros?: number | null;
+          currency?: string | null;
+          id?: number | null;
+          package_id?: string | null;
+          period?: 'once' | 'month' | 'year' | null;
+          plan_id?: string | null;
+          tax_name?: string | null;
+          tax_percent?: number | null;
+          trial_days?: number | null;
+        };
+        Update: {
+          amount_minor?: number | null;
+          bonus_percent?: number | null;
+          credits_micros?: number | null;
+          currency?: string | null;
+          id?: number | null;
+          package_id?: string | null;
+          period?: 'once' | 'month' | 'year' | null;
+          plan_id?: string | null;
+          tax_name?: string | null;
+          tax_percent?: number | null;
+          trial_days?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'prices_package_id_fkey';
+            columns: ['package_id'];
+            isOneToOne: false;
+            referencedRelation: 'packages';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'prices_plan_id_fkey';
+            columns: ['plan_id'];
+            isOneToOne: false;
+            referencedRelation: 'plans';
+            referencedColumns: ['id'];
+          },
+        ];
       };
       profile: {
         Row: {
@@ -698,6 +1121,83 @@ export type Database = {
           },
         ];
       };
+      subscriptions: {
+        Row: {
+          account_id: string;
+          cancel_wish: string | null;
+          charge_at: string | null;
+          created_at: string;
+          current_end: string | null;
+          current_start: string | null;
+          ended_at: string | null;
+          id: string;
+          method: string | null;
+          paid_count: number;
+          price_id: number;
+          replaces: string | null;
+          start_at: string | null;
+          status: string;
+          trial_until: string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          account_id?: string | null;
+          cancel_wish?: string | null;
+          charge_at?: string | null;
+          created_at?: string | null;
+          current_end?: string | null;
+          current_start?: string | null;
+          ended_at?: string | null;
+          id?: string | null;
+          method?: string | null;
+          paid_count?: number | null;
+          price_id?: number | null;
+          replaces?: string | null;
+          start_at?: string | null;
+          status?: string | null;
+          trial_until?: string | null;
+        };
+        Update: {
+          account_id?: string | null;
+          cancel_wish?: string | null;
+          charge_at?: string | null;
+          created_at?: string | null;
+          current_end?: string | null;
+          current_start?: string | null;
+          ended_at?: string | null;
+          id?: string | null;
+          method?: string | null;
+          paid_count?: number | null;
+          price_id?: number | null;
+          replaces?: string | null;
+          start_at?: string | null;
+          status?: string | null;
+          trial_until?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'subscriptions_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: false;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'subscriptions_price_id_fkey';
+            columns: ['price_id'];
+            isOneToOne: false;
+            referencedRelation: 'prices';
+            referencedColumns: ['id'];
+          },
+          {
+            foreignKeyName: 'subscriptions_replaces_fkey';
+            columns: ['replaces'];
+            isOneToOne: false;
+            referencedRelation: 'subscriptions';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       transactions: {
         Row: {
           account_id: string;
@@ -847,6 +1347,23 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      ask_refund: {
+        Args: {
+          amount_minor: number;
+          author: string;
+          payment_id: string;
+          reason: string;
+          reference: string;
+        };
+        Returns: Json;
+      };
+      begin_call: {
+        Args: { account_id?: string; act: string; fact: string; user_id?: string };
+        Returns: number;
+      };
+      billing_overview: { Args: { account_id: string }; Returns: Json };
+      claim_auto_top_ups: { Args: { most?: number }; Returns: Json[] };
+      claim_notices: { Args: { most?: number }; Returns: Json };
       claim_reconciliations: {
         Args: { max_runs?: number };
         Returns: {
@@ -854,6 +1371,7 @@ export type Database = {
           run_id: string;
         }[];
       };
+      claim_sweep: { Args: { most?: number }; Returns: Json };
       create_folder: {
         Args: { account_id: string; name: string };
         Returns: {
@@ -916,10 +1434,17 @@ export type Database = {
       };
       delete_folder: { Args: { folder_id: string }; Returns: boolean };
       describe_key: { Args: { key_hash: string }; Returns: Json };
+      end_call: {
+        Args: { answer?: Json; attempts: number; call_id: number; state: string };
+        Returns: undefined;
+      };
+      end_sweep: { Args: { until: number }; Returns: undefined };
       export_ledger: {
         Args: { account_id: string; after_sequence?: number; max_transactions?: number };
         Returns: Json[];
       };
+      fail_auto_top_up: { Args: { order_id: string; reason: string }; Returns: undefined };
+      find_checkout: { Args: { id: string }; Returns: Json };
       find_key_receipt: { Args: { id: string; key_hash: string }; Returns: Json };
       finish_answer: {
         Args: { first?: number; frames?: Json; report: Json; run_id: string };
@@ -1078,6 +1603,14 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      note_customer: {
+        Args: { account_id: string; razorpay_customer_id: string };
+        Returns: undefined;
+      };
+      note_entities: { Args: { payload: Json; seen_at: number }; Returns: string };
+      note_mailed: { Args: { notice_ids: string[] }; Returns: undefined };
+      note_plan_change: { Args: { change_id: number; state: string }; Returns: undefined };
+      note_price: { Args: { price_id: number; razorpay_plan_id: string }; Returns: undefined };
       pin_conversation: {
         Args: { conversation_id: string; pinned?: boolean };
         Returns: {
@@ -1103,6 +1636,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      preview_cancel: { Args: { account_id: string }; Returns: Json };
       preview_cost: {
         Args: { account_id: string; features?: Json; model: string; shape: Json };
         Returns: unknown;
@@ -1113,9 +1647,19 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      preview_plan_change: { Args: { account_id: string; price_id: number }; Returns: Json };
+      prices_to_sync: {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          price_id: number;
+          request: Json;
+        }[];
+      };
       read_answer: { Args: { after?: number; run_id: string }; Returns: Json };
+      read_notices: { Args: { notice_ids: string[] }; Returns: number };
       read_share: { Args: { share_id: string }; Returns: Json };
       read_stored_answer: { Args: { after?: number; run_id: string }; Returns: Json };
+      receive_webhook: { Args: { event_body: string; event_id: string }; Returns: Json };
       redeem_code: {
         Args: { account_id: string; code: string };
         Returns: {
@@ -1171,6 +1715,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      replay_webhooks: { Args: { event_id?: string }; Returns: Json[] };
       restore_conversation: {
         Args: { conversation_id: string };
         Returns: {
@@ -1288,6 +1833,56 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      set_alert_thresholds: {
+        Args: { account_id: string; thresholds: number[] };
+        Returns: {
+          account_id: string;
+          threshold_micros: number;
+          told_at: string | null;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'alert_thresholds';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      set_auto_top_up: {
+        Args: {
+          account_id: string;
+          ceiling_minor: number;
+          currency: string;
+          enabled: boolean;
+          package_id: string;
+          threshold_micros: number;
+        };
+        Returns: {
+          account_id: string;
+          ceiling_minor: number;
+          currency: string;
+          enabled: boolean;
+          is_stopped: boolean | null;
+          last_order_at: string | null;
+          package_id: string;
+          threshold_micros: number;
+        }[];
+        SetofOptions: {
+          from: '*';
+          to: 'auto_top_ups';
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      set_billing_details: {
+        Args: {
+          account_id: string;
+          address?: string;
+          email?: string;
+          name?: string;
+          tax_number?: string;
+        };
+        Returns: Json;
+      };
       set_budget: {
         Args: {
           account_id: string;
@@ -1358,6 +1953,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      start_plan_change: {
+        Args: { account_id: string; price_id: number; request_key: string };
+        Returns: Json;
+      };
       start_run: {
         Args: {
           account_id: string;
@@ -1376,6 +1975,15 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      start_subscription: {
+        Args: { account_id: string; price_id: number; request_key: string };
+        Returns: Json;
+      };
+      start_subscription_act: { Args: { account_id: string; act: string }; Returns: Json };
+      start_top_up: {
+        Args: { account_id: string; price_id: number; request_key: string };
+        Returns: Json;
       };
       stop_run: { Args: { run_id: string }; Returns: boolean };
       sync_models: { Args: { payload: Json }; Returns: Json };
