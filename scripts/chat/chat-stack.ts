@@ -8,6 +8,7 @@ import { type Stack, startStack } from '../stack/stack.ts';
 import { type Person, signUp } from './chat-client.ts';
 
 export interface SandboxRequest {
+  at: string;
   outcome: string;
   charged: string;
   completion_tokens: number;
@@ -134,9 +135,9 @@ export async function inParallel<Item>(
   workers: number,
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
-  const left = [...items];
+  let next = 0;
   const worker = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+    while (next < items.length) await work(items[next++] as Item);
   };
   await Promise.all(Array.from({ length: workers }, worker));
 }

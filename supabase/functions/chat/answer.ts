@@ -108,7 +108,8 @@ export function streamAnswer(
     const message = firstMessage(context);
     if (request.temporary || status !== 'complete' || message === undefined) return;
     const { accountId, conversationId } = request;
-    await makeTitle({ accountId, conversationId, message }, call);
+    // A title is a comfort: whatever keeps it from being made is no failure of the answer.
+    await makeTitle({ accountId, conversationId, message }, call).catch(() => {});
   };
   deps.waitUntil(outlive());
   return run.viewer;
