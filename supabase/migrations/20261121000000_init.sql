@@ -8363,6 +8363,3380 @@ comment on function api.list_excluded_models is
 
 grant execute on function api.list_excluded_models to authenticated;
 
+-- schemas/09_billing.sql ----------------------------------------------------------------------
+
+-- billing: what is sold and for how much, who buys it, and what Razorpay says became of it: orders,
+-- subscriptions, payments, refunds, disputes, invoices, and the webhooks all of that arrives in.
+--
+-- A price is never changed, only replaced. Nobody but the functions of this domain writes here, and
+-- money moves only through the ledger's own functions, once per payment, refund and dispute.
+
+create type private.price_period as enum ('once', 'month', 'year');
+create type private.webhook_state as enum ('received', 'applied', 'dead');
+
+-- what is sold ------------------------------------------------------------------------------
+
+create table private.packages (
+  id text primary key check (id ~ '^[a-z][a-z0-9-]{1,40}$'),
+  name text not null check (char_length(name) between 1 and 80),
+  position integer not null default 0
+);
+
+comment on table private.packages is 'Credits sold by the package. What is in one, and for how much, stands in its prices.';
+
+alter table private.packages enable row level security;
+
+create table private.prices (
+  id bigint generated always as identity primary key,
+  plan_id text references private.plans (id),
+  package_id text references private.packages (id),
+  period private.price_period not null,
+  currency text not null check (currency in ('INR', 'USD', 'GBP', 'EUR', 'KES')),
+  amount_minor bigint not null check (amount_minor between 100 and 100000000000),
+  credits_micros bigint not null check (credits_micros between 1 and 9007199254740991),
+  bonus_percent numeric not null default 0 check (bonus_percent >= 0 and bonus_percent <= 1000),
+  tax_name text not null default '' check (char_length(tax_name) <= 20),
+  tax_percent numeric not null default 0 check (tax_percent >= 0 and tax_percent < 100),
+  trial_days integer not null default 0 check (trial_days between 0 and 60),
+  razorpay_plan_id text unique,
+  created_at timestamptz not null default now(),
+  retired_at timestamptz,
+  constraint one_thing check ((plan_id is null) <> (package_id is null) and (period = 'once') = (package_id is not null))
+);
+
+comment on table private.prices is
+  'What a plan or a package costs in a currency and what that buys, tax included. A version: a new price is a new row.';
+comment on column private.prices.credits_micros is 'What is granted for one payment of the full amount: of a month, of a year or of a package.';
+comment on column private.prices.razorpay_plan_id is 'What Razorpay calls this price of a plan; written by npm run billing:sync.';
+
+alter table private.prices enable row level security;
+create unique index prices_current_idx on private.prices (plan_id, package_id, period, currency) nulls not distinct
+  where retired_at is null;
+create index prices_package_id_idx on private.prices (package_id);
+
+create function private.protect_price()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if tg_op = 'DELETE' or to_jsonb(new) - '{retired_at,razorpay_plan_id}'::text[] <> to_jsonb(old) - '{retired_at,razorpay_plan_id}'::text[]
+    or (old.retired_at is not null and new.retired_at is distinct from old.retired_at)
+    or (old.razorpay_plan_id is not null and new.razorpay_plan_id is distinct from old.razorpay_plan_id)
+  then
+    perform private.fail(409, 'conflict', 'A price is never changed or deleted.', 'Retire it and add another: admin.set_price does both.');
+  end if;
+  return new;
+end
+$$;
+
+comment on function private.protect_price is 'Lets a price be retired and be given its name at Razorpay, once each, and nothing else.';
+
+create trigger on_prices_change
+  before update or delete on private.prices
+  for each row execute function private.protect_price();
+
+create table private.billing_settings (
+  id boolean primary key default true check (id),
+  grace interval not null default '7 days' check (grace between interval '0' and interval '60 days'),
+  silent_after interval not null default '6 hours' check (silent_after > interval '0'),
+  auto_cooldown interval not null default '1 hour' check (auto_cooldown > interval '0'),
+  razorpay_account_id text,
+  swept_until timestamptz
+);
+
+comment on table private.billing_settings is
+  'One row: how long a failed renewal is forgiven, when silence of the webhooks is suspicious, and how far the sweep has come.';
+comment on column private.billing_settings.razorpay_account_id is 'If set, webhooks that name another account of Razorpay are kept as dead.';
+
+alter table private.billing_settings enable row level security;
+
+-- who buys ----------------------------------------------------------------------------------
+
+create table private.customers (
+  account_id uuid primary key references private.accounts (id) on delete restrict,
+  razorpay_customer_id text unique,
+  billing_name text not null default '' check (char_length(billing_name) <= 200),
+  billing_email text not null default '' check (char_length(billing_email) <= 320),
+  billing_address text not null default '' check (char_length(billing_address) <= 500),
+  tax_number text not null default '' check (char_length(tax_number) <= 40),
+  token_id text,
+  token_label text,
+  subscription_id uuid,
+  plan_id text references private.plans (id),
+  plan_until timestamptz,
+  created_at timestamptz not null default now()
+);
+
+comment on table private.customers is 'An account as Razorpay knows it, what its invoices say, its saved way to pay, and where its plan comes from.';
+comment on column private.customers.subscription_id is 'The subscription that gave the account its plan; empty when it has none, or got its plan by hand.';
+comment on column private.customers.plan_until is 'When that subscription stops giving the plan unless another payment arrives.';
+
+alter table private.customers enable row level security;
+create index customers_plan_until_idx on private.customers (plan_until) where plan_until is not null;
+create index customers_plan_id_idx on private.customers (plan_id);
+
+-- what was asked of Razorpay ------------------------------------------------------------------
+
+create table private.orders (
+  id uuid primary key default private.new_id(),
+  account_id uuid not null references private.accounts (id) on delete restrict,
+  user_id uuid,
+  price_id bigint not null references private.prices (id),
+  request_key text not null check (octet_length(request_key) between 1 and 100),
+  is_automatic boolean not null default false,
+  currency text not null,
+  amount_minor bigint not null,
+  credits_micros bigint not null,
+  bonus_micros bigint not null default 0,
+  razorpay_order_id text unique,
+  status text not null default 'created' check (status in ('created', 'attempted', 'paid', 'failed')),
+  created_at timestamptz not null default now(),
+  paid_at timestamptz,
+  checked_at timestamptz,
+  unique (account_id, request_key)
+);
+
+comment on table private.orders is 'Every package somebody set out to buy, with what it cost and gave at that moment. Its id is the receipt at Razorpay.';
+
+alter table private.orders enable row level security;
+create index orders_price_id_idx on private.orders (price_id);
+create index orders_open_idx on private.orders (created_at) where status <> 'paid';
+create unique index orders_one_automatic_idx on private.orders (account_id) where is_automatic and status in ('created', 'attempted');
+
+create table private.subscriptions (
+  id uuid primary key default private.new_id(),
+  account_id uuid not null references private.accounts (id) on delete restrict,
+  user_id uuid,
+  price_id bigint not null references private.prices (id),
+  request_key text not null check (octet_length(request_key) between 1 and 100),
+  replaces uuid references private.subscriptions (id),
+  start_at timestamptz,
+  trial_until timestamptz,
+  anchor_at timestamptz,
+  razorpay_subscription_id text unique,
+  status text not null default 'created',
+  seen_at timestamptz not null default '-infinity',
+  current_start timestamptz,
+  current_end timestamptz,
+  charge_at timestamptz,
+  ended_at timestamptz,
+  paid_count integer not null default 0,
+  auth_attempts integer not null default 0,
+  has_scheduled_changes boolean not null default false,
+  method text,
+  short_url text,
+  cancel_wish text check (cancel_wish in ('now', 'cycle_end')),
+  created_at timestamptz not null default now(),
+  checked_at timestamptz,
+  unique (account_id, request_key)
+);
+
+comment on table private.subscriptions is 'Every subscription somebody set out to take, and what Razorpay last said of it.';
+comment on column private.subscriptions.seen_at is 'When Razorpay said so. What it said earlier never overwrites it.';
+comment on column private.subscriptions.replaces is 'The subscription this one continues, where a change of plan needed a new one.';
+comment on column private.subscriptions.cancel_wish is 'It is to be cancelled: the function does so at once, the sweep if that failed.';
+
+alter table private.subscriptions enable row level security;
+create index subscriptions_account_id_idx on private.subscriptions (account_id);
+create index subscriptions_price_id_idx on private.subscriptions (price_id);
+create index subscriptions_replaces_idx on private.subscriptions (replaces) where replaces is not null;
+create index subscriptions_open_idx on private.subscriptions (checked_at nulls first)
+  where status not in ('cancelled', 'completed', 'expired');
+
+create table private.subscription_prices (
+  id bigint generated always as identity primary key,
+  subscription_id uuid not null references private.subscriptions (id) on delete restrict,
+  price_id bigint not null references private.prices (id),
+  valid_from timestamptz not null,
+  state text not null check (state in ('asked', 'agreed', 'refused')),
+  created_at timestamptz not null default now()
+);
+
+comment on table private.subscription_prices is
+  'From when on a subscription is charged which price. A payment is judged by the price of the period it pays, whatever the plan is by then.';
+
+alter table private.subscription_prices enable row level security;
+create index subscription_prices_subscription_id_idx on private.subscription_prices (subscription_id, valid_from);
+create index subscription_prices_price_id_idx on private.subscription_prices (price_id);
+
+create table private.razorpay_calls (
+  id bigint generated always as identity primary key,
+  account_id uuid references private.accounts (id) on delete restrict,
+  user_id uuid,
+  act text not null check (act ~ '^[a-z][a-z_]{1,40}$'),
+  fact text not null check (octet_length(fact) between 1 and 200),
+  state text not null default 'started' check (state in ('started', 'done', 'refused', 'unknown')),
+  attempts integer not null default 0,
+  answer jsonb,
+  request_id text,
+  started_at timestamptz not null default now(),
+  ended_at timestamptz
+);
+
+comment on table private.razorpay_calls is
+  'Everything we ever asked Razorpay to change: written before it is asked, completed with what came of it. One still started was cut off.';
+comment on column private.razorpay_calls.fact is 'What makes a repetition of it harmless: our id that Razorpay was given with it.';
+
+alter table private.razorpay_calls enable row level security;
+create index razorpay_calls_account_id_idx on private.razorpay_calls (account_id);
+create index razorpay_calls_fact_idx on private.razorpay_calls (fact);
+create index razorpay_calls_open_idx on private.razorpay_calls (started_at) where state in ('started', 'unknown');
+
+-- what Razorpay says --------------------------------------------------------------------------
+
+create table private.payments (
+  id text primary key check (octet_length(id) between 5 and 60),
+  account_id uuid references private.accounts (id) on delete restrict,
+  order_id uuid references private.orders (id),
+  subscription_id uuid references private.subscriptions (id),
+  razorpay_order_id text,
+  razorpay_invoice_id text,
+  currency text not null,
+  amount_minor bigint not null,
+  refunded_minor bigint not null default 0,
+  status text not null,
+  is_captured boolean not null default false,
+  method text,
+  method_label text,
+  is_international boolean not null default false,
+  error_code text,
+  error_description text,
+  price_id bigint references private.prices (id),
+  period_start timestamptz,
+  period_end timestamptz,
+  grant_id bigint references private.transactions (id),
+  reversed_minor bigint not null default 0,
+  problem text,
+  paid_at timestamptz not null,
+  constraint granted_to_somebody check (grant_id is null or (account_id is not null and is_captured)),
+  constraint never_over_reversed check (reversed_minor between 0 and amount_minor)
+);
+
+comment on table private.payments is
+  'Every payment Razorpay told us of, as far as it got. One whose account is empty belongs to nothing we know, and grants nothing.';
+comment on column private.payments.problem is 'Why a captured payment of ours granted nothing; an alert says so too.';
+
+alter table private.payments enable row level security;
+create index payments_account_id_idx on private.payments (account_id);
+create index payments_order_id_idx on private.payments (order_id);
+create index payments_razorpay_order_id_idx on private.payments (razorpay_order_id) where account_id is null;
+create index payments_invoice_idx on private.payments (razorpay_invoice_id) where razorpay_invoice_id is not null;
+create index payments_price_id_idx on private.payments (price_id);
+create index payments_grant_id_idx on private.payments (grant_id);
+create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start) where grant_id is not null;
+create index payments_subscription_id_idx on private.payments (subscription_id);
+
+create table private.refunds (
+  id uuid primary key default private.new_id(),
+  payment_id text not null check (octet_length(payment_id) between 5 and 60),
+  razorpay_refund_id text unique,
+  amount_minor bigint not null check (amount_minor > 0),
+  status text not null default 'asked' check (status in ('asked', 'pending', 'failed', 'processed')),
+  reference text unique,
+  reason text not null default '',
+  author text not null default 'razorpay',
+  reversed_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+comment on table private.refunds is 'Money that goes back: asked for here (by its reference, once), or begun at Razorpay. Credits go back when it is processed.';
+
+alter table private.refunds enable row level security;
+create index refunds_payment_id_idx on private.refunds (payment_id);
+
+create table private.disputes (
+  id text primary key check (octet_length(id) between 5 and 60),
+  payment_id text not null,
+  amount_minor bigint not null,
+  deducted_minor bigint not null default 0,
+  status text not null,
+  phase text,
+  reason_code text,
+  respond_by timestamptz,
+  reversed_at timestamptz,
+  created_at timestamptz not null
+);
+
+comment on table private.disputes is 'Payments a customer''s bank calls into question. Credits go back when one is lost.';
+
+alter table private.disputes enable row level security;
+create index disputes_payment_id_idx on private.disputes (payment_id);
+
+create table private.invoices (
+  id uuid primary key default private.new_id(),
+  number bigint unique,
+  account_id uuid not null references private.accounts (id) on delete restrict,
+  payment_id text unique references private.payments (id),
+  razorpay_invoice_id text unique,
+  subscription_id uuid references private.subscriptions (id),
+  description text not null,
+  status text not null,
+  currency text not null,
+  amount_minor bigint not null,
+  tax_name text not null default '',
+  tax_percent numeric not null default 0,
+  tax_minor bigint not null default 0,
+  billing jsonb not null default '{}',
+  period_start timestamptz,
+  period_end timestamptz,
+  short_url text,
+  issued_at timestamptz not null,
+  paid_at timestamptz
+);
+
+comment on table private.invoices is
+  'One per payment that bought something, and those Razorpay issued and nobody has paid yet. Numbers are given to paid ones, in order and without gaps.';
+
+alter table private.invoices enable row level security;
+create index invoices_account_id_idx on private.invoices (account_id, issued_at desc);
+create index invoices_subscription_id_idx on private.invoices (subscription_id);
+create index invoices_unnumbered_idx on private.invoices (paid_at, id) where number is null and status = 'paid';
+
+create table private.webhook_events (
+  id text primary key check (octet_length(id) between 1 and 200),
+  event text,
+  body text not null,
+  state private.webhook_state not null default 'received',
+  outcome text,
+  attempts integer not null default 0,
+  retry_at timestamptz not null default now(),
+  received_at timestamptz not null default now(),
+  applied_at timestamptz
+);
+
+comment on table private.webhook_events is
+  'The inbox: every signed event as it came, by its id. Received ones are tried again by themselves, dead ones wait for an admin.';
+
+alter table private.webhook_events enable row level security;
+create index webhook_events_received_idx on private.webhook_events (retry_at) where state = 'received';
+create index webhook_events_dead_idx on private.webhook_events (received_at) where state = 'dead';
+create index webhook_events_received_at_idx on private.webhook_events (received_at);
+
+-- what people want to be told, and what admins must know ---------------------------------------
+
+create table private.auto_top_ups (
+  account_id uuid primary key references private.accounts (id) on delete cascade,
+  enabled boolean not null default false,
+  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
+  package_id text not null references private.packages (id),
+  currency text not null,
+  ceiling_minor bigint not null check (ceiling_minor between 100 and 100000000000),
+  failures integer not null default 0,
+  last_order_at timestamptz
+);
+
+comment on table private.auto_top_ups is
+  'Buys a package when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
+
+alter table private.auto_top_ups enable row level security;
+create index auto_top_ups_package_id_idx on private.auto_top_ups (package_id);
+
+create table private.alert_thresholds (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
+  told_at timestamptz,
+  primary key (account_id, threshold_micros)
+);
+
+comment on table private.alert_thresholds is 'Balances below which the owner wants to hear of it; told once, and again only after the balance was above.';
+
+alter table private.alert_thresholds enable row level security;
+
+create table private.notices (
+  id uuid primary key default private.new_id(),
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
+  fact text not null,
+  title text not null,
+  body text not null,
+  link text,
+  created_at timestamptz not null default now(),
+  read_at timestamptz,
+  mail_after timestamptz default now(),
+  mail_attempts integer not null default 0,
+  unique (account_id, fact)
+);
+
+comment on table private.notices is 'What an account is told about its money, in the app and by mail, once per fact.';
+comment on column private.notices.mail_after is 'When it may next be tried to mail it; empty once it was mailed or given up.';
+
+alter table private.notices enable row level security;
+create index notices_account_id_idx on private.notices (account_id, created_at desc);
+create index notices_mail_idx on private.notices (mail_after) where mail_after is not null;
+
+create table private.billing_alerts (
+  id bigint generated always as identity primary key,
+  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
+  fact text not null unique,
+  detail text not null,
+  created_at timestamptz not null default now(),
+  resolved_at timestamptz
+);
+
+comment on table private.billing_alerts is 'What an admin has to look at: money without a purpose, events that cannot be applied, webhooks that stay away.';
+
+alter table private.billing_alerts enable row level security;
+create index billing_alerts_open_idx on private.billing_alerts (created_at) where resolved_at is null;
+
+create function private.notify(account_id uuid, kind text, fact text, title text, body text, link text default null)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  insert into private.notices (account_id, kind, fact, title, body, link, created_at, mail_after)
+  values (
+    notify.account_id, notify.kind, notify.fact, notify.title, notify.body, notify.link, private.clock(), private.clock()
+  )
+  on conflict on constraint notices_account_id_fact_key do nothing
+$$;
+
+comment on function private.notify is 'Tells an account something, once per fact.';
+
+create function private.alert(kind text, fact text, detail text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  insert into private.billing_alerts (kind, fact, detail)
+  values (alert.kind, alert.fact, alert.detail)
+  on conflict on constraint billing_alerts_fact_key do nothing
+$$;
+
+comment on function private.alert is 'Tells the admins something, once per fact.';
+
+create function private.price_text(currency text, amount_minor bigint)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select price_text.currency || ' ' || to_char(price_text.amount_minor / 100.0, 'FM999,999,999,990.00')
+$$;
+
+comment on function private.price_text is 'An amount of money as a sentence has it. All our currencies have hundredths.';
+
+create function private.require_customer(account_id uuid)
+returns private.customers
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  customer private.customers;
+begin
+  insert into private.customers (account_id) values (require_customer.account_id)
+  on conflict on constraint customers_pkey do nothing;
+  select * into customer from private.customers where customers.account_id = require_customer.account_id for update;
+  return customer;
+end
+$$;
+
+comment on function private.require_customer is 'The customer of an account, made if new, locked until the end of the transaction.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees what is sold" on private.packages for select to anon, authenticated using (true);
+create policy "anybody sees what things cost" on private.prices for select to anon, authenticated using (retired_at is null);
+create policy "those who manage an account see its customer" on private.customers
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its orders" on private.orders
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its subscriptions" on private.subscriptions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its payments" on private.payments
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its invoices" on private.invoices
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see how it tops up" on private.auto_top_ups
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its thresholds" on private.alert_thresholds
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account read its notices" on private.notices
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on private.packages, private.prices to anon, authenticated, service_role;
+grant select on
+  private.customers, private.orders, private.subscriptions, private.payments, private.invoices, private.auto_top_ups,
+  private.alert_thresholds, private.notices
+to authenticated, service_role;
+grant select on
+  private.billing_settings, private.subscription_prices, private.razorpay_calls, private.refunds, private.disputes,
+  private.webhook_events, private.billing_alerts
+to service_role;
+
+-- schemas/09_billing_acts.sql -----------------------------------------------------------------
+
+-- billing acts: what people ask for (buy, subscribe, change, cancel, pause), judged here and written
+-- down before Razorpay hears of it, and the notes that functions/billing makes while it carries it out.
+--
+-- A caller names a price, never an amount; what Razorpay is sent stands in the answer of these
+-- functions, so no rule about money lives in a function that carries.
+
+create function private.require_payer(account_id uuid)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if not private.has_role(require_payer.account_id, 'owner', 'admin', 'billing') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
+  end if;
+  if exists (
+    select from private.accounts where accounts.id = require_payer.account_id and accounts.suspended_at is not null
+  ) then
+    perform private.fail(403, 'forbidden', 'This account is suspended.', 'Write to us, and we look at it together.');
+  end if;
+end
+$$;
+
+comment on function private.require_payer is 'Lets only those pass who may pay for an account.';
+
+create function private.require_price(price_id bigint, of_plan boolean)
+returns private.prices
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  price private.prices;
+begin
+  select * into price from private.prices
+  where prices.id = require_price.price_id and (prices.plan_id is not null) = require_price.of_plan;
+  if price.id is null then
+    perform private.fail(404, 'not_found', 'There is no such price.', 'Choose one from the list.');
+  end if;
+  if price.retired_at is not null then
+    perform private.fail(409, 'conflict', 'This price has changed since the page was loaded.', 'Load the page again to see the new one.');
+  end if;
+  if require_price.of_plan and price.razorpay_plan_id is null then
+    perform private.fail(503, 'upstream_unavailable', 'This plan cannot be bought yet.', 'Try again shortly, or choose another currency.');
+  end if;
+  return price;
+end
+$$;
+
+comment on function private.require_price is 'A price that is for sale now.';
+
+create function private.require_request_key(request_key text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if request_key is null or request_key !~ '^[\w.:-]{8,100}$' then
+    perform private.fail(422, 'invalid_input', 'A request key must be 8 to 100 letters, digits, dots, colons or dashes.', 'Send a uuid.');
+  end if;
+  return request_key;
+end
+$$;
+
+-- buying ------------------------------------------------------------------------------------
+
+create function private.describe_customer(account_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'razorpay_customer_id', customers.razorpay_customer_id,
+    'token_id', customers.token_id,
+    'name', coalesce(nullif(customers.billing_name, ''), accounts.name),
+    'email', coalesce(nullif(customers.billing_email, ''), owners.email)
+  )
+  from private.accounts
+  left join private.customers on customers.account_id = accounts.id
+  left join lateral (
+    select users.email
+    from private.members
+    join auth.users on users.id = members.user_id
+    where members.account_id = accounts.id and members.role = 'owner'
+    order by members.created_at, users.email
+    limit 1
+  ) as owners on true
+  where accounts.id = describe_customer.account_id
+$$;
+
+comment on function private.describe_customer is 'Who pays for an account: the name and address Razorpay is told.';
+
+create function private.describe_order(asked private.orders)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'order_id', asked.id,
+    'account_id', asked.account_id,
+    'status', asked.status,
+    'currency', asked.currency,
+    'amount_minor', asked.amount_minor,
+    'credits_micros', asked.credits_micros,
+    'bonus_micros', asked.bonus_micros,
+    'razorpay_order_id', asked.razorpay_order_id,
+    'description', packages.name || ' package',
+    'customer', private.describe_customer(asked.account_id),
+    'request', jsonb_build_object(
+      'amount', asked.amount_minor, 'currency', asked.currency, 'receipt', asked.id,
+      'payment_capture', true, 'notes', jsonb_build_object('oneai_account', asked.account_id)
+    )
+  )
+  from private.prices
+  join private.packages on packages.id = prices.package_id
+  where prices.id = asked.price_id
+$$;
+
+comment on function private.describe_order is 'An order as functions/billing needs it, with the request that makes it at Razorpay.';
+
+create function private.start_top_up(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write orders. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  asked private.orders;
+begin
+  perform private.require_payer(start_top_up.account_id);
+  perform private.require_request_key(start_top_up.request_key);
+  select * into asked from private.orders
+  where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+  if asked.id is null then
+    price := private.require_price(start_top_up.price_id, false);
+    insert into private.orders (
+      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at
+    )
+    values (
+      start_top_up.account_id, auth.uid(), price.id, start_top_up.request_key, price.currency, price.amount_minor,
+      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
+    )
+    on conflict on constraint orders_account_id_request_key_key do nothing;
+    select * into asked from private.orders
+    where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+  end if;
+  if asked.price_id <> start_top_up.price_id then
+    perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
+  end if;
+  return private.describe_order(asked);
+end
+$$;
+
+comment on function private.start_top_up is 'Writes down that somebody sets out to buy a package; the same request key is the same order.';
+
+create function private.describe_subscription(asked private.subscriptions)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'subscription_id', asked.id,
+    'account_id', asked.account_id,
+    'status', asked.status,
+    'plan_id', prices.plan_id,
+    'price_id', prices.id,
+    'currency', prices.currency,
+    'amount_minor', prices.amount_minor,
+    'period', prices.period,
+    'razorpay_subscription_id', asked.razorpay_subscription_id,
+    'short_url', asked.short_url,
+    'starts_at', asked.start_at,
+    'trial_until', asked.trial_until,
+    'description', plans.name || ' plan',
+    'customer', private.describe_customer(asked.account_id),
+    'request', jsonb_strip_nulls(jsonb_build_object(
+      'plan_id', prices.razorpay_plan_id,
+      'total_count', case prices.period when 'year' then 10 else 120 end,
+      'quantity', 1,
+      'customer_notify', false,
+      'start_at', floor(extract(epoch from asked.start_at)),
+      'notes', jsonb_build_object('oneai_subscription', asked.id, 'oneai_account', asked.account_id)
+    ))
+  )
+  from private.prices
+  join private.plans on plans.id = prices.plan_id
+  where prices.id = asked.price_id
+$$;
+
+comment on function private.describe_subscription is 'A subscription as functions/billing needs it, with the request that makes it at Razorpay.';
+
+create function private.open_subscription(
+  account_id uuid, price private.prices, request_key text, start_at timestamptz, trial_until timestamptz, replaces uuid
+)
+returns private.subscriptions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  opened private.subscriptions;
+begin
+  -- Two tabs get the same one; one of another price that nobody paid is withdrawn.
+  select * into opened from private.subscriptions
+  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created'
+    and subscriptions.price_id = price.id and subscriptions.cancel_wish is null
+    and subscriptions.replaces is not distinct from open_subscription.replaces
+    and subscriptions.start_at is not distinct from open_subscription.start_at;
+  if opened.id is not null then
+    return opened;
+  end if;
+  update private.subscriptions set
+    cancel_wish = 'now',
+    status = case when subscriptions.razorpay_subscription_id is null then 'cancelled' else subscriptions.status end
+  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created';
+  insert into private.subscriptions (account_id, user_id, price_id, request_key, replaces, start_at, trial_until, anchor_at, created_at)
+  values (
+    open_subscription.account_id, auth.uid(), price.id, open_subscription.request_key, open_subscription.replaces,
+    open_subscription.start_at, open_subscription.trial_until,
+    (
+      select account_plans.cycle_anchor from private.account_plans
+      where open_subscription.replaces is not null and account_plans.account_id = open_subscription.account_id
+    ),
+    private.clock()
+  )
+  returning * into opened;
+  insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
+  values (opened.id, price.id, private.clock() - interval '1 day', 'agreed');
+  return opened;
+end
+$$;
+
+comment on function private.open_subscription is 'A new subscription that is not yet agreed to, or the one already waiting for that.';
+
+create function private.start_subscription(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  asked private.subscriptions;
+  trial_until timestamptz;
+begin
+  perform private.require_payer(start_subscription.account_id);
+  perform private.require_request_key(start_subscription.request_key);
+  perform private.require_wallet(start_subscription.account_id);
+  select * into asked from private.subscriptions
+  where subscriptions.account_id = start_subscription.account_id and subscriptions.request_key = start_subscription.request_key;
+  if asked.id is not null then
+    if asked.price_id <> start_subscription.price_id then
+      perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
+    end if;
+    return private.describe_subscription(asked);
+  end if;
+  price := private.require_price(start_subscription.price_id, true);
+  if exists (select from private.live_subscription(start_subscription.account_id)) then
+    perform private.fail(409, 'conflict', 'This account has a subscription already.', 'Change its plan instead of taking another.');
+  end if;
+  if price.trial_days > 0 and not exists (
+    select from private.transactions where transactions.account_id = start_subscription.account_id and transactions.fact = 'trial'
+  ) then
+    trial_until := date_trunc('second', private.clock()) + make_interval(days => price.trial_days);
+  end if;
+  return private.describe_subscription(private.open_subscription(
+    start_subscription.account_id, price, start_subscription.request_key, trial_until, trial_until, null
+  ));
+end
+$$;
+
+comment on function private.start_subscription is 'Writes down that somebody sets out to subscribe; the same request key is the same subscription.';
+
+create function private.live_subscription(account_id uuid)
+returns setof private.subscriptions
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select subscriptions.*
+  from private.subscriptions
+  where subscriptions.account_id = live_subscription.account_id
+    and subscriptions.status in ('authenticated', 'active', 'pending', 'halted', 'paused')
+  order by subscriptions.cancel_wish is not null, subscriptions.created_at desc
+  limit 1
+$$;
+
+comment on function private.live_subscription is 'The subscription an account pays for now, if any.';
+
+create function private.find_checkout(id uuid)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because the answer names the payer. Only those who may pay for the account get one.
+security definer
+set search_path = ''
+as $$
+declare
+  bought private.orders;
+  taken private.subscriptions;
+begin
+  select * into bought from private.orders where orders.id = find_checkout.id;
+  select * into taken from private.subscriptions where subscriptions.id = find_checkout.id;
+  if not private.has_role(coalesce(bought.account_id, taken.account_id), 'owner', 'admin', 'billing')
+    or coalesce(bought.razorpay_order_id, taken.razorpay_subscription_id) is null
+  then
+    perform private.fail(404, 'not_found', 'There is no such purchase.', 'Begin again from the billing page.');
+  end if;
+  return coalesce(private.describe_order(bought), private.describe_subscription(taken));
+end
+$$;
+
+comment on function private.find_checkout is 'A purchase of the caller''s own, by our id of its order or subscription: what a checkout is verified against.';
+
+-- changing ----------------------------------------------------------------------------------
+
+create function private.judge_plan_change(account_id uuid, price_id bigint)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant private.prices := private.require_price(price_id, true);
+  current private.subscriptions;
+  paid private.prices;
+  method_takes_it boolean;
+  share numeric;
+  charge bigint := 0;
+  mode text;
+  effective_at timestamptz;
+begin
+  select * into current from private.live_subscription(judge_plan_change.account_id);
+  if current.id is null then
+    perform private.fail(409, 'conflict', 'This account has no subscription to change.', 'Subscribe to the plan instead.');
+  end if;
+  if current.price_id = wanted.id and current.cancel_wish is null then
+    perform private.fail(409, 'conflict', 'This is the plan you have.', 'Choose another one.');
+  end if;
+  if current.status in ('pending', 'halted') then
+    perform private.fail(409, 'conflict', 'The last renewal has not been paid.', 'Pay it first, or cancel and subscribe anew.');
+  end if;
+  if current.status = 'paused' then
+    perform private.fail(409, 'conflict', 'The subscription is paused.', 'Resume it first.');
+  end if;
+  select * into paid from private.prices where prices.id = current.price_id;
+  -- Razorpay changes the plan of subscriptions on cards from abroad; every other method needs a new mandate.
+  select coalesce(bool_or(latest.is_international and latest.method = 'card'), false) into method_takes_it
+  from (
+    select payments.is_international, payments.method from private.payments
+    where payments.subscription_id = current.id and payments.is_captured
+    order by payments.paid_at desc limit 1
+  ) as latest;
+  method_takes_it := method_takes_it and paid.currency = wanted.currency and current.cancel_wish is null and current.status = 'active';
+  if method_takes_it and paid.period = wanted.period and wanted.amount_minor > paid.amount_minor then
+    mode := 'in_place_now';
+    effective_at := private.clock();
+    share := greatest(0, extract(epoch from current.current_end - private.clock()))
+      / nullif(extract(epoch from current.current_end - current.current_start), 0);
+    charge := round((wanted.amount_minor - paid.amount_minor) * least(1, share));
+  else
+    mode := case when method_takes_it then 'in_place_at_cycle_end' else 'new_subscription' end;
+    effective_at := greatest(coalesce(current.current_end, current.start_at), private.clock());
+  end if;
+  return jsonb_build_object(
+    'mode', mode,
+    'subscription_id', current.id,
+    'razorpay_subscription_id', current.razorpay_subscription_id,
+    'from_price_id', paid.id,
+    'to_price_id', wanted.id,
+    'effective_at', effective_at,
+    'currency', wanted.currency,
+    'charge_now_minor', charge,
+    'credits_now_micros', floor(wanted.credits_micros * charge / wanted.amount_minor)::bigint,
+    'next_charge_minor', wanted.amount_minor,
+    'next_charge_at', coalesce(current.current_end, current.start_at),
+    'explanation', case mode
+      when 'in_place_now' then format('You pay %s now, for the rest of the running period, and get the credits it buys.', private.price_text(wanted.currency, charge))
+      when 'in_place_at_cycle_end' then 'You keep your plan until the end of the period you have paid for; the new one begins then.'
+      else 'Your way to pay cannot be moved to another plan, so you confirm the new plan once more. It begins when the period you have paid for ends, and the old one stops then: nothing is charged twice.'
+    end
+  );
+end
+$$;
+
+comment on function private.judge_plan_change is 'How a change of plan would go: when, what is charged, and whether the way to pay allows it in place.';
+
+create function private.start_plan_change(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  verdict jsonb;
+  asked_id bigint;
+begin
+  perform private.require_payer(start_plan_change.account_id);
+  perform private.require_request_key(start_plan_change.request_key);
+  perform private.require_wallet(start_plan_change.account_id);
+  verdict := private.judge_plan_change(start_plan_change.account_id, start_plan_change.price_id);
+  if verdict ->> 'mode' = 'new_subscription' then
+    return verdict || jsonb_build_object('checkout', private.describe_subscription(private.open_subscription(
+      start_plan_change.account_id, private.require_price(start_plan_change.price_id, true), start_plan_change.request_key,
+      date_trunc('second', (verdict ->> 'effective_at')::timestamptz), null, (verdict ->> 'subscription_id')::uuid
+    )));
+  end if;
+  insert into private.subscription_prices (subscription_id, price_id, valid_from, state, created_at)
+  values (
+    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id,
+    -- Razorpay's clock may be a little behind ours.
+    (verdict ->> 'effective_at')::timestamptz - interval '5 minutes', 'asked', private.clock()
+  )
+  returning subscription_prices.id into asked_id;
+  return verdict || jsonb_build_object('change_id', asked_id, 'request', jsonb_build_object(
+    'plan_id', (select prices.razorpay_plan_id from private.prices where prices.id = start_plan_change.price_id),
+    'schedule_change_at', case verdict ->> 'mode' when 'in_place_now' then 'now' else 'cycle_end' end,
+    'customer_notify', false
+  ));
+end
+$$;
+
+comment on function private.start_plan_change is 'Writes down a change of plan, and says what to ask Razorpay for.';
+
+create function private.note_plan_change(change_id bigint, state text)
+returns void
+language sql
+volatile
+-- As its owner, because the function that asked may not write subscriptions.
+security definer
+set search_path = ''
+as $$
+  update private.subscription_prices set state = note_plan_change.state
+  where subscription_prices.id = note_plan_change.change_id and subscription_prices.state = 'asked'
+$$;
+
+comment on function private.note_plan_change is 'Whether Razorpay agreed to a change of plan or refused it.';
+
+create function private.judge_cancel(account_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  current private.subscriptions;
+  plan_until timestamptz;
+begin
+  select * into current from private.live_subscription(judge_cancel.account_id);
+  if current.id is null then
+    perform private.fail(409, 'conflict', 'This account has no subscription to cancel.', null);
+  end if;
+  plan_until := case when current.status in ('pending', 'halted') then private.clock() else coalesce(current.current_end, current.trial_until, private.clock()) end;
+  return jsonb_build_object(
+    'subscription_id', current.id,
+    'razorpay_subscription_id', current.razorpay_subscription_id,
+    'status', current.status,
+    'at_cycle_end', jsonb_build_object('plan_until', plan_until, 'refunded_minor', 0),
+    'now', jsonb_build_object('plan_until', private.clock(), 'refunded_minor', 0),
+    'credits', (
+      select coalesce(jsonb_agg(jsonb_build_object('source', lots.source, 'remaining_micros', lots.remaining_micros, 'expires_at', lots.expires_at) order by lots.expires_at), '[]')
+      from private.lots
+      where lots.account_id = judge_cancel.account_id and not lots.is_used_up
+    ),
+    'explanation', 'Nothing more is charged. Credits you bought stay; those of the plan stay until they lapse. At the end of the period, the account goes on with Free; if you end it now, it does so at once.'
+  );
+end
+$$;
+
+comment on function private.judge_cancel is 'What ending a subscription takes away, and when.';
+
+create function private.start_subscription_act(account_id uuid, act text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  current private.subscriptions;
+  allowed text[];
+begin
+  perform private.require_payer(start_subscription_act.account_id);
+  perform private.require_wallet(start_subscription_act.account_id);
+  allowed := case start_subscription_act.act
+    when 'cancel_now' then '{authenticated,active,pending,halted,paused}'
+    when 'cancel_at_cycle_end' then '{authenticated,active,pending,halted,paused}'
+    when 'pause' then '{active}'
+    when 'resume' then '{paused}'
+    when 'retry' then '{pending,halted}'
+  end;
+  if allowed is null then
+    perform private.fail(422, 'invalid_input', 'There is no such act.', 'Use cancel_now, cancel_at_cycle_end, pause, resume or retry.');
+  end if;
+  select * into current from private.live_subscription(start_subscription_act.account_id);
+  if current.id is null or current.status <> all (allowed) then
+    perform private.fail(
+      409, 'conflict',
+      case when current.id is null then 'This account has no subscription.' else format('The subscription is %s.', current.status) end,
+      'Load the page again.'
+    );
+  end if;
+  if start_subscription_act.act in ('cancel_now', 'cancel_at_cycle_end') then
+    update private.subscriptions set cancel_wish = case
+      -- What is not paid for ends now: there is no period left to wait for.
+      when start_subscription_act.act = 'cancel_now' or subscriptions.status in ('pending', 'halted', 'authenticated', 'paused') then 'now'
+      else 'cycle_end'
+    end
+    where subscriptions.id = current.id
+    returning * into current;
+  end if;
+  return jsonb_build_object(
+    'subscription_id', current.id, 'razorpay_subscription_id', current.razorpay_subscription_id, 'status', current.status,
+    'cancel_wish', current.cancel_wish, 'short_url', current.short_url
+  );
+end
+$$;
+
+comment on function private.start_subscription_act is 'Whether a subscription may be cancelled, paused, resumed or paid again now, and what it is called at Razorpay.';
+
+-- what the function that asks Razorpay notes ---------------------------------------------------
+
+create function private.begin_call(act text, fact text, account_id uuid, user_id uuid)
+returns bigint
+language plpgsql
+volatile
+-- As its owner, because the function that asks may write nothing of ours.
+security definer
+set search_path = ''
+as $$
+declare
+  begun_id bigint;
+begin
+  if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
+    perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
+  end if;
+  insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
+  values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
+  returning razorpay_calls.id into begun_id;
+  return begun_id;
+end
+$$;
+
+comment on function private.begin_call is 'Writes down that Razorpay is about to be asked for something.';
+
+create function private.end_call(call_id bigint, state text, attempts integer, answer jsonb)
+returns void
+language sql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+  update private.razorpay_calls set
+    state = end_call.state, attempts = end_call.attempts, answer = end_call.answer, ended_at = private.clock()
+  where razorpay_calls.id = end_call.call_id and razorpay_calls.state = 'started'
+$$;
+
+comment on function private.end_call is 'Writes down what Razorpay answered.';
+
+create function private.note_customer(account_id uuid, razorpay_customer_id text)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_customer(note_customer.account_id);
+  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
+  where customers.account_id = note_customer.account_id;
+end
+$$;
+
+comment on function private.note_customer is 'Notes what Razorpay calls a customer.';
+
+create function private.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
+returns private.refunds
+language plpgsql
+volatile
+-- As its owner, for the same reason. Only our own server and admins get here.
+security definer
+set search_path = ''
+as $$
+declare
+  payment private.payments;
+  asked private.refunds;
+  left_minor bigint;
+  wanted_reference constant text := private.require_text('Reference', coalesce(reference, ''), 100);
+begin
+  select * into payment from private.payments where payments.id = ask_refund.payment_id for update;
+  if payment.id is null or payment.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such payment.', 'Look it up in admin.payments.');
+  end if;
+  select * into asked from private.refunds where refunds.reference = wanted_reference;
+  if asked.id is not null then
+    if asked.payment_id <> payment.id or asked.amount_minor <> coalesce(ask_refund.amount_minor, asked.amount_minor) then
+      perform private.fail(409, 'conflict', 'This reference was used for another refund.', 'Use a new reference.');
+    end if;
+    return asked;
+  end if;
+  select payment.amount_minor - coalesce(sum(gone.amount_minor), 0) into left_minor
+  from (
+    select refunds.amount_minor from private.refunds where refunds.payment_id = payment.id and refunds.status <> 'failed'
+    union all
+    select disputes.amount_minor from private.disputes where disputes.payment_id = payment.id and disputes.status = 'lost'
+  ) as gone;
+  if not payment.is_captured then
+    perform private.fail(409, 'conflict', 'This payment was never captured: it goes back by itself.', null);
+  end if;
+  if left_minor <= 0 or coalesce(ask_refund.amount_minor, left_minor) not between 1 and left_minor then
+    perform private.fail(
+      409, 'conflict', format('Only %s of this payment is left to refund.', private.price_text(payment.currency, greatest(left_minor, 0))),
+      'Refund that much or less.'
+    );
+  end if;
+  insert into private.refunds (payment_id, amount_minor, reason, author, reference, created_at)
+  values (
+    payment.id, coalesce(ask_refund.amount_minor, left_minor), private.require_text('Reason', coalesce(ask_refund.reason, ''), 500),
+    private.require_text('Author', coalesce(ask_refund.author, ''), 100), wanted_reference, private.clock()
+  )
+  returning * into asked;
+  return asked;
+end
+$$;
+
+comment on function private.ask_refund is
+  'Asks for all that is left of a payment, or part of it, to go back. The function or the next sweep carries it to Razorpay, once per reference.';
+
+create function private.prices_to_sync()
+returns table (price_id bigint, request jsonb)
+language sql
+stable
+-- As its owner, because names of plans that are not public are in it.
+security definer
+set search_path = ''
+as $$
+  select prices.id, jsonb_build_object(
+    'period', case prices.period when 'year' then 'yearly' else 'monthly' end,
+    'interval', 1,
+    'item', jsonb_build_object(
+      'name', format('%s, by the %s', plans.name, prices.period), 'amount', prices.amount_minor, 'currency', prices.currency
+    ),
+    'notes', jsonb_build_object('oneai_price', prices.id::text)
+  )
+  from private.prices
+  join private.plans on plans.id = prices.plan_id
+  where prices.razorpay_plan_id is null and prices.retired_at is null
+  order by prices.id
+$$;
+
+comment on function private.prices_to_sync is 'The prices of plans that Razorpay does not know yet, with the request that makes each.';
+
+create function private.note_price(price_id bigint, razorpay_plan_id text)
+returns void
+language sql
+volatile
+-- As its owner, because the command that asks may not write prices.
+security definer
+set search_path = ''
+as $$
+  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
+  where prices.id = note_price.price_id and prices.razorpay_plan_id is null
+$$;
+
+comment on function private.note_price is 'Notes what Razorpay calls a price.';
+
+-- schemas/09_billing_facts.sql ----------------------------------------------------------------
+
+-- billing facts: what Razorpay says of an entity becomes a row, one function per kind of entity, and
+-- what follows from the rows is done by private.settle_payment and private.apply_plan.
+--
+-- Events come in any order, many times or not at all. A row only ever goes forward, and what follows
+-- is worked out from the rows as they are, never from the event: so every order ends in the same state.
+
+create function private.read_epoch(value jsonb)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case when jsonb_typeof(value) = 'number' then to_timestamp((value #>> '{}')::numeric) end
+$$;
+
+comment on function private.read_epoch is 'A moment as Razorpay writes it, seconds since 1970; anything else is none.';
+
+create function private.read_text(entity jsonb, field text, max_bytes integer default 500)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select nullif(left(case when jsonb_typeof(entity -> field) in ('string', 'number') then entity ->> field end, max_bytes), '')
+$$;
+
+comment on function private.read_text is 'A field of an entity as text; objects, lists and nothing are none.';
+
+create function private.read_minor(entity jsonb, field text)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  amount constant text := coalesce(private.read_text(entity, field), '');
+begin
+  if amount !~ '^[0-9]{1,15}$' then
+    perform private.fail(422, 'invalid_input', format('The %s is not an amount of money.', field), null);
+  end if;
+  return amount::bigint;
+end
+$$;
+
+comment on function private.read_minor is 'An amount in the smallest unit of its currency; refused when it is anything else.';
+
+create function private.payment_rank(status text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  -- A payment that failed may still be authorised by its bank, for days.
+  select coalesce(array_position('{created,failed,authorized,captured,refunded}'::text[], status), 0)
+$$;
+
+comment on function private.payment_rank is 'How far along a status of a payment is; one we do not know is nowhere.';
+
+create function private.subscription_rank(status text)
+returns integer
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    array_position('{created,authenticated,active,pending,halted,paused,completed,expired,cancelled}'::text[], status), 0
+  )
+$$;
+
+comment on function private.subscription_rank is
+  'Decides between two states that Razorpay reported for the same second. The last three are final.';
+
+-- subscriptions -----------------------------------------------------------------------------
+
+create function private.apply_subscription(entity jsonb, seen_at timestamptz)
+returns private.subscriptions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  razorpay_id constant text := private.read_text(entity, 'id', 60);
+  noted_id constant text := case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end;
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'unknown');
+  new_paid_count constant integer := coalesce(private.read_text(entity, 'paid_count')::integer, 0);
+  subscription private.subscriptions;
+  price private.prices;
+begin
+  select * into subscription from private.subscriptions
+  where subscriptions.razorpay_subscription_id = razorpay_id
+    -- We may have been cut off before we could note what it is called.
+    or (subscriptions.razorpay_subscription_id is null and subscriptions.id::text = noted_id)
+  order by subscriptions.razorpay_subscription_id nulls last
+  limit 1
+  for update;
+  if subscription.id is null then
+    return null;
+  end if;
+  update private.subscriptions set
+    razorpay_subscription_id = razorpay_id,
+    short_url = coalesce(private.read_text(entity, 'short_url'), subscriptions.short_url),
+    method = coalesce(private.read_text(entity, 'payment_method', 40), subscriptions.method),
+    paid_count = greatest(subscriptions.paid_count, new_paid_count)
+  where subscriptions.id = subscription.id;
+
+  -- A final state stays, and of two states the later one counts.
+  if private.subscription_rank(new_status) > 6 and private.subscription_rank(subscription.status) > 6
+    and private.subscription_rank(new_status) <= private.subscription_rank(subscription.status)
+    or private.subscription_rank(new_status) <= 6 and private.subscription_rank(subscription.status) > 6
+    or private.subscription_rank(new_status) <= 6
+      and (apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status))
+        <= (subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status))
+  then
+    select * into subscription from private.subscriptions where subscriptions.id = subscription.id;
+    return subscription;
+  end if;
+
+  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
+  if price.id is not null and price.id <> subscription.price_id then
+    update private.subscription_prices set state = 'agreed'
+    where subscription_prices.id = (
+      select asked.id from private.subscription_prices as asked
+      where asked.subscription_id = subscription.id and asked.price_id = price.id
+      order by asked.valid_from desc limit 1
+    );
+    if not found then
+      insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
+      values (
+        subscription.id, price.id, coalesce(private.read_epoch(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
+      );
+    end if;
+  end if;
+
+  update private.subscriptions set
+    status = new_status,
+    seen_at = apply_subscription.seen_at,
+    price_id = coalesce(price.id, subscriptions.price_id),
+    current_start = private.read_epoch(entity -> 'current_start'),
+    current_end = private.read_epoch(entity -> 'current_end'),
+    charge_at = private.read_epoch(entity -> 'charge_at'),
+    ended_at = private.read_epoch(entity -> 'ended_at'),
+    auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
+    has_scheduled_changes = coalesce(entity -> 'has_scheduled_changes' = 'true', false),
+    cancel_wish = case
+      when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
+    end
+  where subscriptions.id = subscription.id
+  returning * into subscription;
+
+  if new_status in ('authenticated', 'active') then
+    perform private.take_over(subscription);
+  end if;
+  perform private.tell_of_subscription(subscription);
+  return subscription;
+end
+$$;
+
+comment on function private.apply_subscription is
+  'Notes what Razorpay says of a subscription as of a moment. Returns ours, or nothing if it is none of ours.';
+
+create function private.take_over(subscription private.subscriptions)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  price private.prices;
+begin
+  -- The one it continues runs out by itself; asked for here so that no lost call leaves two of them.
+  update private.subscriptions set cancel_wish = 'cycle_end'
+  where subscriptions.id = subscription.replaces
+    and subscriptions.status not in ('cancelled', 'completed', 'expired')
+    and subscriptions.cancel_wish is null;
+  if exists (
+    select from private.subscriptions as other
+    where other.account_id = subscription.account_id
+      and other.id not in (subscription.id, coalesce(subscription.replaces, subscription.id))
+      and other.replaces is distinct from subscription.id
+      and other.status in ('authenticated', 'active', 'pending', 'halted', 'paused')
+      and other.cancel_wish is null
+  ) then
+    perform private.alert(
+      'two_subscriptions', format('two-subscriptions:%s', subscription.account_id),
+      format('Account %s pays for more than one subscription. Cancel one of them and refund it.', subscription.account_id)
+    );
+  end if;
+  if subscription.trial_until > private.clock() and not exists (
+    select from private.transactions
+    where transactions.account_id = subscription.account_id and transactions.fact = 'trial'
+  ) then
+    select * into price from private.prices where prices.id = subscription.price_id;
+    perform private.grant_credits(
+      subscription.account_id,
+      greatest(1, floor(price.credits_micros * price.trial_days / case price.period when 'year' then 365 else 30 end))::bigint,
+      'bonus', 'trial', format('Trial of %s days', price.trial_days), 'system', subscription.trial_until
+    );
+  end if;
+end
+$$;
+
+comment on function private.take_over is 'What a subscription that somebody agreed to brings with it: the end of the one before, and the credits of a trial.';
+
+create function private.tell_of_subscription(subscription private.subscriptions)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  period constant text := coalesce(to_char(subscription.current_start at time zone 'UTC', 'YYYY-MM-DD'), 'start');
+  fact constant text := format('subscription:%s:%s:%s', subscription.id, subscription.status, period);
+  grace constant interval := (select billing_settings.grace from private.billing_settings);
+begin
+  case subscription.status
+    when 'pending' then
+      perform private.notify(
+        subscription.account_id, 'renewal_failed', fact, 'Your renewal could not be charged',
+        format(
+          'We try again over the next days. Your plan stays until %s; pay now or change the card to keep it.',
+          to_char((coalesce(subscription.current_start, private.clock()) + grace) at time zone 'UTC', 'FMDD Month YYYY')
+        ),
+        subscription.short_url
+      );
+    when 'halted' then
+      perform private.notify(
+        subscription.account_id, 'renewal_stopped', fact, 'We stopped trying to charge your renewal',
+        'Every attempt failed. Pay with another card to keep your plan; otherwise your account goes on with Free.',
+        subscription.short_url
+      );
+    when 'paused' then
+      perform private.notify(
+        subscription.account_id, 'paused', fact, 'Your subscription is paused',
+        'Nothing is charged while it is paused. What you have paid for stays until its end.'
+      );
+    when 'cancelled' then
+      perform private.notify(
+        subscription.account_id, 'cancelled', fact, 'Your subscription has ended',
+        'Nothing more will be charged. Credits you have stay until they lapse.'
+      );
+    else null;
+  end case;
+end
+$$;
+
+comment on function private.tell_of_subscription is 'The notices that a state of a subscription calls for.';
+
+create function private.entitled_until(subscription private.subscriptions)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when subscription.status in ('created', 'expired') then null
+    when subscription.status = 'cancelled' then least(covered.until, subscription.ended_at)
+    when subscription.status in ('completed', 'paused') then covered.until
+    when subscription.replaces is not null then greatest(covered.until, subscription.start_at) + settings.grace
+    else covered.until + settings.grace
+  end
+  from private.billing_settings as settings
+  cross join lateral (
+    select greatest(
+      subscription.trial_until,
+      (
+        select max(payments.period_end) from private.payments
+        where payments.subscription_id = subscription.id
+          and payments.grant_id is not null
+          and payments.reversed_minor < payments.amount_minor
+      )
+    ) as until
+  ) as covered
+$$;
+
+comment on function private.entitled_until is
+  'Until when a subscription gives its plan: what was paid for or is a trial, and the grace where it may still be paid.';
+
+create function private.apply_plan(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  customer constant private.customers := private.require_customer(account_id);
+  best record;
+begin
+  select
+    subscriptions.id, prices.plan_id, plans.name, private.entitled_until(subscriptions) as until,
+    coalesce(
+      subscriptions.anchor_at,
+      (
+        select min(payments.period_start) from private.payments
+        where payments.subscription_id = subscriptions.id and payments.grant_id is not null
+      ),
+      subscriptions.start_at, subscriptions.current_start
+    ) as anchor
+  into best
+  from private.subscriptions
+  join private.prices on prices.id = subscriptions.price_id
+  join private.plans on plans.id = prices.plan_id
+  where subscriptions.account_id = wallet.account_id
+    and private.entitled_until(subscriptions) > private.clock()
+    -- One that continues another begins when that one's time is over.
+    and (subscriptions.replaces is null or subscriptions.start_at is null or subscriptions.start_at <= private.clock())
+  order by plans.position desc, until desc, subscriptions.id
+  limit 1;
+
+  if best.id is null then
+    if customer.subscription_id is not null then
+      -- A plan that an admin gave in the meantime stays.
+      update private.account_plans set plan_id = 'free', cycle_anchor = null
+      where account_plans.account_id = wallet.account_id and account_plans.plan_id = customer.plan_id;
+      update private.customers set subscription_id = null, plan_id = null, plan_until = null
+      where customers.account_id = wallet.account_id;
+      perform private.notify(
+        wallet.account_id, 'plan_ended', format('plan-ended:%s:%s', customer.subscription_id, extract(epoch from customer.plan_until)),
+        'Your account is on the Free plan now', 'Your paid plan has ended. Credits you bought stay. You can subscribe again at any time.',
+        '/billing'
+      );
+    end if;
+    return;
+  end if;
+
+  if (customer.subscription_id, customer.plan_id) is distinct from (best.id, best.plan_id) then
+    update private.account_plans set plan_id = best.plan_id, cycle_anchor = best.anchor
+    where account_plans.account_id = wallet.account_id;
+  else
+    update private.account_plans set cycle_anchor = best.anchor
+    where account_plans.account_id = wallet.account_id
+      and account_plans.plan_id = best.plan_id
+      and account_plans.cycle_anchor is distinct from best.anchor;
+  end if;
+  update private.customers set subscription_id = best.id, plan_id = best.plan_id, plan_until = best.until
+  where customers.account_id = wallet.account_id
+    and (customers.subscription_id, customers.plan_id, customers.plan_until) is distinct from (best.id, best.plan_id, best.until);
+end
+$$;
+
+comment on function private.apply_plan is
+  'Puts an account on the best plan its subscriptions give it now, or on Free. A change of plan within a subscription keeps the running month.';
+
+-- schemas/09_billing_payments.sql -------------------------------------------------------------
+
+-- billing payments: what Razorpay says of orders, invoices, payments, refunds and disputes, and what
+-- follows from it: a grant for each payment, an invoice, and the reversal of what went back.
+--
+-- A payment grants once, by its id, and a period of a subscription is granted once. What granted
+-- nothing, such as the authorisation of a card, takes nothing back.
+
+-- orders, invoices, payments ------------------------------------------------------------------
+
+create function private.apply_order(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  new_status constant text := private.read_text(entity, 'status', 40);
+begin
+  update private.orders set
+    razorpay_order_id = private.read_text(entity, 'id', 60),
+    status = case when orders.status = 'created' and new_status = 'attempted' then 'attempted' else orders.status end
+  where (
+    orders.razorpay_order_id = private.read_text(entity, 'id', 60)
+    or (orders.razorpay_order_id is null and orders.id::text = private.read_text(entity, 'receipt', 60))
+  )
+  -- That it is paid follows from its payment, which may be another's for all an order says.
+  and (orders.currency, orders.amount_minor) = (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'));
+end
+$$;
+
+comment on function private.apply_order is 'Notes what Razorpay says of an order of ours, found by its id or its receipt.';
+
+create function private.apply_invoice(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  subscription private.subscriptions;
+  price private.prices;
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'issued');
+begin
+  select * into subscription from private.subscriptions
+  where subscriptions.razorpay_subscription_id = private.read_text(entity, 'subscription_id', 60);
+  if subscription.id is null then
+    return;
+  end if;
+  select * into price from private.prices
+  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'));
+  insert into private.invoices as known (
+    account_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent, tax_minor,
+    period_start, period_end, short_url, issued_at
+  )
+  select
+    subscription.account_id, private.read_text(entity, 'id', 60), subscription.id, plans.name || ' plan',
+    case when new_status = 'paid' then 'issued' else new_status end,
+    coalesce(private.read_text(entity, 'currency', 10), price.currency), private.read_minor(entity, 'amount'),
+    price.tax_name, price.tax_percent, private.tax_within(private.read_minor(entity, 'amount'), price.tax_percent),
+    private.read_epoch(entity -> 'billing_start'), private.read_epoch(entity -> 'billing_end'),
+    private.read_text(entity, 'short_url'), coalesce(private.read_epoch(entity -> 'issued_at'), private.read_epoch(entity -> 'created_at'), private.clock())
+  from private.plans
+  where plans.id = price.plan_id
+  on conflict (razorpay_invoice_id) do update set
+    status = case
+      when known.status in ('paid', 'cancelled', 'expired') or excluded.status = 'issued' then known.status
+      else excluded.status
+    end,
+    period_start = coalesce(known.period_start, excluded.period_start),
+    period_end = coalesce(known.period_end, excluded.period_end),
+    short_url = coalesce(excluded.short_url, known.short_url);
+  update private.payments set
+    account_id = subscription.account_id,
+    subscription_id = subscription.id,
+    period_start = coalesce(payments.period_start, private.read_epoch(entity -> 'billing_start')),
+    period_end = coalesce(payments.period_end, private.read_epoch(entity -> 'billing_end'))
+  where payments.razorpay_invoice_id = private.read_text(entity, 'id', 60) and payments.grant_id is null;
+end
+$$;
+
+comment on function private.apply_invoice is
+  'Notes an invoice of a subscription of ours, and which period its payment pays. That it is paid follows from the payment.';
+
+create function private.tax_within(amount_minor bigint, tax_percent numeric)
+returns bigint
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select round(amount_minor - amount_minor / (1 + tax_percent / 100))::bigint
+$$;
+
+comment on function private.tax_within is 'The tax that an amount contains.';
+
+create function private.price_at(subscription_id uuid, moment timestamptz)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select subscription_prices.price_id
+  from private.subscription_prices
+  where subscription_prices.subscription_id = price_at.subscription_id and subscription_prices.state <> 'refused'
+  order by
+    subscription_prices.valid_from <= coalesce(price_at.moment, 'infinity') desc,
+    abs(extract(epoch from subscription_prices.valid_from - coalesce(price_at.moment, subscription_prices.valid_from))),
+    subscription_prices.id desc
+  limit 1
+$$;
+
+comment on function private.price_at is 'Which price a subscription is charged in the period that begins at a moment.';
+
+create function private.apply_payment(entity jsonb, subscription private.subscriptions default null, charged jsonb default null)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  payment private.payments;
+  invoice private.invoices;
+  wanted private.orders;
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'created');
+  was_captured constant boolean := coalesce(entity ->> 'captured', '') in ('true', '1');
+  label constant text := coalesce(
+    private.read_text(entity -> 'card', 'network', 40) || ' ···· ' || private.read_text(entity -> 'card', 'last4', 4),
+    private.read_text(entity, 'vpa', 80), private.read_text(entity, 'bank', 40), private.read_text(entity, 'wallet', 40)
+  );
+begin
+  insert into private.payments (id, currency, amount_minor, status, paid_at)
+  values (
+    private.read_text(entity, 'id', 60), coalesce(private.read_text(entity, 'currency', 10), ''), private.read_minor(entity, 'amount'),
+    new_status, coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  )
+  on conflict on constraint payments_pkey do nothing;
+  select * into payment from private.payments where payments.id = private.read_text(entity, 'id', 60) for update;
+  if (payment.currency, payment.amount_minor)
+    is distinct from (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'))
+  then
+    perform private.fail(
+      409, 'conflict', format('Payment %s was %s before.', payment.id, private.price_text(payment.currency, payment.amount_minor)), null
+    );
+  end if;
+
+  select * into wanted from private.orders where orders.razorpay_order_id = private.read_text(entity, 'order_id', 60);
+  select * into invoice from private.invoices
+  where invoices.razorpay_invoice_id = private.read_text(entity, 'invoice_id', 60) and invoices.subscription_id is not null;
+  update private.payments set
+    status = case
+      when private.payment_rank(new_status) > private.payment_rank(payments.status) then new_status else payments.status
+    end,
+    is_captured = payments.is_captured or was_captured or new_status = 'captured',
+    refunded_minor = greatest(
+      payments.refunded_minor,
+      case when entity ? 'amount_refunded' then coalesce(private.read_text(entity, 'amount_refunded')::bigint, 0) else 0 end
+    ),
+    method = coalesce(private.read_text(entity, 'method', 40), payments.method),
+    method_label = coalesce(label, payments.method_label),
+    is_international = payments.is_international or coalesce(entity -> 'international' = 'true', false),
+    error_code = coalesce(private.read_text(entity, 'error_code', 100), payments.error_code),
+    error_description = coalesce(private.read_text(entity, 'error_description'), payments.error_description),
+    razorpay_order_id = coalesce(private.read_text(entity, 'order_id', 60), payments.razorpay_order_id),
+    razorpay_invoice_id = coalesce(private.read_text(entity, 'invoice_id', 60), payments.razorpay_invoice_id),
+    order_id = coalesce(payments.order_id, wanted.id),
+    subscription_id = coalesce(payments.subscription_id, invoice.subscription_id, subscription.id),
+    account_id = coalesce(payments.account_id, wanted.account_id, invoice.account_id, subscription.account_id),
+    period_start = coalesce(payments.period_start, invoice.period_start, private.read_epoch(charged -> 'current_start')),
+    period_end = coalesce(payments.period_end, invoice.period_end, private.read_epoch(charged -> 'current_end')),
+    price_id = coalesce(
+      payments.price_id,
+      (select prices.id from private.prices where prices.razorpay_plan_id = private.read_text(charged, 'plan_id', 60))
+    )
+  where payments.id = payment.id
+  returning * into payment;
+
+  update private.subscriptions set method = payment.method
+  where subscriptions.id = payment.subscription_id and payment.is_captured and subscriptions.method is distinct from payment.method;
+  if payment.account_id is not null and payment.is_captured and private.read_text(entity, 'token_id', 60) is not null then
+    perform private.require_customer(payment.account_id);
+    update private.customers set token_id = private.read_text(entity, 'token_id', 60), token_label = label
+    where customers.account_id = payment.account_id;
+  end if;
+end
+$$;
+
+comment on function private.apply_payment is
+  'Notes what Razorpay says of a payment, and what of ours it pays: an order, or the period of a subscription that was charged with it.';
+
+create function private.settle_payment(payment_id text)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  payment private.payments;
+  bought private.orders;
+  price private.prices;
+  fact constant text := 'razorpay:payment:' || payment_id;
+  said text;
+begin
+  select * into payment from private.payments where payments.id = settle_payment.payment_id for update;
+  if payment.account_id is null then
+    return case when payment.id is null then 'unknown payment' else 'none of ours' end;
+  end if;
+  if not payment.is_captured then
+    if payment.status = 'failed' then
+      perform private.notify(
+        payment.account_id, 'payment_failed', 'payment-failed:' || payment.id, 'A payment failed',
+        format(
+          '%s could not be charged: %s. Nothing was taken, and you can try again.',
+          private.price_text(payment.currency, payment.amount_minor), coalesce(payment.error_description, 'your bank refused it')
+        ),
+        '/billing'
+      );
+      update private.auto_top_ups set failures = auto_top_ups.failures + 1
+      from private.orders
+      where orders.id = payment.order_id and orders.is_automatic and orders.status in ('created', 'attempted')
+        and auto_top_ups.account_id = orders.account_id;
+      update private.orders set status = 'failed'
+      where orders.id = payment.order_id and orders.is_automatic and orders.status in ('created', 'attempted');
+    end if;
+    return payment.status;
+  end if;
+
+  perform private.require_wallet(payment.account_id);
+  if payment.grant_id is null and payment.problem is null then
+    if payment.order_id is not null then
+      select * into bought from private.orders where orders.id = payment.order_id;
+      select * into price from private.prices where prices.id = bought.price_id;
+      if (payment.currency, payment.amount_minor) is distinct from (bought.currency, bought.amount_minor) then
+        payment.problem := format('The order was for %s.', private.price_text(bought.currency, bought.amount_minor));
+      else
+        payment.grant_id := private.grant_top_up(
+          payment.account_id, bought.credits_micros, fact,
+          format('%s, paid %s', (select packages.name from private.packages where packages.id = price.package_id),
+            private.price_text(payment.currency, payment.amount_minor)), 'system'
+        );
+        if bought.bonus_micros > 0 then
+          perform private.grant_credits(
+            payment.account_id, bought.bonus_micros, 'bonus', fact || ':bonus', 'Bonus of the package', 'system',
+            refers_to => payment.grant_id
+          );
+        end if;
+        update private.orders set status = 'paid', paid_at = coalesce(orders.paid_at, payment.paid_at) where orders.id = bought.id;
+        update private.auto_top_ups set failures = 0
+        where bought.is_automatic and auto_top_ups.account_id = bought.account_id;
+      end if;
+    elsif payment.subscription_id is not null and payment.period_start is not null then
+      select * into price from private.prices
+      where prices.id = coalesce(payment.price_id, private.price_at(payment.subscription_id, payment.period_start));
+      if exists (
+        select from private.payments as other
+        where other.subscription_id = payment.subscription_id and other.period_start = payment.period_start
+          and other.grant_id is not null and other.id <> payment.id
+      ) then
+        payment.problem := 'This period was paid for by another payment.';
+      elsif payment.currency <> price.currency then
+        payment.problem := format('The price was in %s.', price.currency);
+      else
+        -- Part of a price buys that part of its credits: that is what a change in the middle of a period costs.
+        payment.grant_id := private.grant_credits(
+          payment.account_id,
+          greatest(1, floor(price.credits_micros * least(1, payment.amount_minor::numeric / price.amount_minor)))::bigint,
+          'subscription', fact,
+          format('%s plan, paid %s', (select plans.name from private.plans where plans.id = price.plan_id),
+            private.price_text(payment.currency, payment.amount_minor)), 'system', payment.period_end
+        );
+      end if;
+    else
+      return 'waits for its subscription';
+    end if;
+    update private.payments set grant_id = payment.grant_id, problem = payment.problem, price_id = price.id
+    where payments.id = payment.id;
+    if payment.problem is not null then
+      perform private.alert(
+        'payment_without_purpose', 'payment:' || payment.id,
+        format('Payment %s of account %s gave nothing. %s Refund it.', payment.id, payment.account_id, payment.problem)
+      );
+      return 'captured, but: ' || payment.problem;
+    end if;
+    payment.price_id := price.id;
+    perform private.issue_invoice(payment);
+    said := 'granted';
+  end if;
+
+  if payment.grant_id is not null then
+    said := concat_ws(', ', said, private.reverse_payment(payment));
+  end if;
+  if payment.subscription_id is not null then
+    perform private.apply_plan(payment.account_id);
+  end if;
+  return coalesce(nullif(said, ''), 'nothing new');
+end
+$$;
+
+comment on function private.settle_payment is
+  'Does what follows from a payment and has not been done: the grant, the invoice, the reversal of what went back, the plan.';
+
+create function private.issue_invoice(payment private.payments)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  customer constant private.customers := private.require_customer(payment.account_id);
+  price private.prices;
+  new_invoice private.invoices;
+begin
+  select * into price from private.prices where prices.id = payment.price_id;
+  new_invoice.description := coalesce(
+    (select packages.name || ' package' from private.packages where packages.id = price.package_id),
+    (select plans.name || ' plan' from private.plans where plans.id = price.plan_id)
+  );
+  insert into private.invoices as known (
+    account_id, payment_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent,
+    tax_minor, billing, period_start, period_end, issued_at, paid_at
+  )
+  values (
+    payment.account_id, payment.id, payment.razorpay_invoice_id, payment.subscription_id, new_invoice.description, 'paid',
+    payment.currency, payment.amount_minor, price.tax_name, price.tax_percent, private.tax_within(payment.amount_minor, price.tax_percent),
+    jsonb_build_object(
+      'name', coalesce(nullif(customer.billing_name, ''), (select accounts.name from private.accounts where accounts.id = payment.account_id)),
+      'email', customer.billing_email, 'address', customer.billing_address, 'tax_number', customer.tax_number
+    ),
+    payment.period_start, payment.period_end, payment.paid_at, payment.paid_at
+  )
+  on conflict (razorpay_invoice_id) do update set
+    payment_id = excluded.payment_id, status = 'paid', description = excluded.description, amount_minor = excluded.amount_minor,
+    tax_name = excluded.tax_name, tax_percent = excluded.tax_percent, tax_minor = excluded.tax_minor, billing = excluded.billing,
+    period_start = excluded.period_start, period_end = excluded.period_end, issued_at = excluded.issued_at, paid_at = excluded.paid_at;
+  perform private.notify(
+    payment.account_id, 'payment_received', 'payment:' || payment.id, 'Thank you for your payment',
+    format('We received %s for the %s.', private.price_text(payment.currency, payment.amount_minor), new_invoice.description), '/billing'
+  );
+end
+$$;
+
+comment on function private.issue_invoice is 'The invoice of a payment that bought something, with the customer''s details as they are then.';
+
+create function private.number_invoices()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  numbered integer;
+begin
+  -- One at a time, so that numbers have no gaps; and apart from the grants, so that these never wait for each other.
+  if not pg_try_advisory_xact_lock(hashtext('private.number_invoices')) then
+    return 0;
+  end if;
+  with next as (
+    select invoices.id, row_number() over (order by invoices.paid_at, invoices.id) as place
+    from private.invoices
+    where invoices.number is null and invoices.status = 'paid'
+  )
+  update private.invoices set number = next.place + (select coalesce(max(numbers.number), 0) from private.invoices as numbers)
+  from next
+  where invoices.id = next.id;
+  get diagnostics numbered = row_count;
+  return numbered;
+end
+$$;
+
+comment on function private.number_invoices is 'Gives paid invoices their numbers, one after the other.';
+
+-- refunds and disputes ------------------------------------------------------------------------
+
+create function private.apply_refund(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  razorpay_id constant text := private.read_text(entity, 'id', 60);
+  new_status constant text := case when private.read_text(entity, 'status') in ('processed', 'failed') then entity ->> 'status' else 'pending' end;
+  asked_id constant uuid := (
+    select refunds.id from private.refunds
+    where refunds.id::text = private.read_text(entity, 'receipt', 60) and refunds.razorpay_refund_id is null
+  );
+begin
+  if asked_id is not null then
+    update private.refunds set razorpay_refund_id = razorpay_id
+    where refunds.id = asked_id and not exists (select from private.refunds as other where other.razorpay_refund_id = razorpay_id);
+  end if;
+  insert into private.refunds as known (razorpay_refund_id, payment_id, amount_minor, status, created_at)
+  values (
+    razorpay_id, private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'), new_status,
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  )
+  on conflict (razorpay_refund_id) do update set status = excluded.status
+  where array_position('{asked,pending,failed,processed}'::text[], excluded.status)
+    > array_position('{asked,pending,failed,processed}'::text[], known.status);
+end
+$$;
+
+comment on function private.apply_refund is 'Notes what Razorpay says of a refund, one asked for here or begun there.';
+
+create function private.apply_dispute(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ranks constant text[] := '{open,under_review,closed,won,lost}';
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'open');
+  dispute private.disputes;
+begin
+  insert into private.disputes as known (
+    id, payment_id, amount_minor, deducted_minor, status, phase, reason_code, respond_by, created_at
+  )
+  values (
+    private.read_text(entity, 'id', 60), private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'),
+    coalesce(private.read_text(entity, 'amount_deducted')::bigint, 0), new_status, private.read_text(entity, 'phase', 40),
+    private.read_text(entity, 'reason_code', 100), private.read_epoch(entity -> 'respond_by'),
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  )
+  on conflict on constraint disputes_pkey do update set
+    deducted_minor = greatest(known.deducted_minor, excluded.deducted_minor),
+    status = case
+      when coalesce(array_position(ranks, excluded.status), 0) > coalesce(array_position(ranks, known.status), 0)
+      then excluded.status else known.status
+    end
+  returning * into dispute;
+  if dispute.status in ('open', 'under_review') then
+    perform private.alert(
+      'dispute', 'dispute:' || dispute.id,
+      format('Payment %s is disputed (%s). Answer it at Razorpay by %s.', dispute.payment_id, dispute.reason_code,
+        to_char(dispute.respond_by at time zone 'UTC', 'YYYY-MM-DD'))
+    );
+  else
+    update private.billing_alerts set resolved_at = coalesce(billing_alerts.resolved_at, private.clock())
+    where billing_alerts.fact = 'dispute:' || dispute.id;
+  end if;
+end
+$$;
+
+comment on function private.apply_dispute is 'Notes what Razorpay says of a dispute. Only a lost one takes credits back.';
+
+create function private.reverse_payment(payment private.payments)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  due record;
+  granted record;
+  share bigint;
+  reached bigint := payment.reversed_minor;
+  said text;
+begin
+  for due in
+    select 'razorpay:refund:' || refunds.razorpay_refund_id as fact, refunds.amount_minor, 'Refunded' as reason, refunds.created_at
+    from private.refunds
+    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null
+    union all
+    select 'razorpay:dispute:' || disputes.id, greatest(disputes.deducted_minor, disputes.amount_minor), 'Lost to a dispute', disputes.created_at
+    from private.disputes
+    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null
+    order by created_at, fact
+  loop
+    -- Reckoned from the sum so far, so that parts add up to the whole whatever their order.
+    for granted in
+      select transactions.id, transactions.amount_micros
+      from private.transactions
+      where transactions.kind = 'grant' and (transactions.id = payment.grant_id or transactions.refers_to = payment.grant_id)
+      order by transactions.id
+    loop
+      share := floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
+        - floor(granted.amount_micros * reached::numeric / payment.amount_minor);
+      if share > 0 then
+        perform private.reverse_grant(
+          granted.id, share, due.fact || case when granted.id = payment.grant_id then '' else ':' || granted.id end,
+          format('%s: payment %s', due.reason, payment.id), 'system'
+        );
+      end if;
+    end loop;
+    reached := least(payment.amount_minor, reached + due.amount_minor);
+    perform private.notify(
+      payment.account_id, 'payment_reversed', due.fact, 'A payment went back',
+      format(
+        '%s of your payment of %s went back, and the credits it bought with it. Credits already spent are settled with your next purchase.',
+        private.price_text(payment.currency, due.amount_minor), private.price_text(payment.currency, payment.amount_minor)
+      ),
+      '/billing'
+    );
+    said := 'reversed';
+  end loop;
+  if said is not null then
+    update private.refunds set reversed_at = private.clock()
+    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null;
+    update private.disputes set reversed_at = private.clock()
+    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null;
+    update private.payments set reversed_minor = reached where payments.id = payment.id;
+  end if;
+  return said;
+end
+$$;
+
+comment on function private.reverse_payment is
+  'Takes back what refunds and lost disputes undid of a payment''s grants, in proportion and once each. What granted nothing takes nothing.';
+
+-- all of it ---------------------------------------------------------------------------------------
+
+create function private.apply_entities(payload jsonb, seen_at timestamptz)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  told_subscription constant jsonb := payload #> '{subscription,entity}';
+  told_order constant jsonb := payload #> '{order,entity}';
+  told_invoice constant jsonb := payload #> '{invoice,entity}';
+  told_payment constant jsonb := payload #> '{payment,entity}';
+  told_refund constant jsonb := payload #> '{refund,entity}';
+  told_dispute constant jsonb := payload #> '{dispute,entity}';
+  payment_id constant text := coalesce(
+    told_payment ->> 'id', told_refund ->> 'payment_id', told_dispute ->> 'payment_id', told_invoice ->> 'payment_id'
+  );
+  subscription private.subscriptions;
+  is_charge boolean;
+  outcome text;
+begin
+  if told_subscription is not null then
+    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at);
+    outcome := case when subscription.id is null then 'none of ours' else 'subscription ' || subscription.status end;
+  end if;
+  -- Everything about one purchase happens one after the other; what it is about is its order at Razorpay.
+  perform pg_advisory_xact_lock(hashtextextended(coalesce(
+    told_payment ->> 'order_id', told_order ->> 'id', told_invoice ->> 'order_id',
+    (select payments.razorpay_order_id from private.payments where payments.id = payment_id), payment_id, ''
+  ), 0));
+  if told_order is not null then
+    perform private.apply_order(told_order);
+  end if;
+  if told_invoice is not null then
+    perform private.apply_invoice(told_invoice);
+  end if;
+  if told_payment is not null then
+    -- A first payment that only proves a card has no invoice, and pays nothing.
+    is_charge := subscription.id is not null and private.read_text(told_payment, 'invoice_id') is not null;
+    perform private.apply_payment(
+      told_payment, case when is_charge then subscription end, case when is_charge then told_subscription end
+    );
+  end if;
+  if told_refund is not null then
+    perform private.apply_refund(told_refund);
+  end if;
+  if told_dispute is not null then
+    perform private.apply_dispute(told_dispute);
+  end if;
+  if payment_id is not null then
+    outcome := concat_ws('; ', outcome, private.settle_payment(payment_id));
+  end if;
+  if subscription.account_id is not null then
+    perform private.apply_plan(subscription.account_id);
+  end if;
+  return coalesce(outcome, 'kept, not known');
+end
+$$;
+
+comment on function private.apply_entities is
+  'Applies what Razorpay says, in the form its webhooks say it, as of a moment. The one way in for webhooks, checkouts and the sweep.';
+
+-- schemas/09_billing_receive.sql --------------------------------------------------------------
+
+-- billing receive: the inbox of the webhooks. An event is kept before anything else is done with it,
+-- applied at once if that is possible, tried again if it was not, and left to an admin in the end.
+--
+-- An event is never dropped, and never applied by anything but private.apply_entities.
+
+create function private.apply_webhook(webhook_event private.webhook_events)
+returns private.webhook_events
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  told jsonb;
+  said text;
+  code text;
+  detail text;
+  ours constant text := (select billing_settings.razorpay_account_id from private.billing_settings);
+begin
+  begin
+    told := webhook_event.body::jsonb;
+    if jsonb_typeof(told -> 'payload') is distinct from 'object' or jsonb_typeof(told -> 'event') is distinct from 'string' then
+      perform private.fail(422, 'invalid_input', 'The body is not an event.', null);
+    end if;
+    if told ->> 'account_id' <> ours then
+      perform private.fail(422, 'invalid_input', format('The event is for %s.', left(told ->> 'account_id', 60)), null);
+    end if;
+    said := private.apply_entities(told -> 'payload', coalesce(private.read_epoch(told -> 'created_at'), webhook_event.received_at));
+    update private.webhook_events set
+      state = 'applied', event = told ->> 'event', outcome = said, attempts = webhook_events.attempts + 1, applied_at = private.clock()
+    where webhook_events.id = webhook_event.id
+    returning * into webhook_event;
+    update private.billing_alerts set resolved_at = private.clock()
+    where billing_alerts.fact = 'webhook:' || webhook_event.id and billing_alerts.resolved_at is null;
+    return webhook_event;
+  exception
+    when others then
+      get stacked diagnostics said = message_text, code = returned_sqlstate, detail = pg_exception_detail;
+      -- Somebody else was at it, or the database was busy: that passes. Anything else wants a person.
+      update private.webhook_events set
+        attempts = webhook_events.attempts + 1,
+        event = coalesce(webhook_events.event, case when told is not null then left(told ->> 'event', 100) end),
+        outcome = left(concat_ws(' ', code, said, nullif(detail, '')), 500),
+        state = case
+          when code ~ '^(PT4|22|23)' or webhook_events.attempts >= 9 then 'dead' else 'received'
+        end::private.webhook_state,
+        retry_at = private.clock() + interval '5 seconds' * power(2, least(webhook_events.attempts, 9))
+      where webhook_events.id = webhook_event.id
+      returning * into webhook_event;
+  end;
+  if webhook_event.state = 'dead' then
+    perform private.alert(
+      'dead_webhook', 'webhook:' || webhook_event.id,
+      format('Event %s (%s) could not be applied: %s', webhook_event.id, webhook_event.event, webhook_event.outcome)
+    );
+  end if;
+  return webhook_event;
+end
+$$;
+
+comment on function private.apply_webhook is 'Applies an event of the inbox, and notes what came of it: applied, to be tried again, or dead.';
+
+create function private.receive_webhook(event_id text, event_body text)
+returns private.webhook_events
+language plpgsql
+volatile
+-- As its owner, because the function that answers Razorpay may write nothing of ours.
+security definer
+set search_path = ''
+as $$
+declare
+  received private.webhook_events;
+begin
+  if coalesce(octet_length(receive_webhook.event_id), 0) not between 1 and 200 or receive_webhook.event_body is null then
+    perform private.fail(422, 'invalid_input', 'An event has an id and a body.', null);
+  end if;
+  insert into private.webhook_events (id, body) values (receive_webhook.event_id, receive_webhook.event_body)
+  on conflict on constraint webhook_events_pkey do nothing
+  returning * into received;
+  if received.id is null then
+    select * into received from private.webhook_events where webhook_events.id = receive_webhook.event_id;
+    return received;
+  end if;
+  -- Razorpay wants an answer soon; what has to wait for a lock is applied a little later.
+  perform set_config('lock_timeout', '300ms', true);
+  return private.apply_webhook(received);
+end
+$$;
+
+comment on function private.receive_webhook is 'Keeps a verified event under its id and applies it at once if it can be. The same id again changes nothing.';
+
+create function private.retry_webhooks(max_events integer default 50)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  waiting private.webhook_events;
+  applied integer := 0;
+begin
+  for waiting in
+    select * from private.webhook_events
+    where webhook_events.state = 'received' and webhook_events.retry_at <= private.clock()
+    order by webhook_events.received_at
+    limit retry_webhooks.max_events
+    for update skip locked
+  loop
+    waiting := private.apply_webhook(waiting);
+    applied := applied + (waiting.state = 'applied')::integer;
+  end loop;
+  return applied;
+end
+$$;
+
+comment on function private.retry_webhooks is 'Applies events that could not be applied when they came.';
+
+create function private.replay_webhooks(event_id text default null)
+returns setof private.webhook_events
+language plpgsql
+volatile
+-- As its owner, because the command that asks may not write the inbox.
+security definer
+set search_path = ''
+as $$
+declare
+  dead private.webhook_events;
+begin
+  for dead in
+    select * from private.webhook_events
+    where case when replay_webhooks.event_id is null then webhook_events.state = 'dead' else webhook_events.id = replay_webhooks.event_id end
+    order by webhook_events.received_at
+    limit 500
+    for update
+  loop
+    return next private.apply_webhook(dead);
+  end loop;
+end
+$$;
+
+comment on function private.replay_webhooks is 'Applies dead events again, or one event by its id. Safe at any time.';
+
+create function private.note_entities(payload jsonb, seen_at bigint)
+returns text
+language sql
+volatile
+-- As its owner, because the function that asked may write nothing of ours. Only what Razorpay itself answered goes in here.
+security definer
+set search_path = ''
+as $$
+  select private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at))
+$$;
+
+comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
+
+grant execute on function private.receive_webhook, private.replay_webhooks to service_role;
+
+-- schemas/09_billing_watch.sql ----------------------------------------------------------------
+
+-- billing watch: what time brings. The sweep that asks Razorpay what we may have missed, plans that
+-- run out, automatic top-ups, low balances, notices to be mailed, webhooks that stay away.
+--
+-- Each of these takes what is due, so that running it twice at once or not at all for a while
+-- does no harm.
+
+create function private.claim_sweep(most integer default 200)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because the worker that asks may not write billing rows.
+security definer
+set search_path = ''
+as $$
+declare
+  moment constant timestamptz := private.clock();
+  orders jsonb;
+  subscriptions jsonb;
+begin
+  with due as (
+    select asked.id from private.orders as asked
+    where asked.status <> 'paid' and asked.created_at > moment - interval '5 days'
+    order by asked.checked_at nulls first, asked.created_at
+    limit claim_sweep.most
+    for update skip locked
+  ), claimed as (
+    update private.orders set checked_at = moment from due where orders.id = due.id
+    returning orders.id, orders.razorpay_order_id, orders.status, orders.amount_minor, orders.currency
+  )
+  select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into orders from claimed;
+
+  with due as (
+    select open.id from private.subscriptions as open
+    where open.status not in ('cancelled', 'completed', 'expired')
+      and (open.status <> 'created' or open.created_at > moment - interval '5 days' or open.cancel_wish is not null)
+      and open.razorpay_subscription_id is not null
+    order by open.cancel_wish is null, open.checked_at nulls first, open.created_at
+    limit claim_sweep.most
+    for update skip locked
+  ), claimed as (
+    update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
+    returning subscriptions.id, subscriptions.razorpay_subscription_id,
+      -- What Razorpay has agreed to or refused lately is not asked again.
+      case when not exists (
+        select from private.razorpay_calls
+        where razorpay_calls.fact = subscriptions.id::text
+          and razorpay_calls.act = 'cancel_subscription_' || subscriptions.cancel_wish
+          and razorpay_calls.state in ('done', 'refused')
+          and razorpay_calls.started_at > moment - interval '1 day'
+      ) then subscriptions.cancel_wish end as cancel_wish
+  )
+  select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into subscriptions from claimed;
+
+  return jsonb_build_object(
+    'orders', orders,
+    'subscriptions', subscriptions,
+    'refunds', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', refunds.razorpay_refund_id)), '[]')
+      from (
+        select pending.razorpay_refund_id from private.refunds as pending
+        where pending.status = 'pending' and pending.razorpay_refund_id is not null
+        order by pending.created_at limit claim_sweep.most
+      ) as refunds
+    ),
+    'asked_refunds', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'id', asked.id, 'payment_id', asked.payment_id, 'amount_minor', asked.amount_minor
+      ) order by asked.created_at), '[]')
+      from private.refunds as asked
+      where asked.status = 'asked'
+    ),
+    'disputes', (
+      select coalesce(jsonb_agg(jsonb_build_object('id', open.id)), '[]')
+      from (
+        select disputes.id from private.disputes
+        where disputes.status in ('open', 'under_review')
+        order by disputes.created_at desc limit claim_sweep.most
+      ) as open
+    ),
+    -- A day more than was swept: Razorpay's lists go by when a thing began, not by when it changed.
+    'since', floor(extract(epoch from coalesce(
+      (select billing_settings.swept_until from private.billing_settings), moment - interval '7 days'
+    ) - interval '1 day')),
+    'until', floor(extract(epoch from moment))
+  );
+end
+$$;
+
+comment on function private.claim_sweep is 'What is to be asked of Razorpay now: what is open here, and the time since the last sweep.';
+
+create function private.end_sweep(until bigint)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+begin
+  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
+  perform private.check_silence();
+end
+$$;
+
+comment on function private.end_sweep is 'Notes how far a whole sweep has come.';
+
+create function private.check_silence()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  silence constant interval := (select billing_settings.silent_after from private.billing_settings);
+  last_at constant timestamptz := (select max(webhook_events.received_at) from private.webhook_events);
+begin
+  -- Quiet times are no reason for alarm: only payments that no webhook told us of are.
+  if exists (
+    select from private.payments
+    where payments.account_id is not null and payments.paid_at between private.clock() - silence and private.clock() - interval '10 minutes'
+  ) and coalesce(last_at, '-infinity') < private.clock() - silence then
+    perform private.alert(
+      'webhooks_silent', 'webhooks-silent:' || to_char(private.clock() at time zone 'UTC', 'YYYY-MM-DD'),
+      format('Payments come in, but no webhook has since %s. Look whether Razorpay switched it off.', coalesce(last_at::text, 'ever'))
+    );
+  else
+    update private.billing_alerts set resolved_at = private.clock()
+    where billing_alerts.kind = 'webhooks_silent' and billing_alerts.resolved_at is null
+      and last_at > private.clock() - silence;
+  end if;
+end
+$$;
+
+comment on function private.check_silence is 'Raises an alert when payments come without their webhooks.';
+
+create function private.end_lapsed_plans(most integer default 200)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  due record;
+  ended integer := 0;
+begin
+  for due in
+    select customers.account_id from private.customers
+    where customers.plan_until <= private.clock()
+    order by customers.plan_until
+    limit end_lapsed_plans.most
+  loop
+    perform private.apply_plan(due.account_id);
+    ended := ended + 1;
+  end loop;
+  return ended;
+end
+$$;
+
+comment on function private.end_lapsed_plans is 'Moves accounts whose paid time and grace are over to what they still have.';
+
+-- automatic top-ups ---------------------------------------------------------------------------
+
+create view private.due_auto_top_ups
+with (security_invoker = true)
+as
+select
+  auto_top_ups.account_id,
+  prices.id as price_id,
+  coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
+from private.auto_top_ups
+join private.wallets on wallets.account_id = auto_top_ups.account_id
+join private.customers on customers.account_id = auto_top_ups.account_id
+join private.accounts on accounts.id = auto_top_ups.account_id
+join private.prices
+  on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
+cross join private.billing_settings as settings
+left join lateral (
+  select sum(orders.amount_minor) as spent_minor
+  from private.orders
+  where orders.account_id = auto_top_ups.account_id
+    and orders.is_automatic
+    and orders.status <> 'failed'
+    and orders.created_at >= private.month_start(null, private.clock())
+) as month on true
+where auto_top_ups.enabled
+  and auto_top_ups.failures < 3
+  and accounts.suspended_at is null
+  and customers.token_id is not null
+  and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
+  and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
+  and not exists (
+    select from private.orders
+    where orders.account_id = auto_top_ups.account_id and orders.is_automatic and orders.status in ('created', 'attempted')
+  );
+
+comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now.';
+
+create function private.claim_auto_top_ups(most integer default 20)
+returns setof jsonb
+language plpgsql
+volatile
+-- As its owner, because the worker that asks may not write orders.
+security definer
+set search_path = ''
+as $$
+declare
+  due record;
+  price private.prices;
+  asked private.orders;
+begin
+  for due in select account_id from private.due_auto_top_ups order by account_id limit claim_auto_top_ups.most loop
+    -- Under the row's lock and with what is true then: two askers never order for one account.
+    perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
+    continue when not found;
+    select due_auto_top_ups.* into due from private.due_auto_top_ups where due_auto_top_ups.account_id = due.account_id;
+    continue when due.account_id is null;
+    if due.is_over_ceiling then
+      perform private.notify(
+        due.account_id, 'auto_top_up_ceiling',
+        'auto-ceiling:' || to_char(private.clock() at time zone 'UTC', 'YYYY-MM'), 'Automatic top-ups have reached your ceiling',
+        'Your balance is low, and another top-up would go past what you allow in a month. Raise the ceiling or top up by hand.', '/billing'
+      );
+      continue;
+    end if;
+    select * into price from private.prices where prices.id = due.price_id;
+    insert into private.orders (
+      account_id, price_id, request_key, is_automatic, currency, amount_minor, credits_micros, bonus_micros, created_at
+    )
+    values (
+      due.account_id, price.id, 'auto:' || private.new_id(), true, price.currency, price.amount_minor, price.credits_micros,
+      floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
+    )
+    returning * into asked;
+    update private.auto_top_ups set last_order_at = private.clock() where auto_top_ups.account_id = due.account_id;
+    return next private.describe_order(asked);
+  end loop;
+end
+$$;
+
+comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a saved way to pay now, one at a time for each account.';
+
+create function private.fail_auto_top_up(order_id uuid, reason text)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+declare
+  failed private.orders;
+begin
+  update private.orders set status = 'failed'
+  where orders.id = fail_auto_top_up.order_id and orders.is_automatic and orders.status in ('created', 'attempted')
+  returning * into failed;
+  if failed.id is null then
+    return;
+  end if;
+  update private.auto_top_ups set failures = auto_top_ups.failures + 1 where auto_top_ups.account_id = failed.account_id;
+  perform private.notify(
+    failed.account_id, 'auto_top_up_failed', 'auto-failed:' || failed.id, 'An automatic top-up failed',
+    format('%s could not be charged: %s. After three failures in a row it stops until you set it up again.',
+      private.price_text(failed.currency, failed.amount_minor), left(coalesce(fail_auto_top_up.reason, 'it was refused'), 200)),
+    '/billing'
+  );
+end
+$$;
+
+comment on function private.fail_auto_top_up is 'Gives up an automatic top-up that Razorpay refused outright.';
+
+-- balances and notices ------------------------------------------------------------------------
+
+create function private.check_balances(most integer default 500)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  low record;
+  told integer := 0;
+begin
+  update private.alert_thresholds set told_at = null
+  from private.wallets
+  where wallets.account_id = alert_thresholds.account_id
+    and alert_thresholds.told_at is not null
+    and wallets.balance_micros - wallets.held_micros >= alert_thresholds.threshold_micros;
+  for low in
+    update private.alert_thresholds set told_at = private.clock()
+    from (
+      select thresholds.account_id, thresholds.threshold_micros, wallets.balance_micros - wallets.held_micros as free_micros
+      from private.alert_thresholds as thresholds
+      join private.wallets on wallets.account_id = thresholds.account_id
+      where thresholds.told_at is null and wallets.balance_micros - wallets.held_micros < thresholds.threshold_micros
+      limit check_balances.most
+      for update of thresholds skip locked
+    ) as due
+    where alert_thresholds.account_id = due.account_id and alert_thresholds.threshold_micros = due.threshold_micros
+    returning alert_thresholds.account_id, alert_thresholds.threshold_micros, due.free_micros
+  loop
+    perform private.notify(
+      low.account_id, 'low_balance', format('low:%s:%s', low.threshold_micros, extract(epoch from private.clock())),
+      'Your balance is low',
+      format('%s credits are left, less than the %s you wanted to hear of.', greatest(low.free_micros, 0) / 1000000, low.threshold_micros / 1000000),
+      '/billing'
+    );
+    told := told + 1;
+  end loop;
+  return told;
+end
+$$;
+
+comment on function private.check_balances is 'Tells owners whose balance fell below a threshold of theirs, once for each fall.';
+
+create function private.claim_notices(most integer default 50)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because the worker that mails may not write notices or read addresses.
+security definer
+set search_path = ''
+as $$
+declare
+  claimed jsonb;
+begin
+  with due as (
+    select waiting.id from private.notices as waiting
+    where waiting.mail_after <= private.clock()
+    order by waiting.mail_after
+    limit claim_notices.most
+    for update skip locked
+  ), tried as (
+    update private.notices set
+      mail_attempts = notices.mail_attempts + 1,
+      -- Given up after two days; it is still in the app.
+      mail_after = case
+        when notices.mail_attempts < 8 then private.clock() + interval '1 minute' * power(3, notices.mail_attempts)
+      end
+    from due
+    where notices.id = due.id
+    returning notices.*
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'id', tried.id, 'title', tried.title, 'body', tried.body, 'link', tried.link,
+    'to', (
+      select coalesce(jsonb_agg(users.email order by users.email), '[]')
+      from private.members
+      join auth.users on users.id = members.user_id
+      where members.account_id = tried.account_id and members.role in ('owner', 'billing') and users.email is not null
+    )
+  )), '[]') into claimed
+  from tried;
+  return claimed;
+end
+$$;
+
+comment on function private.claim_notices is 'Notices to be mailed now, with the addresses of those who look after the bill.';
+
+create function private.note_mailed(notice_ids uuid[])
+returns void
+language sql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+  update private.notices set mail_after = null where notices.id = any (note_mailed.notice_ids)
+$$;
+
+comment on function private.note_mailed is 'Notes that notices were handed to the mail service.';
+
+-- what people set -------------------------------------------------------------------------------
+
+create function private.set_auto_top_up(
+  account_id uuid, enabled boolean, threshold_micros bigint, package_id text, currency text, ceiling_minor bigint
+)
+returns private.auto_top_ups
+language plpgsql
+volatile
+-- As its owner, because members may not write settings of money. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  setting private.auto_top_ups;
+begin
+  perform private.require_payer(set_auto_top_up.account_id);
+  perform private.require_amount(set_auto_top_up.threshold_micros);
+  select * into price from private.prices
+  where prices.package_id = set_auto_top_up.package_id and prices.currency = set_auto_top_up.currency and prices.retired_at is null;
+  if price.id is null then
+    perform private.fail(404, 'not_found', 'This package is not sold in that currency.', 'Choose one from the list.');
+  end if;
+  if set_auto_top_up.ceiling_minor is null or set_auto_top_up.ceiling_minor not between price.amount_minor and 100000000000 then
+    perform private.fail(
+      422, 'invalid_input', format('A month''s ceiling must allow at least one package: %s.', private.price_text(price.currency, price.amount_minor)),
+      'Raise the ceiling.'
+    );
+  end if;
+  insert into private.auto_top_ups as known (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
+  values (
+    set_auto_top_up.account_id, coalesce(set_auto_top_up.enabled, false), set_auto_top_up.threshold_micros,
+    set_auto_top_up.package_id, set_auto_top_up.currency, set_auto_top_up.ceiling_minor
+  )
+  on conflict on constraint auto_top_ups_pkey do update set
+    enabled = excluded.enabled, threshold_micros = excluded.threshold_micros, package_id = excluded.package_id,
+    currency = excluded.currency, ceiling_minor = excluded.ceiling_minor, failures = 0
+  returning * into setting;
+  return setting;
+end
+$$;
+
+comment on function private.set_auto_top_up is 'Sets how an account tops up by itself. Saving it again also forgives earlier failures.';
+
+create function private.set_alert_thresholds(account_id uuid, thresholds bigint[])
+returns setof private.alert_thresholds
+language plpgsql
+volatile
+-- As its owner, because members may not write them. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_payer(set_alert_thresholds.account_id);
+  if set_alert_thresholds.thresholds is null or cardinality(set_alert_thresholds.thresholds) > 5 then
+    perform private.fail(422, 'invalid_input', 'Give at most five thresholds.', 'An empty list switches the alerts off.');
+  end if;
+  perform private.require_amount(one) from unnest(set_alert_thresholds.thresholds) as one;
+  delete from private.alert_thresholds
+  where alert_thresholds.account_id = set_alert_thresholds.account_id
+    and alert_thresholds.threshold_micros <> all (set_alert_thresholds.thresholds);
+  insert into private.alert_thresholds (account_id, threshold_micros)
+  select distinct set_alert_thresholds.account_id, one from unnest(set_alert_thresholds.thresholds) as one
+  on conflict on constraint alert_thresholds_pkey do nothing;
+  return query
+  select * from private.alert_thresholds
+  where alert_thresholds.account_id = set_alert_thresholds.account_id
+  order by alert_thresholds.threshold_micros desc;
+end
+$$;
+
+comment on function private.set_alert_thresholds is 'Sets the balances below which those who look after the bill are told.';
+
+create function private.set_billing_details(account_id uuid, name text, email text, address text, tax_number text)
+returns private.customers
+language plpgsql
+volatile
+-- As its owner, because members may not write customers. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  customer private.customers;
+begin
+  perform private.require_payer(set_billing_details.account_id);
+  perform private.require_customer(set_billing_details.account_id);
+  if coalesce(set_billing_details.email, '') !~ '^([^@\s]+@[^@\s]+)?$' then
+    perform private.fail(422, 'invalid_input', 'That is not a mail address.', 'Check it for typing errors.');
+  end if;
+  update private.customers set
+    billing_name = coalesce(private.require_text('Name', set_billing_details.name, 200, true), customers.billing_name),
+    billing_email = coalesce(private.require_text('Mail address', set_billing_details.email, 320, true), customers.billing_email),
+    billing_address = coalesce(private.require_text('Address', set_billing_details.address, 500, true), customers.billing_address),
+    tax_number = coalesce(private.require_text('Tax number', set_billing_details.tax_number, 40, true), customers.tax_number)
+  where customers.account_id = set_billing_details.account_id
+  returning * into customer;
+  return customer;
+end
+$$;
+
+comment on function private.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
+
+create function private.read_notices(notice_ids uuid[])
+returns integer
+language plpgsql
+volatile
+-- As its owner, because members may not write notices. Only those of accounts whose books the caller reads are touched.
+security definer
+set search_path = ''
+as $$
+declare
+  touched integer;
+begin
+  update private.notices set read_at = private.clock()
+  where notices.id = any (read_notices.notice_ids)
+    and notices.read_at is null
+    and notices.account_id in (select private.my_ledger_account_ids());
+  get diagnostics touched = row_count;
+  return touched;
+end
+$$;
+
+comment on function private.read_notices is 'Marks notices as read.';
+
+create function private.billing_overview(account_id uuid)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because prices that are no longer sold are in it. Only those who may see the bill get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  current private.subscriptions;
+  paid private.prices;
+  asked private.prices;
+  customer private.customers;
+begin
+  if not private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
+  end if;
+  select * into current from private.live_subscription(billing_overview.account_id);
+  select * into paid from private.prices where prices.id = current.price_id;
+  select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  select prices.* into asked
+  from private.subscription_prices
+  join private.prices on prices.id = subscription_prices.price_id
+  where subscription_prices.subscription_id = current.id and subscription_prices.state = 'asked'
+    and subscription_prices.price_id <> current.price_id and current.has_scheduled_changes
+  order by subscription_prices.id desc limit 1;
+  return jsonb_build_object(
+    'account_id', billing_overview.account_id,
+    'plan', (
+      select jsonb_build_object('id', plans.id, 'name', plans.name, 'until', customer.plan_until)
+      from private.account_plans join private.plans on plans.id = account_plans.plan_id
+      where account_plans.account_id = billing_overview.account_id
+    ),
+    'wallet', (
+      select jsonb_build_object(
+        'balance_micros', wallets.balance_micros, 'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
+        'debt_micros', wallets.debt_micros
+      )
+      from private.wallets where wallets.account_id = billing_overview.account_id
+    ),
+    'subscription', case when current.id is not null then jsonb_build_object(
+      'id', current.id, 'status', current.status, 'plan_id', paid.plan_id, 'price_id', paid.id, 'period', paid.period,
+      'currency', paid.currency, 'amount_minor', paid.amount_minor, 'current_start', current.current_start, 'current_end', current.current_end,
+      'next_charge_at', case when current.cancel_wish is null then current.charge_at end,
+      'trial_until', current.trial_until, 'method', current.method, 'cancels_at', case current.cancel_wish when 'cycle_end' then current.current_end when 'now' then private.clock() end,
+      'pay_link', case when current.status in ('pending', 'halted') then current.short_url end,
+      'grace_until', case when current.status in ('pending', 'halted') then private.entitled_until(current) end,
+      'changes_to', case when asked.id is not null then jsonb_build_object('plan_id', asked.plan_id, 'price_id', asked.id, 'period', asked.period, 'amount_minor', asked.amount_minor, 'at', current.current_end) end
+    ) end,
+    'next_subscription', (
+      select jsonb_build_object('id', following.id, 'plan_id', prices.plan_id, 'price_id', prices.id, 'period', prices.period, 'starts_at', following.start_at)
+      from private.subscriptions as following
+      join private.prices on prices.id = following.price_id
+      where following.replaces = current.id and following.status = 'authenticated'
+      limit 1
+    ),
+    'payment_method', case when customer.token_id is not null then jsonb_build_object('label', customer.token_label, 'can_top_up', true) end,
+    'details', jsonb_build_object(
+      'name', coalesce(customer.billing_name, ''), 'email', coalesce(customer.billing_email, ''),
+      'address', coalesce(customer.billing_address, ''), 'tax_number', coalesce(customer.tax_number, '')
+    ),
+    'waiting_bonus', (
+      select jsonb_build_object('code', coupons.code, 'bonus_percent', coupons.bonus_percent)
+      from private.redemptions join private.coupons on coupons.id = redemptions.coupon_id
+      where redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
+      order by redemptions.created_at limit 1
+    ),
+    'unread_notices', (
+      select count(*) from private.notices
+      where notices.account_id = billing_overview.account_id and notices.read_at is null
+    )
+  );
+end
+$$;
+
+comment on function private.billing_overview is 'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change.';
+
+create function private.preview_change(account_id uuid, price_id bigint)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because prices that are no longer sold are in it. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_payer(preview_change.account_id);
+  return case
+    when preview_change.price_id is null then private.judge_cancel(preview_change.account_id)
+    else private.judge_plan_change(preview_change.account_id, preview_change.price_id)
+  end;
+end
+$$;
+
+comment on function private.preview_change is 'What a change to a price would do, or the end of the subscription when no price is given.';
+
+grant execute on function
+  private.start_top_up, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
+  private.set_auto_top_up, private.set_alert_thresholds, private.set_billing_details, private.read_notices, private.billing_overview,
+  private.preview_change
+to authenticated;
+grant execute on function
+  private.begin_call, private.end_call, private.note_customer, private.note_entities, private.note_plan_change, private.ask_refund,
+  private.prices_to_sync, private.note_price, private.claim_sweep, private.end_sweep, private.claim_auto_top_ups,
+  private.fail_auto_top_up, private.claim_notices, private.note_mailed
+to service_role;
+
+-- schemas/09_billing_windows.sql --------------------------------------------------------------
+
+-- billing windows: the part of billing that the Data API serves. Prices to everybody, an account's
+-- bills to those who look after them, and to our own functions what they need to carry money work.
+--
+-- Nothing is decided here; each function hands over to the one of the same name in private.
+
+create view api.packages
+with (security_invoker = true)
+as
+select packages.id, packages.name, packages.position from private.packages;
+
+comment on view api.packages is 'What can be bought by the package.';
+
+create view api.prices
+with (security_invoker = true)
+as
+select
+  prices.id, prices.plan_id, prices.package_id, prices.period, prices.currency, prices.amount_minor, prices.credits_micros,
+  prices.bonus_percent, prices.tax_name, prices.tax_percent, prices.trial_days
+from private.prices
+where prices.retired_at is null;
+
+comment on view api.prices is 'What plans and packages cost now, tax included, in the smallest unit of each currency, and what that buys.';
+
+create view api.orders
+with (security_invoker = true)
+as
+select
+  orders.id, orders.account_id, orders.price_id, orders.is_automatic, orders.currency, orders.amount_minor, orders.credits_micros,
+  orders.bonus_micros, orders.status, orders.created_at, orders.paid_at
+from private.orders;
+
+comment on view api.orders is 'The packages an account set out to buy.';
+
+create view api.payments
+with (security_invoker = true)
+as
+select
+  payments.id, payments.account_id, payments.order_id, payments.subscription_id, payments.currency, payments.amount_minor,
+  payments.refunded_minor, payments.status, payments.method, payments.method_label, payments.error_description,
+  payments.period_start, payments.period_end, payments.grant_id, payments.paid_at
+from private.payments;
+
+comment on view api.payments is 'The payments of an account, as far as each got.';
+
+create view api.subscriptions
+with (security_invoker = true)
+as
+select
+  subscriptions.id, subscriptions.account_id, subscriptions.price_id, subscriptions.status, subscriptions.start_at,
+  subscriptions.trial_until, subscriptions.current_start, subscriptions.current_end, subscriptions.charge_at, subscriptions.ended_at,
+  subscriptions.paid_count, subscriptions.method, subscriptions.cancel_wish, subscriptions.replaces, subscriptions.created_at
+from private.subscriptions;
+
+comment on view api.subscriptions is 'The subscriptions an account has or had.';
+
+create view api.invoices
+with (security_invoker = true)
+as
+select
+  invoices.id, invoices.number, invoices.account_id, invoices.payment_id, invoices.subscription_id, invoices.description,
+  invoices.status, invoices.currency, invoices.amount_minor, invoices.tax_name, invoices.tax_percent, invoices.tax_minor,
+  invoices.billing, invoices.period_start, invoices.period_end, invoices.short_url, invoices.issued_at, invoices.paid_at
+from private.invoices;
+
+comment on view api.invoices is 'The invoices of an account. Paid ones get their number within moments.';
+
+create view api.notices
+with (security_invoker = true)
+as
+select notices.id, notices.account_id, notices.kind, notices.title, notices.body, notices.link, notices.created_at, notices.read_at
+from private.notices;
+
+comment on view api.notices is 'What an account was told about its money.';
+
+create view api.auto_top_ups
+with (security_invoker = true)
+as
+select
+  auto_top_ups.account_id, auto_top_ups.enabled, auto_top_ups.threshold_micros, auto_top_ups.package_id, auto_top_ups.currency,
+  auto_top_ups.ceiling_minor, auto_top_ups.failures >= 3 as is_stopped, auto_top_ups.last_order_at
+from private.auto_top_ups;
+
+comment on view api.auto_top_ups is 'How an account tops up by itself.';
+
+create view api.alert_thresholds
+with (security_invoker = true)
+as
+select alert_thresholds.account_id, alert_thresholds.threshold_micros, alert_thresholds.told_at
+from private.alert_thresholds;
+
+comment on view api.alert_thresholds is 'Balances below which an account wants to be told.';
+
+grant select on api.packages, api.prices to anon, authenticated, service_role;
+grant select on
+  api.orders, api.payments, api.subscriptions, api.invoices, api.notices, api.auto_top_ups, api.alert_thresholds
+to authenticated, service_role;
+
+create function api.start_top_up(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_top_up(account_id, price_id, request_key)
+$$;
+
+comment on function api.start_top_up is 'Sets out to buy a package at a price; the answer has what the checkout needs.';
+
+create function api.start_subscription(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_subscription(account_id, price_id, request_key)
+$$;
+
+comment on function api.start_subscription is 'Sets out to subscribe at a price; the answer has what the checkout needs.';
+
+create function api.find_checkout(id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.find_checkout(id)
+$$;
+
+comment on function api.find_checkout is 'A purchase of the caller''s own, to verify its checkout against.';
+
+create function api.preview_plan_change(account_id uuid, price_id bigint)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.preview_change(account_id, coalesce(price_id, 0))
+$$;
+
+comment on function api.preview_plan_change is 'How a change of plan would go: when, what is charged now and next, and in which way.';
+
+create function api.preview_cancel(account_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.preview_change(account_id, null)
+$$;
+
+comment on function api.preview_cancel is 'What cancelling takes away, and when.';
+
+create function api.start_plan_change(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_plan_change(account_id, price_id, request_key)
+$$;
+
+comment on function api.start_plan_change is 'Sets out to change the plan; functions/billing carries it out.';
+
+create function api.start_subscription_act(account_id uuid, act text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_subscription_act(account_id, act)
+$$;
+
+comment on function api.start_subscription_act is 'Sets out to cancel, pause, resume or pay again; functions/billing carries it out.';
+
+create function api.billing_overview(account_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.billing_overview(account_id)
+$$;
+
+comment on function api.billing_overview is 'All that a billing page begins with.';
+
+create function api.read_notices(notice_ids uuid[])
+returns integer
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.read_notices(notice_ids)
+$$;
+
+comment on function api.read_notices is 'Marks notices as read and says how many were not.';
+
+create function api.receive_webhook(event_id text, event_body text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('state', kept.state, 'outcome', kept.outcome)
+  from private.receive_webhook(event_id, event_body) as kept
+$$;
+
+comment on function api.receive_webhook is 'Keeps a verified webhook and applies it.';
+
+create function api.replay_webhooks(event_id text default null)
+returns setof jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('id', kept.id, 'event', kept.event, 'state', kept.state, 'outcome', kept.outcome)
+  from private.replay_webhooks(event_id) as kept
+$$;
+
+comment on function api.replay_webhooks is 'Applies dead webhooks again, or one by its id.';
+
+create function api.begin_call(act text, fact text, account_id uuid default null, user_id uuid default null)
+returns bigint
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.begin_call(act, fact, account_id, user_id)
+$$;
+
+comment on function api.begin_call is 'Written before Razorpay is asked to change something.';
+
+create function api.end_call(call_id bigint, state text, attempts integer, answer jsonb default null)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.end_call(call_id, state, attempts, answer)
+$$;
+
+comment on function api.end_call is 'Written once Razorpay has answered.';
+
+create function api.note_customer(account_id uuid, razorpay_customer_id text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.note_customer(account_id, razorpay_customer_id)
+$$;
+
+comment on function api.note_customer is 'Notes what Razorpay calls a customer.';
+
+create function api.note_entities(payload jsonb, seen_at bigint)
+returns text
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.note_entities(payload, seen_at)
+$$;
+
+comment on function api.note_entities is 'Applies what Razorpay answered, in the form of its webhooks.';
+
+create function api.note_plan_change(change_id bigint, state text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.note_plan_change(change_id, state)
+$$;
+
+comment on function api.note_plan_change is 'Whether Razorpay agreed to a change of plan or refused it.';
+
+create function api.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('id', asked.id, 'payment_id', asked.payment_id, 'amount_minor', asked.amount_minor, 'status', asked.status)
+  from private.ask_refund(payment_id, amount_minor, reason, author, reference) as asked
+$$;
+
+comment on function api.ask_refund is 'Asks for a payment, or part of it, to go back; once per reference.';
+
+create function api.prices_to_sync()
+returns table (price_id bigint, request jsonb)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select todo.price_id, todo.request from private.prices_to_sync() as todo
+$$;
+
+comment on function api.prices_to_sync is 'Prices of plans that Razorpay does not know yet.';
+
+create function api.note_price(price_id bigint, razorpay_plan_id text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.note_price(price_id, razorpay_plan_id)
+$$;
+
+comment on function api.note_price is 'Notes what Razorpay calls a price.';
+
+create function api.claim_sweep(most integer default 200)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.claim_sweep(most)
+$$;
+
+comment on function api.claim_sweep is 'What is to be asked of Razorpay now.';
+
+create function api.end_sweep(until bigint)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.end_sweep(until)
+$$;
+
+comment on function api.end_sweep is 'Notes how far a whole sweep has come.';
+
+create function api.claim_auto_top_ups(most integer default 20)
+returns setof jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select one from private.claim_auto_top_ups(most) as one
+$$;
+
+comment on function api.claim_auto_top_ups is 'Orders to be paid with a saved way to pay now.';
+
+create function api.fail_auto_top_up(order_id uuid, reason text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.fail_auto_top_up(order_id, reason)
+$$;
+
+comment on function api.fail_auto_top_up is 'Gives up an automatic top-up that was refused.';
+
+create function api.claim_notices(most integer default 50)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.claim_notices(most)
+$$;
+
+comment on function api.claim_notices is 'Notices to be mailed now.';
+
+create function api.note_mailed(notice_ids uuid[])
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.note_mailed(notice_ids)
+$$;
+
+comment on function api.note_mailed is 'Notes that notices were handed to the mail service.';
+
+create function api.set_auto_top_up(
+  account_id uuid, enabled boolean, threshold_micros bigint, package_id text, currency text, ceiling_minor bigint
+)
+returns setof api.auto_top_ups
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.set_auto_top_up(
+    set_auto_top_up.account_id, set_auto_top_up.enabled, set_auto_top_up.threshold_micros, set_auto_top_up.package_id,
+    set_auto_top_up.currency, set_auto_top_up.ceiling_minor
+  );
+  return query select * from api.auto_top_ups where auto_top_ups.account_id = set_auto_top_up.account_id;
+end
+$$;
+
+comment on function api.set_auto_top_up is 'Sets how an account tops up by itself: below which balance, with which package, up to how much in a month.';
+
+create function api.set_alert_thresholds(account_id uuid, thresholds bigint[])
+returns setof api.alert_thresholds
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.set_alert_thresholds(set_alert_thresholds.account_id, set_alert_thresholds.thresholds);
+  return query select * from api.alert_thresholds where alert_thresholds.account_id = set_alert_thresholds.account_id;
+end
+$$;
+
+comment on function api.set_alert_thresholds is 'Sets the balances below which those who look after the bill are told; an empty list switches it off.';
+
+create function api.set_billing_details(
+  account_id uuid, name text default null, email text default null, address text default null, tax_number text default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'name', changed.billing_name, 'email', changed.billing_email, 'address', changed.billing_address, 'tax_number', changed.tax_number
+  )
+  from private.set_billing_details(account_id, name, email, address, tax_number) as changed
+$$;
+
+comment on function api.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
+
+grant execute on function
+  api.start_top_up, api.start_subscription, api.find_checkout, api.preview_plan_change, api.preview_cancel,
+  api.start_plan_change, api.start_subscription_act, api.billing_overview, api.read_notices, api.set_auto_top_up,
+  api.set_alert_thresholds, api.set_billing_details
+to authenticated;
+grant execute on function
+  api.receive_webhook, api.replay_webhooks, api.begin_call, api.end_call, api.note_customer, api.note_entities,
+  api.note_plan_change, api.ask_refund, api.prices_to_sync, api.note_price, api.claim_sweep, api.end_sweep,
+  api.claim_auto_top_ups, api.fail_auto_top_up, api.claim_notices, api.note_mailed
+to service_role;
+
 -- schemas/10_admin.sql ------------------------------------------------------------------------
 
 -- admin: what an admin sees and does in Studio, in words and credits instead of ids and micros.
@@ -9349,7 +12723,7 @@ as $$
     select
       transactions.*,
       row_number() over in_order as wanted_sequence,
-      lag(transactions.hash::bytea, 1, '\x') over in_order as wanted_previous_hash,
+      lag(transactions.hash::bytea, 1, '\x'::bytea) over in_order as wanted_previous_hash,
       sum(transactions.amount_micros) over in_order as wanted_balance_micros
     from private.transactions
     window in_order as (partition by transactions.account_id order by transactions.sequence)
@@ -9603,3 +12977,208 @@ from (
 order by checks.position;
 
 comment on view admin.health is 'Whether the machine runs as it should, and what to do where it does not.';
+
+-- schemas/10_billing.sql ----------------------------------------------------------------------
+
+-- billing for admins: payments, webhooks and alerts in words, and the acts on them: find a payment,
+-- send money back, change a price, apply an event again. Like all of admin, for Studio only.
+--
+-- No money moves here: a refund is asked for, and its credits go back once Razorpay has processed it.
+
+create view admin.payments
+with (security_invoker = true)
+as
+select
+  payments.paid_at as at,
+  owners.account,
+  owners.owner_email,
+  private.price_text(payments.currency, payments.amount_minor) as amount,
+  payments.status,
+  coalesce(packages.name || ' package', plans.name || ' plan') as bought,
+  admin.credits(transactions.amount_micros) as granted_credits,
+  private.price_text(payments.currency, payments.reversed_minor) as went_back,
+  payments.method,
+  payments.problem,
+  payments.error_description as error,
+  invoices.number as invoice,
+  payments.period_start,
+  payments.period_end,
+  payments.id as payment_id,
+  payments.razorpay_order_id,
+  payments.order_id,
+  payments.subscription_id,
+  payments.account_id
+from private.payments
+left join admin.owners on owners.account_id = payments.account_id
+left join private.prices on prices.id = payments.price_id
+left join private.packages on packages.id = prices.package_id
+left join private.plans on plans.id = prices.plan_id
+left join private.transactions on transactions.id = payments.grant_id
+left join private.invoices on invoices.payment_id = payments.id;
+
+comment on view admin.payments is 'Every payment Razorpay told us of: whose, for what, what it gave, and what went back.';
+
+create view admin.subscriptions
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  plans.name as plan,
+  prices.period,
+  private.price_text(prices.currency, prices.amount_minor) as price,
+  subscriptions.status,
+  subscriptions.current_end as paid_or_due_until,
+  private.entitled_until(subscriptions) as gives_plan_until,
+  subscriptions.cancel_wish,
+  subscriptions.paid_count as payments,
+  subscriptions.method,
+  subscriptions.created_at,
+  subscriptions.id as subscription_id,
+  subscriptions.razorpay_subscription_id,
+  subscriptions.account_id
+from private.subscriptions
+join admin.owners on owners.account_id = subscriptions.account_id
+join private.prices on prices.id = subscriptions.price_id
+join private.plans on plans.id = prices.plan_id;
+
+comment on view admin.subscriptions is 'Every subscription, what it costs, and until when it gives its plan.';
+
+create view admin.webhooks
+with (security_invoker = true)
+as
+select
+  webhook_events.received_at,
+  webhook_events.event,
+  webhook_events.state,
+  webhook_events.outcome,
+  webhook_events.attempts,
+  webhook_events.applied_at,
+  webhook_events.id as event_id,
+  webhook_events.body
+from private.webhook_events;
+
+comment on view admin.webhooks is 'The inbox: every event Razorpay sent, and what came of it.';
+
+create view admin.alerts
+with (security_invoker = true)
+as
+select billing_alerts.created_at as at, billing_alerts.kind, billing_alerts.detail, billing_alerts.fact, billing_alerts.id as alert_id
+from private.billing_alerts
+where billing_alerts.resolved_at is null;
+
+comment on view admin.alerts is 'What somebody has to look at.';
+
+create function admin.find_payment(search text)
+returns setof admin.payments
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant text := btrim(coalesce(search, ''));
+begin
+  if wanted like '%@%' or wanted ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and exists (
+    select from private.accounts where accounts.id = wanted::uuid
+  ) then
+    return query
+    select * from admin.payments where payments.account_id = admin.find_account(wanted) order by payments.at desc limit 50;
+    return;
+  end if;
+  return query
+  select * from admin.payments
+  where payments.payment_id = wanted or payments.razorpay_order_id = wanted or payments.order_id::text = wanted
+    or payments.subscription_id::text = wanted or payments.invoice::text = wanted
+    or payments.payment_id in (select refunds.payment_id from private.refunds where refunds.razorpay_refund_id = wanted)
+  order by payments.at desc
+  limit 50;
+end
+$$;
+
+comment on function admin.find_payment is
+  'Payments by whatever is at hand: the id of a payment, an order, a refund or a subscription, an invoice''s number, an email or an account.';
+
+create function admin.refund_payment(
+  payment_id text, reason text, author text, reference text, amount numeric default null
+)
+returns setof admin.payments
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+begin
+  if refund_payment.amount is not null and not refund_payment.amount between 0.01 and 1000000000 then
+    perform private.fail(422, 'invalid_input', 'Give an amount of money above zero, such as 12.50.', null);
+  end if;
+  perform private.ask_refund(
+    refund_payment.payment_id, round(refund_payment.amount * 100)::bigint, btrim(refund_payment.reason), signature, refund_payment.reference
+  );
+  return query
+  select * from admin.payments where payments.payment_id = refund_payment.payment_id;
+end
+$$;
+
+comment on function admin.refund_payment is
+  'Asks for a payment to go back, all that is left of it or an amount; the next sweep does it. The reference makes sure it happens once.';
+
+create function admin.set_price(
+  author text, reason text, currency text, period text, amount numeric, credits numeric,
+  plan text default null, package text default null, bonus_percent numeric default 0, trial_days integer default 0
+)
+returns setof private.prices
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  before private.prices;
+begin
+  update private.prices set retired_at = private.clock()
+  where prices.retired_at is null
+    and (prices.plan_id, prices.package_id, prices.period, prices.currency)
+      is not distinct from (set_price.plan, set_price.package, set_price.period::private.price_period, upper(set_price.currency))
+  returning * into before;
+  return query
+  insert into private.prices as made (
+    plan_id, package_id, period, currency, amount_minor, credits_micros, bonus_percent, trial_days, tax_name, tax_percent
+  )
+  select
+    set_price.plan, set_price.package, set_price.period::private.price_period, upper(set_price.currency),
+    round(set_price.amount * 100)::bigint, admin.micros(set_price.credits), set_price.bonus_percent, set_price.trial_days,
+    coalesce(before.tax_name, taxes.tax_name, ''), coalesce(before.tax_percent, taxes.tax_percent, 0)
+  from (values (true)) as always (is_so)
+  left join lateral (
+    select prices.tax_name, prices.tax_percent from private.prices
+    where prices.currency = upper(set_price.currency)
+    order by prices.id desc limit 1
+  ) as taxes on true
+  returning made.*;
+end
+$$;
+
+comment on function admin.set_price is
+  'Sells something at another price from now on: the old price is retired, and who subscribed at it keeps it. Its tax carries over.';
+
+create function admin.replay_webhook(event_id text default null)
+returns setof admin.webhooks
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select again.received_at, again.event, again.state, again.outcome, again.attempts, again.applied_at, again.id, again.body
+  from private.replay_webhooks(event_id) as again
+$$;
+
+comment on function admin.replay_webhook is 'Applies all dead events again, or one event by its id.';
+
+create trigger on_prices_audit after insert or update on private.prices
+  for each row execute function private.note_change();
+create trigger on_billing_settings_audit after update of grace, silent_after, auto_cooldown, razorpay_account_id on private.billing_settings
+  for each row execute function private.note_change();

@@ -171,11 +171,7 @@ as $$
     select
       transactions.*,
       row_number() over in_order as wanted_sequence,
-<<<<<<< HEAD
-      lag(transactions.hash::bytea, 1, '\x') over in_order as wanted_previous_hash,
-=======
       lag(transactions.hash::bytea, 1, '\x'::bytea) over in_order as wanted_previous_hash,
->>>>>>> 2006408 (audit: the first link of a chain has none before it; billing: generated files follow)
       sum(transactions.amount_micros) over in_order as wanted_balance_micros
     from private.transactions
     window in_order as (partition by transactions.account_id order by transactions.sequence)
