@@ -22,8 +22,8 @@ import {
 } from './razorpay/payments.ts';
 import { notFound, Refusal } from './razorpay/refusal.ts';
 import { advanceTo, agreeTo, hiddenOf, payOpen, planOf } from './razorpay/subscriptions.ts';
-import { createCourier, type Delivery, type Event, type Target } from './razorpay/webhooks.ts';
-import { createClock, type World } from './razorpay/world.ts';
+import { createCourier, type Event, type Target } from './razorpay/webhooks.ts';
+import { createClock, textOf, type World } from './razorpay/world.ts';
 
 export const sandboxKeys = {
   RAZORPAY_KEY_ID: 'rzp_test_sandbox',
@@ -219,8 +219,8 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
 
   /** What the customer chose, answered as the checkout answers the page that opened it. */
   function decide(body: Record<string, unknown>): object {
-    const order = world.orders.get(String(body['order_id'] ?? ''));
-    const subscription = world.subscriptions.get(String(body['subscription_id'] ?? ''));
+    const order = world.orders.get(textOf(body['order_id']));
+    const subscription = world.subscriptions.get(textOf(body['subscription_id']));
     const choice: Choice = {
       outcome: (body['outcome'] as Outcome | undefined) ?? 'success',
       method: (body['method'] as Method | undefined) ?? 'card',
@@ -266,11 +266,11 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
         fail(
           body['fault'] as Fault,
           Number(body['times'] ?? 1),
-          new RegExp(String(body['path'] ?? '.')),
+          new RegExp(textOf(body['path'], '.')),
         );
         return { ok: true };
       case 'POST delivery':
-        courier.behave(body as Partial<Delivery>);
+        courier.behave(body);
         return courier.behaviour();
       case 'POST clock': {
         const by = Number(body['advance_seconds'] ?? 0);

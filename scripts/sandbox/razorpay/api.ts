@@ -17,7 +17,7 @@ import {
   resumeSubscription,
   updateSubscription,
 } from './subscriptions.ts';
-import { newId, type World } from './world.ts';
+import { newId, textOf, type World } from './world.ts';
 
 export interface Asked {
   method: string;
@@ -83,7 +83,7 @@ const routes: [RegExp, Answer][] = [
     /^GET \/(\w+)\/\w+$/,
     (world, { path }, name) => {
       const id = path.split('/')[2] as string;
-      return find(shelf(world, name) as Map<string, object>, id);
+      return find(shelf(world, name), id);
     },
   ],
 ];
@@ -164,7 +164,7 @@ function createPlan(world: World, body: Record<string, unknown>): Plan {
 
 function createCustomer(world: World, body: Record<string, unknown>): Customer {
   const same = [...world.customers.values()].find((one) => one.email === body['email']);
-  if (same && String(body['fail_existing'] ?? '1') === '0') return same;
+  if (same && textOf(body['fail_existing'], '1') === '0') return same;
   if (same) throw new Refusal(400, 'Customer already exists for the merchant');
   const text = (name: string) => (typeof body[name] === 'string' ? body[name] : null);
   const customer: Customer = {
@@ -192,7 +192,7 @@ function chargeToken(world: World, body: Record<string, unknown>): object {
     currency: order.currency,
     orderId: order.id,
     tokenId: String(body['token']),
-    description: String(body['description'] ?? ''),
+    description: textOf(body['description']),
   });
   if (token.pays) {
     authorizePayment(world, payment);

@@ -249,12 +249,7 @@ export function tell(
     Record<'payment' | 'order' | 'invoice' | 'subscription' | 'refund' | 'dispute', object>
   >,
 ): void {
-  world.courier.emit(
-    event,
-    Object.keys(payload),
-    payload as Record<string, object>,
-    world.clock.now(),
-  );
+  world.courier.emit(event, Object.keys(payload), payload, world.clock.now());
 }
 
 export function payInvoice(world: World, invoice: Invoice, payment: Payment): void {

@@ -144,7 +144,7 @@ function dueAt(world: World, subscription: Subscription): number | null {
 
 function act(world: World, subscription: Subscription): void {
   const hidden = hiddenOf(world, subscription);
-  if (subscription.status === 'pending') return void retry(world, subscription);
+  if (subscription.status === 'pending') return charge(world, subscription);
   if (hidden.cancelAtEnd && subscription.status !== 'authenticated') {
     return end(world, subscription, 'cancelled');
   }
@@ -152,16 +152,12 @@ function act(world: World, subscription: Subscription): void {
     changeTo(world, subscription, hidden.nextPlan);
     tell(world, 'subscription.updated', { subscription });
   }
-  const start = subscription.current_end ?? (subscription.start_at as number);
+  const start = subscription.current_end ?? subscription.start_at ?? world.clock.now();
   if (subscription.paid_count >= subscription.total_count) {
     return end(world, subscription, 'completed');
   }
   beginPeriod(world, subscription, start);
   hidden.openInvoice = issueInvoice(world, subscription, start).id;
-  charge(world, subscription);
-}
-
-function retry(world: World, subscription: Subscription): void {
   charge(world, subscription);
 }
 

@@ -79,3 +79,8 @@ export function addPeriod(from: number, plan: Plan, count = 1): number {
   end.setUTCDate(Math.min(start.getUTCDate(), last));
   return Math.floor(end.getTime() / 1000);
 }
+
+/** What a request says in a field, when it is a text or a number. */
+export function textOf(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise;
+}

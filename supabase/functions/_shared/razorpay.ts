@@ -130,25 +130,26 @@ export function openRazorpay(settings: RazorpaySettings): RazorpayClient {
     }
   }
 
-  async function ask(
+  function ask(
     method: Method,
     path: string,
     data?: Record<string, unknown>,
     find?: () => Promise<Entity | undefined>,
   ): Promise<Asked> {
     const isSafe = method === 'get' || find !== undefined;
-    for (let attempts = 1; ; attempts += 1) {
+    const attempt = async (nth: number): Promise<Asked> => {
       try {
         // Whatever an earlier try left behind is taken, never made a second time.
-        const found = attempts > 1 ? await find?.() : undefined;
-        return { answer: found ?? (await send(method, path, data)), attempts };
+        const found = nth > 1 ? await find?.() : undefined;
+        return { answer: found ?? (await send(method, path, data)), attempts: nth };
       } catch (error) {
         const last = error as RazorpayError;
-        if (!last.isPassing || !isSafe || attempts >= maxAttempts) throw last;
-        // deno-lint-ignore no-await-in-loop -- one try after the other
-        await wait(200 * 2 ** attempts * (0.5 + Math.random()));
+        if (!last.isPassing || !isSafe || nth >= maxAttempts) throw last;
+        await wait(200 * 2 ** nth * (0.5 + Math.random()));
+        return attempt(nth + 1);
       }
-    }
+    };
+    return attempt(1);
   }
 
   return {

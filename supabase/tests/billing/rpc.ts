@@ -78,6 +78,5 @@ function claimsOf(bearer: string): { role: string } {
 function literal(value: unknown, type = ''): string | null {
   if (value === null) return null;
   if (type.endsWith('[]')) return `{${(value as unknown[]).join(',')}}`;
-  if (type === 'jsonb' || typeof value === 'object') return JSON.stringify(value);
-  return typeof value === 'string' ? value : String(value as number);
+  return typeof value === 'string' && type !== 'jsonb' ? value : JSON.stringify(value);
 }
