@@ -158,7 +158,7 @@ select is(
     'billing_start', pg_temp.epoch(private.clock()), 'billing_end', pg_temp.epoch('2027-06-10 12:00:00+00')
   ))) || pg_temp.payment('pay_up', 2323)), 'applied: granted', 'what it costs now'
 );
-select is(amount_micros, 38716666666, 'buys that part of a month''s credits') from private.transactions where fact = 'razorpay:payment:pay_up';
+select is(amount_micros::bigint, 38716666666, 'buys that part of a month''s credits') from private.transactions where fact = 'razorpay:payment:pay_up';
 select is(pg_temp.hear(pg_temp.subscription('sub_1', 'active', 3, '{"plan_id": "plan_team_USD_month"}')), 'applied: subscription active', 'the plan is another');
 select is(pg_temp.plan_of('Ada'), 'team', 'at once');
 select is(cycle_anchor, '2027-03-10 12:00:00+00'::timestamptz, 'and the month goes on: no quota begins anew')
@@ -243,7 +243,7 @@ update private.prices set razorpay_plan_id = 'plan_trial' where trial_days = 6;
 select isnt(pg_temp.subscribe('Cy', pg_temp.price('pro', 'EUR'), 'sub_c'), null, 'somebody tries it');
 select is(pg_temp.hear(pg_temp.subscription('sub_c', 'authenticated', 0, '{"plan_id": "plan_trial", "current_start": null, "current_end": null}')), 'applied: subscription authenticated', 'with a card');
 select is(pg_temp.plan_of('Cy'), 'pro', 'and has the plan');
-select is(amount_micros, 4000000000, 'with credits for its days') from private.transactions where account_id = tests.account_of('Cy') and fact = 'trial';
+select is(amount_micros::bigint, 4000000000, 'with credits for its days') from private.transactions where account_id = tests.account_of('Cy') and fact = 'trial';
 select is(pg_temp.hear(pg_temp.subscription('sub_c', 'cancelled', 0, jsonb_build_object('plan_id', 'plan_trial', 'current_start', null, 'current_end', null, 'ended_at', pg_temp.epoch(private.clock())))), 'applied: subscription cancelled', 'cancels');
 select is(pg_temp.plan_of('Cy'), 'free', 'and has it no more');
 select tests.sign_in_as('Cy');
