@@ -59,17 +59,20 @@ export async function sweepPayments(deps: TaskDeps): Promise<unknown> {
   await each('open_disputes', claim.disputes, async ({ id }) => {
     await note(work, 'dispute', (await work.razorpay.ask('get', `/disputes/${id}`)).answer);
   });
-  for (const kind of ['payment', 'refund', 'dispute']) {
+  const recent = async (kind: string) => {
     const query = { from: claim.since, to: claim.until + 60 };
-    // deno-lint-ignore no-await-in-loop -- refunds and disputes are of payments, which come first
-    const items = await work.razorpay.list(`/${kind}s`, query).catch((error: unknown) => {
+    return await work.razorpay.list(`/${kind}s`, query).catch((error: unknown) => {
+      if (!(error instanceof RazorpayError)) throw error;
       isWhole = false;
-      if (error instanceof RazorpayError) return [];
-      throw error;
+      return [];
     });
-    // deno-lint-ignore no-await-in-loop
-    await each(`${kind}s`, items, (item) => note(work, kind, item));
-  }
+  };
+  const payments = await recent('payment');
+  const byId = new Map(payments.map((payment) => [payment.id, payment]));
+  await each('payments', payments, (payment) => note(work, 'payment', payment));
+  await each('invoices', await recent('invoice'), (one) => noteInvoice(work, one, byId));
+  await each('refunds_listed', await recent('refund'), (one) => note(work, 'refund', one));
+  await each('disputes_listed', await recent('dispute'), (one) => note(work, 'dispute', one));
   if (isWhole) await asService(work, 'end_sweep', { until: claim.until });
   return { ...counts, whole: isWhole };
 }
@@ -82,19 +85,21 @@ async function sweepSubscription(deps: CallDeps, one: Claim['subscriptions'][num
   if (one.cancel_wish && !isFinal) {
     there = await cancelSubscription(deps, { id, fact: one.id, wish: one.cancel_wish });
   }
-  await note(deps, 'subscription', there);
+  // Its invoices first, the oldest before the others: once it is known to have ended, nobody asks again.
   const invoices = await razorpay.list('/invoices', { subscription_id: id });
-  // The oldest first, as they came about.
   for (const invoice of invoices.reverse()) {
-    const paymentId = invoice['payment_id'];
-    const more: Record<string, Entity> = {};
-    if (typeof paymentId === 'string') {
-      // deno-lint-ignore no-await-in-loop -- one after the other, as they came about
-      more['payment'] = (await razorpay.ask('get', `/payments/${paymentId}`)).answer;
-    }
-    // deno-lint-ignore no-await-in-loop
-    await note(deps, 'invoice', invoice, more);
+    // deno-lint-ignore no-await-in-loop -- one after the other, as they came about
+    await noteInvoice(deps, invoice);
   }
+  await note(deps, 'subscription', there);
+}
+
+async function noteInvoice(deps: CallDeps, invoice: Entity, known?: Map<string, Entity>) {
+  const paymentId = invoice['payment_id'];
+  if (typeof paymentId !== 'string') return await note(deps, 'invoice', invoice);
+  const payment =
+    known?.get(paymentId) ?? (await deps.razorpay.ask('get', `/payments/${paymentId}`)).answer;
+  return await note(deps, 'invoice', invoice, { payment });
 }
 
 async function sweepOrder(deps: CallDeps, order: Claim['orders'][number]) {

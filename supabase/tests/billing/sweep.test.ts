@@ -162,7 +162,10 @@ describe('a sweep', { timeout: 600_000 }, () => {
     const story = await weeks();
     const whole = await hearAllBut(story, () => false);
     expect(whole.swept).toMatchObject({ whole: true });
-    expect(whole.after.lines).toEqual(whole.before.lines);
+    // It may learn of an attempt or an unpaid invoice that no event tells of; money is as it was.
+    const money = (lines: string[]) =>
+      lines.filter((line) => /^(granted|rev|wallet|plan)/.test(line));
+    expect(money(whole.after.lines)).toEqual(money(whole.before.lines));
     for (const type of story.types) {
       const { after } = await hearAllBut(story, (event) => event === type);
       expect([type, ...after.lines]).toEqual([type, ...whole.after.lines]);
