@@ -482,7 +482,7 @@ begin
     'credits', (
       select coalesce(jsonb_agg(jsonb_build_object('source', lots.source, 'remaining_micros', lots.remaining_micros, 'expires_at', lots.expires_at) order by lots.expires_at), '[]')
       from private.lots
-      where lots.account_id = judge_cancel.account_id and not lots.is_used_up
+      where lots.account_id = judge_cancel.account_id and lots.remaining_micros > 0
     ),
     'explanation', 'Nothing more is charged. Credits you bought stay; those of the plan stay until they lapse. At the end of the period, the account goes on with Free; if you end it now, it does so at once.'
   );
