@@ -10683,12 +10683,16 @@ set search_path = ''
 as $$
 declare
   moment constant timestamptz := private.clock();
+  -- What is older was asked about often enough while sweeps came through.
+  horizon constant timestamptz := coalesce(
+    (select billing_settings.swept_until from private.billing_settings), '-infinity'
+  ) - interval '5 days';
   orders jsonb;
   subscriptions jsonb;
 begin
   with due as (
     select asked.id from private.orders as asked
-    where asked.status <> 'paid' and asked.created_at > moment - interval '5 days'
+    where asked.status <> 'paid' and asked.created_at > horizon
     order by asked.checked_at nulls first, asked.created_at
     limit claim_sweep.most
     for update skip locked
@@ -10701,7 +10705,7 @@ begin
   with due as (
     select open.id from private.subscriptions as open
     where open.status not in ('cancelled', 'completed', 'expired')
-      and (open.status <> 'created' or open.created_at > moment - interval '5 days' or open.cancel_wish is not null)
+      and (open.status <> 'created' or open.created_at > horizon or open.cancel_wish is not null)
       and open.razorpay_subscription_id is not null
     order by open.cancel_wish is null, open.checked_at nulls first, open.created_at
     limit claim_sweep.most
