@@ -1,79 +1,27 @@
-// Somebody with an account, credits and keys, made by the calls that the site makes.
+// The customers of the tests, and what their books say.
 import postgres from 'postgres';
 import { afterAll, inject, vi } from 'vitest';
+import * as customers from '../../scripts/gateway/customer.ts';
+
+export type Customer = customers.Customer;
 
 export const stack = inject('gatewayStack');
 export const base = `${stack.url}/functions/v1/gateway/v1`;
 export const sql = postgres(stack.databaseUrl, { max: 8, onnotice: () => {} });
 afterAll(() => sql.end());
 
-export interface Customer {
-  userId: string;
-  accountId: string;
-  /** A key that may do everything, and its id. */
-  key: string;
-  keyId: string;
-  rpc<T>(name: string, body: object): Promise<T>;
+export function newCustomer({ credits = 100_000, plan = 'enterprise' } = {}): Promise<Customer> {
+  return customers.makeCustomer({ ...stack, sql }, { credits, plan });
 }
 
-interface MadeKey {
-  secret: string;
-  key: { id: string };
+export function setCredits(accountId: string, credits: number): Promise<void> {
+  return customers.setCredits(sql, accountId, credits);
 }
 
-let made = 0;
-
-export async function newCustomer({ credits = 100_000, plan = 'enterprise' } = {}) {
-  const email = `customer-${process.pid}-${(made += 1)}-${Date.now()}@example.com`;
-  const signedUp = await fetch(`${stack.url}/auth/v1/signup`, {
-    method: 'POST',
-    headers: { apikey: stack.publishableKey },
-    body: JSON.stringify({ email, password: 'a long password' }),
-  });
-  const { access_token: token, user } = (await signedUp.json()) as {
-    access_token: string;
-    user: { id: string };
-  };
-  const rpc = async <T>(name: string, body: object): Promise<T> => {
-    const response = await fetch(`${stack.url}/rest/v1/rpc/${name}`, {
-      method: 'POST',
-      headers: {
-        apikey: stack.publishableKey,
-        authorization: `Bearer ${token}`,
-        'content-profile': 'api',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify(body),
-    });
-    const answer = (await response.json()) as T;
-    if (!response.ok) throw new Error(`${name}: ${JSON.stringify(answer)}`);
-    return answer;
-  };
-  const [member] = await sql<{ account_id: string }[]>`
-    select account_id from private.members where user_id = ${user.id}`;
-  const accountId = member!.account_id;
-  await setCredits(accountId, credits);
-  await sql`update private.account_plans set plan_id = ${plan} where account_id = ${accountId}`;
-  const { secret, key } = await rpc<MadeKey>('create_key', { account_id: accountId, name: 'Test' });
-  return { userId: user.id, accountId, key: secret, keyId: key.id, rpc } satisfies Customer;
-}
-
-/** Exactly this many credits, whatever the account had. */
-export async function setCredits(accountId: string, credits: number): Promise<void> {
-  await sql.begin(async (tx) => {
-    const [wallet] = await tx<{ balance: string }[]>`
-      select balance_micros as balance from private.require_wallet(${accountId})`;
-    const change = BigInt(Math.round(credits * 1e6)) - BigInt(wallet!.balance);
-    const fact = `test:${crypto.randomUUID()}`;
-    if (change > 0n) {
-      await tx`select private.grant_credits(${accountId}, ${String(change)}, 'top_up', ${fact}, 'Test', 'tests', null)`;
-    } else if (change < 0n) {
-      await tx`select private.adjust_credits(${accountId}, ${String(change)}, ${fact}, 'Test', 'tests')`;
-    }
-  });
-}
-
-export async function newKey(customer: Customer, settings: object = {}): Promise<MadeKey> {
+export async function newKey(
+  customer: Customer,
+  settings: object = {},
+): Promise<customers.MadeKey> {
   const { accountId: account_id } = customer;
   return customer.rpc('create_key', { account_id, name: 'Another', settings });
 }
