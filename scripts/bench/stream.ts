@@ -17,6 +17,7 @@ import {
 } from '../chat/chat-client.ts';
 import { type ChatStack, inParallel, startChatStack } from '../chat/chat-stack.ts';
 import { runCommand } from '../command.ts';
+import { measureGateway } from './gateway.ts';
 import { type Figure, report } from './report.ts';
 import { startPortkey } from './portkey.ts';
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     stops: { type: 'string', default: '40' },
     resumes: { type: 'string', default: '20' },
+    gateway: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
@@ -44,6 +46,7 @@ interface Stream {
 type Open = () => Promise<Response>;
 
 await runCommand(async () => {
+  if (values.gateway) return measureGateway(rounds);
   const stack = await startChatStack();
   try {
     await using portkey = await startPortkey();
