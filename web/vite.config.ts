@@ -30,7 +30,7 @@ export default defineConfig(({ mode }) => {
     ],
     // All that the pages import is bundled before the first of them is opened: found on the way, it
     // would reload the page under its reader.
-    optimizeDeps: { entries: ['src/**/*.svelte', 'src/**/*.ts'] },
+    optimizeDeps: { entries: ['src/**/*.svelte', 'src/**/*.ts', '!src/**/*.test.ts'] },
     build: {
       // Browsers that know light-dark(), which the colour tokens are written in.
       cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
