@@ -90,7 +90,7 @@ await runCommand(async () => {
         name: `added time to first byte, ${plural(concurrency)}`,
         value: added('ours', 0.5),
         unit: 'ms',
-        bar: added('portkey', 0.5),
+        bar: Number(added('portkey', 0.5).toFixed(1)),
         better: 'lower',
         peer: added('portkey', 0.5),
         note: `${note('ours')}; the peer is @portkey-ai/gateway (${note('portkey')}), which holds no money`,

@@ -36,7 +36,16 @@ export async function startChatStack() {
   const alerts: string[] = [];
   const stack = await startStack({ alert: (message) => alerts.push(message) });
   const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
-  await createJobCaller(stack.url, stack.secretKey)('sync-models');
+  const stop = async () => {
+    await sql.end();
+    await stack.stop();
+  };
+  try {
+    await createJobCaller(stack.url, stack.secretKey)('sync-models');
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   let people = 0;
   return {
     ...stack,
@@ -97,10 +106,7 @@ export async function startChatStack() {
         .map(({ pid }) => pid)
         .find((pid) => commandOf(pid).includes('functions/chat/index.ts'));
     },
-    async stop() {
-      await sql.end();
-      await stack.stop();
-    },
+    stop,
   };
 }
 
