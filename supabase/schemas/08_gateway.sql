@@ -283,12 +283,15 @@ comment on function private.revoke_key is 'Ends a key. Calls that run go on to t
 
 create function private.find_key(key_hash bytea)
 returns private.api_keys
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select api_keys.*
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
   from private.api_keys
   join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
   where (
@@ -297,7 +300,9 @@ as $$
     )
     and api_keys.revoked_at is null
     and coalesce(api_keys.expires_at, 'infinity') > private.clock()
-    and members.role in ('owner', 'admin', 'member')
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
 $$;
 
 comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
