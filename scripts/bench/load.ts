@@ -93,7 +93,7 @@ async function saturation(target: GatewayTarget): Promise<Figure[]> {
       unit: 'ratio',
       bar: 1.25,
       better: 'lower',
-      note: `${(first / 1e6).toFixed(0)} MB, then ${(last / 1e6).toFixed(0)} MB`,
+      note: `MB after each tenth: ${memory.map((bytes) => (bytes / 1e6).toFixed(0)).join(', ')}`,
     },
   ];
 }
