@@ -9652,6 +9652,22 @@ comment on function private.subscription_rank is
 
 -- subscriptions -----------------------------------------------------------------------------
 
+create function private.price_place(subscription_id uuid, price_id bigint)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(max(subscription_prices.id), 0)
+  from private.subscription_prices
+  where subscription_prices.subscription_id = price_place.subscription_id
+    and subscription_prices.price_id = price_place.price_id
+    and subscription_prices.state <> 'refused'
+$$;
+
+comment on function private.price_place is 'Which of two prices reported for the same second is the later one: the one asked for last.';
+
 create function private.apply_subscription(entity jsonb, seen_at timestamptz)
 returns private.subscriptions
 language plpgsql
@@ -9677,6 +9693,7 @@ begin
   if subscription.id is null then
     return null;
   end if;
+  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
   update private.subscriptions set
     razorpay_subscription_id = razorpay_id,
     short_url = coalesce(private.read_text(entity, 'short_url'), subscriptions.short_url),
@@ -9689,14 +9706,18 @@ begin
     and private.subscription_rank(new_status) <= private.subscription_rank(subscription.status)
     or private.subscription_rank(new_status) <= 6 and private.subscription_rank(subscription.status) > 6
     or private.subscription_rank(new_status) <= 6
-      and (apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status))
-        <= (subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status))
+      and (
+        apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status),
+        private.price_place(subscription.id, coalesce(price.id, subscription.price_id))
+      ) <= (
+        subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status),
+        private.price_place(subscription.id, subscription.price_id)
+      )
   then
     select * into subscription from private.subscriptions where subscriptions.id = subscription.id;
     return subscription;
   end if;
 
-  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
   if price.id is not null and price.id <> subscription.price_id then
     update private.subscription_prices set state = 'agreed'
     where subscription_prices.id = (
