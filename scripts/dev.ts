@@ -15,6 +15,7 @@ await runUntilStopped(async (alert) => {
       env: {
         PUBLIC_SUPABASE_URL: stack.url,
         PUBLIC_SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,
+        PUBLIC_RAZORPAY_URL: stack.checkoutUrl,
         PUBLIC_DEMO: String(stack.isDemo),
         PUBLIC_OAUTH_PROVIDERS: stack.providers.join(','),
       },

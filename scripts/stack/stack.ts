@@ -50,6 +50,8 @@ export interface Stack extends AsyncDisposable {
   ports: Ports;
   /** What `.stack/env` holds. */
   env: Record<string, string>;
+  /** Where pages load Razorpay's checkout from: the sandbox, or Razorpay. */
+  checkoutUrl: string;
   /** Sandbox models answer: no real account is charged, and none is needed. */
   isDemo: boolean;
   /** The sign-in providers that are configured, such as `google`. */
@@ -211,6 +213,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     dataDir,
     ports,
     env: stackEnv,
+    checkoutUrl: wantsRazorpaySandbox(env)
+      ? (upstreams.env['RAZORPAY_BASE_URL'] ?? '')
+      : 'https://checkout.razorpay.com',
     isDemo: wantsOpenRouterSandbox(env),
     providers: auth.providers,
     functions: functions.names(),

@@ -27,6 +27,10 @@ const expected: Record<string, (rows: Row[], tx: TransactionSql) => unknown> = {
   },
   'find-charge.sql': (rows) =>
     expect(rows).toMatchObject([{ user_email: 'someone@example.com', charged_credits: '2.1' }]),
+  'find-payment.sql': (rows) =>
+    expect(rows).toMatchObject([
+      { amount: 'GBP 5.00', bought: 'Starter package', granted_credits: '10000' },
+    ]),
   'grant-credits.sql': (rows) =>
     expect(rows).toMatchObject([{ kind: 'grant', credits: '100', author: 'admin:Your Name' }]),
   'health.sql': (rows) =>
@@ -40,6 +44,14 @@ const expected: Record<string, (rows: Row[], tx: TransactionSql) => unknown> = {
   'override-limits.sql': (rows) =>
     expect(rows).toMatchObject([{ requests_per_minute: 200, requests_per_hour: null }]),
   'refund-charge.sql': (rows) => expect(rows).toMatchObject([{ kind: 'refund', credits: '2.1' }]),
+  'refund-payment.sql': async (rows, tx) => {
+    expect(rows).toMatchObject([{ payment_id: 'pay_00000000000000', status: 'captured' }]);
+    expect(await tx`select amount_minor, status from private.refunds`).toEqual([
+      { amount_minor: '500', status: 'asked' },
+    ]);
+  },
+  'replay-webhooks.sql': (rows) =>
+    expect(rows).toMatchObject([{ event_id: 'evt_dead', state: 'dead' }]),
   'set-plan.sql': (rows) => expect(rows).toMatchObject([{ plan: 'Pro' }]),
   'stuck-runs.sql': (rows) =>
     expect(rows).toMatchObject([{ account: 'Someone', held_credits: '2.48' }]),

@@ -23,6 +23,7 @@ export async function buildSite(stack: Stack): Promise<BuiltSite> {
       SITE_DIR: directory,
       PUBLIC_SUPABASE_URL: stack.url,
       PUBLIC_SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,
+      PUBLIC_RAZORPAY_URL: stack.checkoutUrl,
       PUBLIC_DEMO: 'true',
       PUBLIC_OAUTH_PROVIDERS: 'github',
     },

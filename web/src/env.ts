@@ -27,6 +27,12 @@ export const variables = defineEnvVars({
     description:
       'The `sb_publishable_…` key; it only names the project, row-level security decides.',
   },
+  PUBLIC_RAZORPAY_URL: {
+    public: true,
+    static: true,
+    schema: (value) => value || 'https://checkout.razorpay.com',
+    description: "Origin of Razorpay's checkout script; the local stack puts its sandbox here.",
+  },
   PUBLIC_DEMO: {
     public: true,
     static: true,
