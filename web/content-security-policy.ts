@@ -18,10 +18,12 @@ function inlineScriptHashes(): `sha256-${string}`[] {
 export function contentSecurityPolicy(
   sources: HostSource[],
   sockets: HostSource[],
+  /** Where Razorpay's checkout comes from: a script of its own, and a frame. */
+  checkouts: HostSource[] = [],
 ): Record<string, Source[]> {
   return {
     'default-src': ['none'],
-    'script-src': ['self', ...inlineScriptHashes()],
+    'script-src': ['self', ...checkouts, ...inlineScriptHashes()],
     'style-src': ['self'],
     // The one style attribute SvelteKit writes: it hides the page announcer from the eye.
     'style-src-attr': ['unsafe-hashes', 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='],
@@ -31,7 +33,7 @@ export function contentSecurityPolicy(
     'manifest-src': ['self'],
     'worker-src': ['self'],
     // static/frames: what an answer may show but the page itself must not do.
-    'frame-src': ['self'],
+    'frame-src': ['self', ...checkouts],
     'form-action': ['self'],
     'base-uri': ['none'],
     'object-src': ['none'],

@@ -9,9 +9,11 @@ const envDir = '..';
 
 export default defineConfig(({ mode }) => {
   const api = loadEnv(mode, envDir, 'PUBLIC_')['PUBLIC_SUPABASE_URL'] ?? '';
-  // Razorpay's checkout is its own script and its own frame; the local sandbox stands in for it.
-  const razorpay =
-    loadEnv(mode, envDir, 'PUBLIC_')['PUBLIC_RAZORPAY_URL'] || 'https://checkout.razorpay.com';
+  const checkout = loadEnv(mode, envDir, 'PUBLIC_')['PUBLIC_RAZORPAY_URL'];
+  const checkouts = [
+    (checkout || 'https://checkout.razorpay.com') as HostSource,
+    'https://api.razorpay.com' as const,
+  ];
   const supabase = URL.canParse(api) ? new URL(api).origin : '';
   const sources = supabase ? [supabase as HostSource] : [];
   const sockets = supabase ? [supabase.replace(/^http/, 'ws') as HostSource] : [];
@@ -27,7 +29,7 @@ export default defineConfig(({ mode }) => {
         paths: { relative: false },
         csp: {
           mode: 'hash',
-          directives: contentSecurityPolicy(sources, sockets),
+          directives: contentSecurityPolicy(sources, sockets, checkouts),
         },
       }),
     ],

@@ -8631,7 +8631,7 @@ create index payments_razorpay_order_id_idx on private.payments (razorpay_order_
 create index payments_invoice_idx on private.payments (razorpay_invoice_id) where razorpay_invoice_id is not null;
 create index payments_price_id_idx on private.payments (price_id);
 create index payments_grant_id_idx on private.payments (grant_id);
-create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start) where grant_id is not null;
+create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start, price_id) where grant_id is not null;
 create index payments_subscription_id_idx on private.payments (subscription_id);
 
 create table private.refunds (
@@ -9310,9 +9310,7 @@ begin
   end if;
   insert into private.subscription_prices (subscription_id, price_id, valid_from, state, created_at)
   values (
-    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id,
-    -- Razorpay's clock may be a little behind ours.
-    (verdict ->> 'effective_at')::timestamptz - interval '5 minutes', 'asked', private.clock()
+    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
   )
   returning subscription_prices.id into asked_id;
   return verdict || jsonb_build_object('change_id', asked_id, 'request', jsonb_build_object(
@@ -9999,7 +9997,7 @@ begin
     return;
   end if;
   select * into price from private.prices
-  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'));
+  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'), private.read_minor(entity, 'amount'));
   insert into private.invoices as known (
     account_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent, tax_minor,
     period_start, period_end, short_url, issued_at
@@ -10045,7 +10043,7 @@ $$;
 
 comment on function private.tax_within is 'The tax that an amount contains.';
 
-create function private.price_at(subscription_id uuid, moment timestamptz)
+create function private.price_at(subscription_id uuid, moment timestamptz, amount_minor bigint)
 returns bigint
 language sql
 stable
@@ -10054,15 +10052,19 @@ set search_path = ''
 as $$
   select subscription_prices.price_id
   from private.subscription_prices
+  join private.prices on prices.id = subscription_prices.price_id
   where subscription_prices.subscription_id = price_at.subscription_id and subscription_prices.state <> 'refused'
   order by
-    subscription_prices.valid_from <= coalesce(price_at.moment, 'infinity') desc,
+    -- A whole period costs its price to the unit; what costs less is part of the price asked for last.
+    prices.amount_minor = price_at.amount_minor desc,
+    -- Razorpay's clock may be a little behind ours.
+    subscription_prices.valid_from <= coalesce(price_at.moment, 'infinity') + interval '5 minutes' desc,
     abs(extract(epoch from subscription_prices.valid_from - coalesce(price_at.moment, subscription_prices.valid_from))),
     subscription_prices.id desc
   limit 1
 $$;
 
-comment on function private.price_at is 'Which price a subscription is charged in the period that begins at a moment.';
+comment on function private.price_at is 'Which price of a subscription a charge for the period that begins at a moment was for.';
 
 create function private.apply_payment(entity jsonb, subscription private.subscriptions default null, charged jsonb default null)
 returns void
@@ -10204,10 +10206,11 @@ begin
       end if;
     elsif payment.subscription_id is not null and payment.period_start is not null then
       select * into price from private.prices
-      where prices.id = coalesce(payment.price_id, private.price_at(payment.subscription_id, payment.period_start));
+      where prices.id = coalesce(payment.price_id, private.price_at(payment.subscription_id, payment.period_start, payment.amount_minor));
       if exists (
         select from private.payments as other
         where other.subscription_id = payment.subscription_id and other.period_start = payment.period_start
+          and other.price_id = price.id
           and other.grant_id is not null and other.id <> payment.id
       ) then
         payment.problem := 'This period was paid for by another payment.';

@@ -259,7 +259,7 @@ create index payments_razorpay_order_id_idx on private.payments (razorpay_order_
 create index payments_invoice_idx on private.payments (razorpay_invoice_id) where razorpay_invoice_id is not null;
 create index payments_price_id_idx on private.payments (price_id);
 create index payments_grant_id_idx on private.payments (grant_id);
-create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start) where grant_id is not null;
+create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start, price_id) where grant_id is not null;
 create index payments_subscription_id_idx on private.payments (subscription_id);
 
 create table private.refunds (

@@ -428,9 +428,7 @@ begin
   end if;
   insert into private.subscription_prices (subscription_id, price_id, valid_from, state, created_at)
   values (
-    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id,
-    -- Razorpay's clock may be a little behind ours.
-    (verdict ->> 'effective_at')::timestamptz - interval '5 minutes', 'asked', private.clock()
+    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
   )
   returning subscription_prices.id into asked_id;
   return verdict || jsonb_build_object('change_id', asked_id, 'request', jsonb_build_object(

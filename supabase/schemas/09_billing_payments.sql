@@ -48,7 +48,7 @@ begin
     return;
   end if;
   select * into price from private.prices
-  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'));
+  where prices.id = private.price_at(subscription.id, private.read_epoch(entity -> 'billing_start'), private.read_minor(entity, 'amount'));
   insert into private.invoices as known (
     account_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent, tax_minor,
     period_start, period_end, short_url, issued_at
@@ -94,7 +94,7 @@ $$;
 
 comment on function private.tax_within is 'The tax that an amount contains.';
 
-create function private.price_at(subscription_id uuid, moment timestamptz)
+create function private.price_at(subscription_id uuid, moment timestamptz, amount_minor bigint)
 returns bigint
 language sql
 stable
@@ -103,15 +103,19 @@ set search_path = ''
 as $$
   select subscription_prices.price_id
   from private.subscription_prices
+  join private.prices on prices.id = subscription_prices.price_id
   where subscription_prices.subscription_id = price_at.subscription_id and subscription_prices.state <> 'refused'
   order by
-    subscription_prices.valid_from <= coalesce(price_at.moment, 'infinity') desc,
+    -- A whole period costs its price to the unit; what costs less is part of the price asked for last.
+    prices.amount_minor = price_at.amount_minor desc,
+    -- Razorpay's clock may be a little behind ours.
+    subscription_prices.valid_from <= coalesce(price_at.moment, 'infinity') + interval '5 minutes' desc,
     abs(extract(epoch from subscription_prices.valid_from - coalesce(price_at.moment, subscription_prices.valid_from))),
     subscription_prices.id desc
   limit 1
 $$;
 
-comment on function private.price_at is 'Which price a subscription is charged in the period that begins at a moment.';
+comment on function private.price_at is 'Which price of a subscription a charge for the period that begins at a moment was for.';
 
 create function private.apply_payment(entity jsonb, subscription private.subscriptions default null, charged jsonb default null)
 returns void
@@ -253,10 +257,11 @@ begin
       end if;
     elsif payment.subscription_id is not null and payment.period_start is not null then
       select * into price from private.prices
-      where prices.id = coalesce(payment.price_id, private.price_at(payment.subscription_id, payment.period_start));
+      where prices.id = coalesce(payment.price_id, private.price_at(payment.subscription_id, payment.period_start, payment.amount_minor));
       if exists (
         select from private.payments as other
         where other.subscription_id = payment.subscription_id and other.period_start = payment.period_start
+          and other.price_id = price.id
           and other.grant_id is not null and other.id <> payment.id
       ) then
         payment.problem := 'This period was paid for by another payment.';
