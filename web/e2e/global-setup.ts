@@ -13,6 +13,7 @@ export default async function globalSetup(): Promise<() => Promise<void>> {
   process.env['E2E_SITE_DIRECTORY'] = site.directory;
   process.env['E2E_API_URL'] = stack.url;
   process.env['E2E_MAIL_URL'] = stack.mailUrl;
+  process.env['E2E_DATABASE_URL'] = stack.databaseUrl;
   process.env['E2E_PUBLISHABLE_KEY'] = stack.publishableKey;
 
   const running = parts.move();

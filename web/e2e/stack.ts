@@ -3,6 +3,7 @@ export interface Stack extends AsyncDisposable {
   url: string;
   siteUrl: string;
   mailUrl: string;
+  databaseUrl: string;
   publishableKey: string;
   ports: { site: number; razorpay: number };
 }

@@ -103,8 +103,10 @@ export async function listConversations(
   maxRows: number,
 ): Promise<Listed[]> {
   const args = { account_id: accountId, ...filterArguments(filters), cursor, max_rows: maxRows };
+  // A search looks into the archive too, unless only the archive is wanted.
+  const archived = filters.archived || null;
   const { data } = query
-    ? await client.rpc('search_conversations', { ...args, query } as never).throwOnError()
+    ? await client.rpc('search_conversations', { ...args, archived, query } as never).throwOnError()
     : await client.rpc('list_conversations', args as never).throwOnError();
   return data as unknown as Listed[];
 }

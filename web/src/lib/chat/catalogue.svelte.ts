@@ -57,12 +57,10 @@ export class Catalogue {
     return plan ? `Included in the ${plan} plan` : 'In none of the plans';
   }
 
-  /** A model as people call it. The provider stands in front of most names upstream. */
+  /** A model or preset as people call it; one that is gone by its id. */
   name(id: string): string {
     const preset = this.presets.find((one) => one.id === id);
-    if (preset) return preset.name;
-    const name = this.#byId.get(id)?.name ?? id.split('/').at(-1) ?? id;
-    return name.replace(/^[^:]{1,30}: /, '');
+    return preset?.name ?? this.#byId.get(id)?.name ?? id;
   }
 }
 

@@ -24,6 +24,8 @@ import { newMessage } from './new-message.ts';
 export interface ThreadNews {
   opened(run: OpenedRun): void;
   ended(end: AnswerEnd, thread: Thread): void;
+  /** A cost that was still open is known. */
+  settled(): void;
   /** The message is kept by the database now, so no draft is needed any more. */
   stored(thread: Thread): void;
 }
@@ -262,6 +264,7 @@ export class Thread {
     if (live.thoughtMs !== null) {
       this.thoughts = withEntry(this.thoughts, live.id, live.thoughtMs);
     }
+    if (!receipt) void this.#awaitReceipt(live.id);
     if (receipt) this.receipts = withEntry(this.receipts, receipt.run_id, receipt);
     if (end.error) this.#fail(live.id, failureOfEnd(end.error));
     this.live = null;
@@ -334,6 +337,19 @@ export class Thread {
       this.receipts,
       found.map((receipt) => [receipt.run_id, receipt]),
     );
+  }
+
+  /** A call whose cost is being asked of the provider: its receipt comes within a minute or so. */
+  async #awaitReceipt(answerId: string): Promise<void> {
+    for (const afterMs of [4_000, 8_000, 15_000, 30_000]) {
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      const answer = this.#messages.get(answerId);
+      if (!answer?.run_id) return;
+      await this.loadReceipts([answer]).catch(() => {});
+      if (!this.receipts.has(answer.run_id)) continue;
+      this.#news.settled();
+      return;
+    }
   }
 
   /** Hangs up. The answer goes on without a viewer and is here when one comes back. */

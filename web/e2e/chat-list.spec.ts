@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { answers, ask, chooseModel, composer, list, openChat, questions } from './chat.ts';
+import { createPerson, expect, signIn, test } from './test.ts';
+
+test.beforeEach(async ({ page, person }) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+});
+
+const row = (page: import('@playwright/test').Page, title: string | RegExp) =>
+  list(page).getByRole('listitem').filter({ hasText: title });
+
+async function act(page: import('@playwright/test').Page, title: string, action: string) {
+  await row(page, title).hover();
+  await page.getByRole('button', { name: `More about ${title}` }).click();
+  await page.getByRole('menuitem', { name: action }).click();
+}
+
+test('conversations are named, pinned, filed, archived, deleted and brought back', async ({
+  page,
+}) => {
+  await ask(page, 'the walrus and the carpenter');
+  await act(page, (await row(page, /./).getByRole('link').innerText()).trim(), 'Rename');
+  await page.getByRole('textbox', { name: 'Title' }).fill('Oysters');
+  await page.keyboard.press('Enter');
+  await expect(row(page, 'Oysters')).toBeVisible();
+
+  await act(page, 'Oysters', 'Pin');
+  await expect(list(page).getByText('Pinned')).toBeVisible();
+
+  await act(page, 'Oysters', 'Move to a folder');
+  await page.getByLabel('New folder').fill('Poems');
+  await page.getByRole('button', { name: 'Create and move' }).click();
+  await expect(page.getByText('Moved to Poems.')).toBeVisible();
+  await list(page).getByRole('button', { name: 'Poems', exact: true }).click();
+  await expect(row(page, 'Oysters')).toBeVisible();
+  await list(page)
+    .getByRole('button', { name: /show all conversations/ })
+    .click();
+
+  await act(page, 'Oysters', 'Archive');
+  await expect(row(page, 'Oysters')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(row(page, 'Oysters')).toBeVisible();
+
+  await act(page, 'Oysters', 'Delete');
+  await expect(page).toHaveURL('/app/chat');
+  await expect(row(page, 'Oysters')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await expect(row(page, 'Oysters')).toBeVisible();
+  await page.reload();
+  await expect(row(page, 'Oysters')).toBeVisible();
+});
+
+test('a search finds the passage and leads to it; a filter narrows it', async ({ page }) => {
+  await ask(page, 'a heliotrope in the window');
+  await page.goto('/app/chat');
+  await page.getByLabel('Search conversations').fill('heliot');
+  await expect(row(page, 'heliotrope').locator('mark').first()).toHaveText(/heliot/i);
+  await row(page, 'heliotrope').getByRole('link').click();
+  await expect(questions(page)).toContainText('a heliotrope in the window');
+
+  await page.getByRole('button', { name: 'Filters' }).click();
+  await page.getByRole('combobox', { name: 'Model' }).selectOption('Sandbox: Slow');
+  await expect(list(page)).toContainText('Nothing found.');
+  await list(page).getByRole('button', { name: 'Show all' }).click();
+  await expect(row(page, /./)).toHaveCount(1);
+});
+
+test('a shared link is read by a stranger, forked by a friend, and ends when revoked', async ({
+  page,
+  browser,
+  baseURL,
+}) => {
+  await ask(page, 'the secret of soup');
+  await page.getByRole('button', { name: 'More about this conversation' }).click();
+  await page.getByRole('menuitem', { name: 'Share by link' }).click();
+  await page.getByRole('button', { name: 'Create and copy' }).click();
+  const href = await page.getByRole('link', { name: 'Open the link' }).getAttribute('href');
+
+  await using elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
+  const friend = await elsewhere.newPage();
+  await friend.goto(href!);
+  await expect(friend.getByRole('article', { name: 'Answer' })).toContainText('the secret of soup');
+  await expect(friend.locator('meta[name=robots]')).toHaveAttribute('content', 'noindex');
+  await expect(friend.locator('body')).not.toContainText('Asha');
+  await friend.getByRole('button', { name: 'Sign in to go on from here' }).first().click();
+  await expect(friend).toHaveURL(/\/signin\?next=/);
+  const person = await createPerson();
+  await friend.getByLabel('Email').fill(person.email);
+  await friend.getByLabel('Password', { exact: true }).fill(person.password);
+  await friend.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await expect(friend).toHaveURL(href!);
+  await friend.getByRole('button', { name: 'Go on from here' }).first().click();
+  await expect(friend).toHaveURL(/\/app\/chat\//);
+  await expect(questions(friend)).toContainText('the secret of soup');
+
+  await page.getByRole('button', { name: 'Revoke' }).click();
+  await expect(page.getByText('There is no link to this conversation yet.')).toBeVisible();
+  await friend.goto(href!);
+  await expect(friend.getByRole('heading', { name: 'This link does not work' })).toBeVisible();
+});
+
+test('a fork goes on by itself', async ({ page }) => {
+  await ask(page, 'the fork in the road');
+  const original = page.url();
+  await page.getByRole('button', { name: /^Copy the conversation/ }).click();
+  await expect(page).not.toHaveURL(original);
+  await expect(questions(page)).toContainText('the fork in the road');
+  await ask(page, 'only here');
+  await page.goto(original);
+  await expect(questions(page)).toHaveCount(1);
+});
+
+test('what is exported can be imported, by whoever has the file', async ({
+  page,
+  browser,
+  baseURL,
+}) => {
+  await ask(page, 'worth *keeping*');
+  const download = async (format: string) => {
+    await page.getByRole('button', { name: 'More about this conversation' }).click();
+    await page.getByRole('menuitem', { name: 'Export' }).click();
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: format }).click(),
+    ]);
+    return file.path();
+  };
+  expect(await readFile(await download('Markdown'), 'utf8')).toContain('## You');
+  expect(await readFile(await download('Text'), 'utf8')).toContain('worth *keeping*');
+  expect(await readFile(await download('Web page'), 'utf8')).toContain('<em>keeping</em>');
+  const json = await download('JSON');
+
+  await using elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
+  const other = await elsewhere.newPage();
+  await signIn(other, await createPerson());
+  await expect(composer(other)).toBeVisible();
+  const bring = async () => {
+    await other.keyboard.press('Control+k');
+    await other.getByRole('option', { name: 'Import conversations' }).click();
+    await other.locator('dialog input[type=file]').setInputFiles(json);
+    await expect(other.getByText('1 conversation in the file.')).toBeVisible();
+  };
+  await bring();
+  await other.getByRole('button', { name: 'Import 1' }).click();
+  await expect(other.getByText('1 conversation is in your list now.')).toBeVisible();
+  await other.getByRole('button', { name: 'Done' }).click();
+  await list(other).getByRole('listitem').getByRole('link').click();
+  await expect(answers(other)).toContainText('worth keeping');
+
+  await bring();
+  await expect(other.getByRole('button', { name: 'Import 0' })).toBeDisabled();
+});
+
+test('a file that is no export is refused in words', async ({ page }) => {
+  await page.keyboard.press('Control+k');
+  await page.getByRole('option', { name: 'Import conversations' }).click();
+  const choose = (name: string, text: string) =>
+    page
+      .locator('dialog input[type=file]')
+      .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+  await choose('cut.json', '[{"title": "half a fi');
+  await expect(page.getByRole('alert')).toContainText('breaks off in the middle');
+  await choose('archive.zip', 'PK\u0003\u0004');
+  await expect(page.getByRole('alert')).toContainText('zip archive');
+});

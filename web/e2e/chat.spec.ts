@@ -1,0 +1,259 @@
+import {
+  accountOf,
+  answers,
+  ask,
+  asOperator,
+  chooseModel,
+  composer,
+  list,
+  openChat,
+  questions,
+  send,
+  sendButton,
+  stopButton,
+} from './chat.ts';
+import { expect, test } from './test.ts';
+
+const isPhone = (page: import('@playwright/test').Page) => (page.viewportSize()?.width ?? 0) < 768;
+
+test('a stranger signs up, asks, and sees the answer, its cost and its title', async ({
+  page,
+  stranger,
+}) => {
+  await page.goto('/signup');
+  await page.getByLabel('Name').fill(stranger.name);
+  await page.getByLabel('Email').fill(stranger.email);
+  await page.getByLabel('Password', { exact: true }).fill(stranger.password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await expect(page).toHaveURL('/app/chat');
+
+  await composer(page).fill('How do tides work?');
+  await expect(page.getByText(/^[\d.,]+ – [\d.,]+/)).toBeVisible();
+  await composer(page).press('Enter');
+  await expect(page).toHaveURL(/\/app\/chat\/[0-9a-f-]{36}$/);
+  await expect(answers(page)).toContainText('the sandbox speaking');
+  // The router says why, and the receipt what it came to.
+  await expect(answers(page)).toContainText('An everyday question');
+  await page.getByRole('button', { name: /^Receipt: .* credits/ }).click();
+  const receipt = page.getByRole('dialog', { name: 'Receipt' });
+  await expect(receipt).toContainText('Charged');
+  await expect(receipt).toContainText('Welcome credits');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: /99 requests left this month/ })).toBeVisible();
+  await expect(page.getByRole('heading', { level: 1 })).not.toHaveText('How do tides work?');
+});
+
+test('Escape stops an answer; what came is kept over a reload', async ({ page, person }) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Slow');
+  await send(page, 'Take your time');
+  await expect(answers(page)).toContainText('Good question');
+  await page.keyboard.press('Escape');
+  await expect(answers(page)).toContainText('Stopped.');
+  const text = await answers(page).locator('.markdown').innerText();
+  await page.reload();
+  await expect(answers(page)).toContainText('Stopped.');
+  expect(await answers(page).locator('.markdown').innerText()).toBe(text);
+});
+
+test('an answer goes on over a reload and in a second tab, and one stops it for both', async ({
+  page,
+  person,
+  context,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Slow');
+  await send(page, 'Take your time');
+  await expect(answers(page)).toContainText('Good');
+  await page.reload();
+  await expect(answers(page)).toContainText('Good question');
+  await expect(stopButton(page)).toBeVisible();
+
+  const second = await context.newPage();
+  await second.goto(page.url());
+  await expect(answers(second)).toContainText('Good question');
+  await stopButton(second).click();
+  await expect(answers(second)).toContainText('Stopped.');
+  await expect(answers(page)).toContainText('Stopped.');
+  expect(await answers(page).locator('.markdown').innerText()).toBe(
+    await answers(second).locator('.markdown').innerText(),
+  );
+});
+
+test('a lost network is told, and the answer is whole when it is back', async ({
+  page,
+  person,
+  context,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  const words = Array.from({ length: 120 }, (_, at) => `word${at}`).join(' ');
+  await send(page, words);
+  await expect(answers(page)).toContainText('word1');
+  await context.setOffline(true);
+  await expect(page.getByText('You are offline.')).toBeVisible();
+  await context.setOffline(false);
+  await expect(answers(page).locator('.markdown')).toHaveText(words);
+  await expect(sendButton(page)).toBeVisible();
+
+  await context.setOffline(true);
+  await send(page, 'Sent into the void');
+  await expect(questions(page).last()).toContainText('Sent into the void');
+  await context.setOffline(false);
+  await expect(answers(page)).toHaveCount(2);
+  await expect(answers(page).last().locator('.markdown')).toHaveText('Sent into the void');
+});
+
+test('an edit and a second answer make branches, and none is lost', async ({ page, person }) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'first telling');
+  await page.getByRole('button', { name: 'Edit your message' }).click();
+  const field = page.getByRole('textbox', { name: 'Edit your message' });
+  await field.fill('second telling');
+  await field.press('Control+Enter');
+  await expect(answers(page).locator('.markdown')).toHaveText('second telling');
+  await page.getByRole('button', { name: 'Earlier version' }).click();
+  await expect(answers(page).locator('.markdown')).toHaveText('first telling');
+
+  await chooseModel(page, 'Sandbox: Fast');
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await page.getByRole('menuitem', { name: 'Again with Sandbox: Fast' }).click();
+  await expect(answers(page)).toContainText('the sandbox speaking');
+  await expect(page.getByRole('group', { name: 'Versions' })).toHaveCount(2);
+  await page.reload();
+  await expect(answers(page)).toContainText('the sandbox speaking');
+  await answers(page).getByRole('button', { name: 'Earlier version' }).click();
+  await expect(answers(page).locator('.markdown')).toHaveText('first telling');
+});
+
+test('a draft is kept for its conversation, and goes when it is sent', async ({ page, person }) => {
+  await openChat(page, person);
+  await composer(page).fill('half a thought');
+  await page.reload();
+  await expect(composer(page)).toHaveValue('half a thought');
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'half a thought');
+  await composer(page).fill('another half');
+  await page.reload();
+  await expect(composer(page)).toHaveValue('another half');
+  await page.goto('/app/chat');
+  await expect(composer(page)).toHaveValue('');
+});
+
+test('a file that is dropped becomes text; one that is no text is refused', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  const files = page.getByLabel('Add the text of a file');
+  await files.setInputFiles({
+    name: 'notes.md',
+    mimeType: 'text/markdown',
+    buffer: Buffer.from('# Hi'),
+  });
+  await expect(composer(page)).toHaveValue('notes.md\n```md\n# Hi\n```\n');
+  await files.setInputFiles({
+    name: 'a.png',
+    mimeType: 'image/png',
+    buffer: Buffer.from([137, 80, 0]),
+  });
+  await expect(page.getByRole('alert')).toContainText('a.png is not a text file.');
+});
+
+test('a model that fails says what was charged, and another one answers', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Fails mid-stream');
+  await send(page, 'Please fail');
+  await expect(answers(page).getByRole('status')).toContainText('Nothing was charged.');
+  await page.getByRole('button', { name: 'Choose another model' }).click();
+  await page.getByRole('combobox', { name: 'Search models' }).fill('echo');
+  await page.keyboard.press('Enter');
+  await expect(answers(page).locator('.markdown')).toHaveText('Please fail');
+  await expect(answers(page).getByText('2/2')).toBeVisible();
+});
+
+test('without credits the next step is offered, and the message is kept', async ({
+  page,
+  person,
+}) => {
+  await asOperator(async (sql) => {
+    const [account] = await accountOf(sql, person);
+    await sql`select private.adjust_credits(${account!['id']}, -500000000, 'e2e-drain', 'For tests', 'tests')`;
+  });
+  await openChat(page, person);
+  await send(page, 'What can I have for nothing?');
+  await expect(page.getByText('There are not enough credits')).toBeVisible();
+  await expect(page.getByText('Nothing was charged.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Choose another model' })).toBeVisible();
+  await page.reload();
+  await expect(questions(page)).toContainText('What can I have for nothing?');
+  await asOperator(async (sql) => {
+    const [account] = await accountOf(sql, person);
+    await sql`select private.adjust_credits(${account!['id']}, 500000000, 'e2e-refill', 'For tests', 'tests')`;
+  });
+  await page.getByRole('button', { name: 'Get an answer' }).click();
+  await expect(answers(page)).toContainText('the sandbox speaking');
+});
+
+test('too many requests: the wait is counted down, then it goes on', async ({ page, person }) => {
+  await asOperator(async (sql) => {
+    const [account] = await accountOf(sql, person);
+    await sql`
+      insert into private.limit_overrides (subject_id, requests_per_minute) values (${account!['id']}, 1)`;
+  });
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'one');
+  await send(page, 'two');
+  await expect(page.getByText('Too many requests')).toBeVisible();
+  await expect(page.getByRole('button', { name: /^Try again in \d+ s$/ })).toBeDisabled();
+  await asOperator(async (sql) => {
+    const [account] = await accountOf(sql, person);
+    await sql`delete from private.limit_overrides where subject_id = ${account!['id']}`;
+  });
+  await page.reload();
+  await page.getByRole('button', { name: 'Get an answer' }).click();
+  await expect(answers(page).last().locator('.markdown')).toHaveText('two');
+});
+
+test('a temporary chat is metered and leaves nothing behind', async ({ page, person }) => {
+  await openChat(page, person);
+  await page.getByRole('button', { name: /^Temporary chat/ }).click();
+  await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'nobody must know');
+  await expect(page.getByRole('button', { name: /99 requests left/ })).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
+  if (isPhone(page)) await page.getByRole('button', { name: 'Open the menu' }).click();
+  await expect(list(page)).toContainText('will be listed here');
+});
+
+test('the page goes on by keyboard: palette, help, model, send', async ({ page, person }) => {
+  test.skip(isPhone(page), 'a phone has no such keys');
+  await openChat(page, person);
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('keyboard');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await composer(page).focus();
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('/');
+  await expect(composer(page)).toBeFocused();
+  await page.keyboard.type('one');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('two');
+  await expect(composer(page)).toHaveValue('one\ntwo');
+  await page.keyboard.press('Enter');
+  await expect(questions(page)).toContainText('one');
+  await expect(page.getByRole('status').filter({ hasText: 'has answered in' })).toBeAttached();
+});

@@ -1,0 +1,56 @@
+import type { Page } from '@playwright/test';
+import postgres from 'postgres';
+import { expect, type Person, signIn } from './test.ts';
+
+/** The words a person finds the chat by. */
+export const composer = (page: Page) => page.getByLabel('Message', { exact: true });
+export const answers = (page: Page) => page.getByRole('article', { name: /^Answer/ });
+export const questions = (page: Page) => page.getByRole('article', { name: 'You' });
+export const sendButton = (page: Page) => page.getByRole('button', { name: 'Send', exact: true });
+export const stopButton = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true });
+export const list = (page: Page) =>
+  page.getByRole('region', { name: 'Conversations' }).filter({ visible: true });
+
+export async function openChat(page: Page, person: Person): Promise<void> {
+  await signIn(page, person);
+  await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
+}
+
+/** The sandbox's own models are found by their name. */
+export async function chooseModel(page: Page, name: string): Promise<void> {
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  await page.getByRole('combobox', { name: 'Search models' }).fill(name);
+  await page.getByRole('option', { name }).first().click();
+  await expect(page.getByRole('button', { name: `Model: ${name}` })).toBeVisible();
+}
+
+export async function send(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text);
+  await sendButton(page).click();
+}
+
+/** Sends and waits until the answer is whole. */
+export async function ask(page: Page, text: string): Promise<void> {
+  const before = await answers(page).count();
+  await send(page, text);
+  await expect(answers(page)).toHaveCount(before + 1);
+  await expect(sendButton(page)).toBeVisible();
+  await expect(page.getByRole('button', { name: /^Receipt/ })).toHaveCount(before + 1);
+}
+
+/** What only an operator can do: the database as its owner. */
+export async function asOperator<T>(act: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(process.env['E2E_DATABASE_URL']!, { max: 1, onnotice: () => {} });
+  try {
+    return await act(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+export function accountOf(sql: postgres.Sql, person: Person) {
+  return sql`
+    select accounts.id from private.accounts
+    join auth.users on users.id = accounts.personal_user_id
+    where users.email = ${person.email}`;
+}
