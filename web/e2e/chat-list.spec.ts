@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
 import { answers, ask, chooseModel, composer, list, openChat, questions } from './chat.ts';
 import { createPerson, expect, signIn, test } from './test.ts';
 
@@ -7,10 +8,10 @@ test.beforeEach(async ({ page, person }) => {
   await chooseModel(page, 'Sandbox: Echo');
 });
 
-const row = (page: import('@playwright/test').Page, title: string | RegExp) =>
+const row = (page: Page, title: string | RegExp) =>
   list(page).getByRole('listitem').filter({ hasText: title });
 
-async function act(page: import('@playwright/test').Page, title: string, action: string) {
+async function act(page: Page, title: string, action: string) {
   await row(page, title).hover();
   await page.getByRole('button', { name: `More about ${title}` }).click();
   await page.getByRole('menuitem', { name: action }).click();
@@ -123,7 +124,7 @@ test('what is exported can be imported, by whoever has the file', async ({
     await page.getByRole('menuitem', { name: 'Export' }).click();
     const [file] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('button', { name: format }).click(),
+      page.getByRole('dialog').getByRole('button', { name: format }).click(),
     ]);
     return file.path();
   };

@@ -19,8 +19,9 @@ export async function openChat(page: Page, person: Person): Promise<void> {
 /** The sandbox's own models are found by their name. */
 export async function chooseModel(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: /^Model:/ }).click();
-  await page.getByRole('combobox', { name: 'Search models' }).fill(name);
-  await page.getByRole('option', { name }).first().click();
+  const [maker, short] = name.split(': ');
+  await page.getByRole('combobox', { name: 'Search models' }).fill(`${maker} ${short}`);
+  await page.getByRole('option', { name: new RegExp(`^${short} `) }).click();
   await expect(page.getByRole('button', { name: `Model: ${name}` })).toBeVisible();
 }
 
@@ -35,7 +36,7 @@ export async function ask(page: Page, text: string): Promise<void> {
   await send(page, text);
   await expect(answers(page)).toHaveCount(before + 1);
   await expect(sendButton(page)).toBeVisible();
-  await expect(page.getByRole('button', { name: /^Receipt/ })).toHaveCount(before + 1);
+  await expect(answers(page).nth(before)).toHaveAttribute('aria-busy', 'false');
 }
 
 /** What only an operator can do: the database as its owner. */
@@ -53,4 +54,11 @@ export function accountOf(sql: postgres.Sql, person: Person) {
     select accounts.id from private.accounts
     join auth.users on users.id = accounts.personal_user_id
     where users.email = ${person.email}`;
+}
+
+/** The text of an answer as it stands now, once there is any. */
+export async function someText(page: Page): Promise<string> {
+  const text = answers(page).last().locator('.markdown');
+  await expect(text).toHaveText(/\S+ \S+/);
+  return text.innerText();
 }

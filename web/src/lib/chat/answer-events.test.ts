@@ -68,3 +68,21 @@ test('a megabyte in one frame arrives', async () => {
   const [event] = await read([new TextEncoder().encode(frame)]);
   expect(event).toMatchObject({ kind: 'delta', content: text });
 });
+
+test('a resumed stream opens with little more than its id', async () => {
+  const resumed = 'event: run\ndata: {"run_id":"r1","is_replay":true}\n\n';
+  expect(await read([new TextEncoder().encode(resumed)])).toEqual([
+    {
+      kind: 'run',
+      run: {
+        run_id: 'r1',
+        is_replay: true,
+        model_ids: [],
+        route_reason: null,
+        available_micros: null,
+        quota_remaining: null,
+        trimmed: null,
+      },
+    },
+  ]);
+});

@@ -1,19 +1,12 @@
 import type { Receipt } from '#lib/api/usage.ts';
 import { readSse } from './read-sse.ts';
 
-/** What was decided before the answer began. */
+/** What was decided before the answer began; of a resumed one nothing but its id is told again. */
 export interface OpenedRun {
   run_id: string;
-  conversation_id: string | null;
-  user_message_id: string | null;
-  answer_id: string;
   model_ids: string[];
   route_reason: string | null;
-  max_tokens: number;
-  is_clamped: boolean;
-  hold_micros: number;
   available_micros: number | null;
-  quota_limit: number | null;
   quota_remaining: number | null;
   trimmed: { messages: number; tokens: number } | null;
   is_replay: boolean;
@@ -72,6 +65,14 @@ function readDelta(number: number, frame: Json): AnswerEvent | null {
   return { kind: 'delta', number, content, reasoning, model: text(frame['model']) || null };
 }
 
+const untold: Omit<OpenedRun, 'run_id' | 'is_replay'> = {
+  model_ids: [],
+  route_reason: null,
+  available_micros: null,
+  quota_remaining: null,
+  trimmed: null,
+};
+
 /** The stream of an answer as typed events. What carries no text and no news is left out. */
 export async function* answerEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<AnswerEvent> {
   let number = 0;
@@ -79,7 +80,7 @@ export async function* answerEvents(body: ReadableStream<Uint8Array>): AsyncGene
     const value = parse(data);
     if (!value) continue;
     if (event === 'run') {
-      yield { kind: 'run', run: value as unknown as OpenedRun };
+      yield { kind: 'run', run: { ...untold, ...(value as unknown as OpenedRun) } };
     } else if (event === 'done') {
       yield { kind: 'done', end: value as unknown as AnswerEnd };
     } else if (id !== undefined && Number(id) > number) {

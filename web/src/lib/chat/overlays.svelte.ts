@@ -17,8 +17,9 @@ export class Overlays {
     this.current = overlay;
   }
 
-  close(): void {
-    this.current = null;
+  /** One that has given way to another already closes nothing. */
+  close(kind: Overlay['kind']): void {
+    if (this.current?.kind === kind) this.current = null;
   }
 }
 

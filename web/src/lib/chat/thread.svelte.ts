@@ -235,7 +235,8 @@ export class Thread {
     live.waiting = 0;
     if (event.kind === 'run') {
       live.run = event.run;
-      this.#change(live.id, { run_id: event.run.run_id, model_id: event.run.model_ids[0] ?? null });
+      const [model_id] = event.run.model_ids;
+      this.#change(live.id, { run_id: event.run.run_id, ...(model_id && { model_id }) });
       if (event.run.trimmed) {
         this.trimmed = withEntry(this.trimmed, live.id, event.run.trimmed);
       }
@@ -259,7 +260,7 @@ export class Thread {
       reasoning: live.reasoning,
       status,
       error_code: end.error?.code ?? null,
-      model_id: receipt?.model_id ?? live.model ?? live.run?.model_ids[0] ?? null,
+      model_id: receipt?.model_id ?? live.model ?? this.#messages.get(live.id)?.model_id ?? null,
     });
     if (live.thoughtMs !== null) {
       this.thoughts = withEntry(this.thoughts, live.id, live.thoughtMs);

@@ -13,8 +13,11 @@ const failure = (change: Partial<Failure>): Failure => ({
   ...change,
 });
 
-test('no money: top up, or ask for something cheaper', () => {
-  expect(nextSteps(failure({ code: 'insufficient_credits', rule: 'balance' }))).toContain('top-up');
+test('no money: ask for something cheaper, or less', () => {
+  expect(nextSteps(failure({ code: 'insufficient_credits', rule: 'balance' }))).toEqual([
+    'other-model',
+    'shorten',
+  ]);
 });
 
 test('too often: wait until the time that was named', () => {
