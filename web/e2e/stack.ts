@@ -4,6 +4,7 @@ export interface Stack extends AsyncDisposable {
   siteUrl: string;
   mailUrl: string;
   databaseUrl: string;
+  checkoutUrl: string;
   publishableKey: string;
   ports: { site: number; razorpay: number };
 }
