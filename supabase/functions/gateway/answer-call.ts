@@ -24,6 +24,7 @@ export interface GatewayDeps {
   /** Keeps the process alive until the work is done. */
   keepAlive(work: Promise<unknown>): void;
   limits?: Partial<Limits>;
+  firstByteMs?: number;
 }
 
 /** One request whose caller has shown a key. */
@@ -33,6 +34,8 @@ export interface Context {
   keyHash: string;
   requestId: string;
   log: RequestLog;
+  /** The request's line in the log waits for this work, which outlives its answer. */
+  logAfter(work: Promise<unknown>): void;
 }
 
 export interface Started {
@@ -78,6 +81,7 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
   const sessionId = await digest(account_id + wish.session);
   const run = startRun(context, dialect, { wish, verdict, account_id, sessionId, writer, kept });
   context.deps.keepAlive(run.ended);
+  context.logAfter(run.ended);
 
   const headers = {
     ...corsHeaders,
@@ -185,6 +189,7 @@ function startRun(
     maxCompletionUsd: verdict.max_completion_usd,
     sessionId,
     fetch: deps.fetch,
+    ...(deps.firstByteMs === undefined ? {} : { firstByteMs: deps.firstByteMs }),
   };
   return streamRun<Receipt | null>({
     models: verdict.model_ids,

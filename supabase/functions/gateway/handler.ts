@@ -56,11 +56,13 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
   const { pathname } = new URL(request.url);
   let errors: ErrorShape = pathname.includes('/messages') ? 'anthropic' : 'openai';
   let response: Response;
+  let work: Promise<unknown> = Promise.resolve();
+  const logAfter = (more: Promise<unknown>) => void (work = more);
   try {
     const { route, rest } = findRoute(request.method, pathname);
     errors = route.errors ?? errors;
     const keyHash = route.isOpen ? '' : await readKeyHash(request);
-    response = await route.answer({ request, deps, keyHash, requestId, log }, rest);
+    response = await route.answer({ request, deps, keyHash, requestId, log, logAfter }, rest);
     if (!response.headers.has('x-request-id')) {
       const headers = { ...corsHeaders, 'x-request-id': requestId };
       for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
@@ -74,7 +76,8 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
       headers: { ...corsHeaders, ...headers, 'x-request-id': requestId },
     });
   }
-  log.end(response.status);
+  const { status } = response;
+  void work.finally(() => log.end(status));
   return response;
 }
 

@@ -1,0 +1,98 @@
+// The whole handler against the sandbox, with a database that only remembers: what it is asked, in
+// which order, and what becomes of an upstream that falls silent, for which a stack would wait minutes.
+import type { Limits } from '../_shared/metered-stream.ts';
+import type { Rpc } from '../_shared/rpc.ts';
+import { startSandboxProcess } from '../_shared/sandbox-process.ts';
+import { assertEquals } from '../_shared/testing.ts';
+import { digest } from './api-key.ts';
+import { handleGateway } from './handler.ts';
+
+const body = `sk-oneai-${'0'.repeat(64)}`;
+const key = body + (await digest(body)).slice(0, 8);
+
+const verdict = {
+  allowed: true,
+  run_id: '0190a000-0000-7000-8000-000000000000',
+  is_replay: false,
+  model_ids: ['sandbox/fast'],
+  max_tokens: 60,
+  is_clamped: false,
+  hold_micros: 1000,
+  rate_limit: null,
+  rate_remaining: null,
+  quota_limit: null,
+  quota_remaining: null,
+  route_reason: null,
+  max_prompt_usd: null,
+  max_completion_usd: null,
+};
+
+interface Asked {
+  name: string;
+  report?: { outcome: string; error_code: string | null };
+}
+
+async function ask(url: string, fault: string | null, stream: boolean, limits?: Partial<Limits>) {
+  const asked: Asked[] = [];
+  const work: Promise<unknown>[] = [];
+  const rpc = ((name: string, parameters: { report?: Asked['report'] }) => {
+    asked.push({ name, ...(parameters.report ? { report: parameters.report } : {}) });
+    if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
+    return Promise.resolve(name === 'keep_call' ? false : null);
+  }) as Rpc;
+  const request = new Request('http://x/gateway/v1/chat/completions', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({
+      model: 'sandbox/fast',
+      messages: [{ role: 'user', content: 'hello' }],
+      stream,
+      sandbox: { fault, frame_ms: 1 },
+    }),
+  });
+  const response = await handleGateway(request, {
+    env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' },
+    openRouterUrl: url,
+    openRouterKey: 'the-key',
+    fetch,
+    rpc,
+    keepAlive: (promise) => void work.push(promise),
+    ...(limits ? { limits } : {}),
+    firstByteMs: 300,
+  });
+  const text = await response.text();
+  await Promise.all(work);
+  return { status: response.status, text, asked };
+}
+
+Deno.test('a gateway over the sandbox', async (test) => {
+  const sandbox = await startSandboxProcess();
+  try {
+    await test.step('asks the database once before a call and once after it', async () => {
+      for (const stream of [true, false]) {
+        // deno-lint-ignore no-await-in-loop
+        const { status, asked } = await ask(sandbox.url, null, stream);
+        assertEquals([status, asked.map(({ name }) => name)], [200, ['start_call', 'finish_call']]);
+      }
+    });
+    const limits = { idleMs: 300, stallMs: 300, flushMs: 50 };
+    for (const fault of ['hang', 'hang-after-headers', 'hang-mid-stream', 'comments-forever']) {
+      const isMidway = fault === 'hang-mid-stream' || fault === 'comments-forever';
+      const code = isMidway ? 'upstream_silent' : 'upstream_timeout';
+      await test.step(`${fault}: a stream`, async () => {
+        const { status, text, asked } = await ask(sandbox.url, fault, true, limits);
+        assertEquals([status, text.includes(`"code":"${code}"`)], [isMidway ? 200 : 504, true]);
+        assertEquals(text.includes('[DONE]'), false);
+        // What came is paid; where nothing came, nothing is.
+        assertEquals(asked.at(-1)?.report?.outcome, isMidway ? 'stopped' : 'failed');
+      });
+      await test.step(`${fault}: an answer in one piece`, async () => {
+        const { status, text, asked } = await ask(sandbox.url, fault, false, limits);
+        assertEquals([status, text.includes(`"code":"${code}"`)], [504, true]);
+        assertEquals(asked.at(-1)?.report?.outcome, 'failed');
+      });
+    }
+  } finally {
+    await sandbox.stop();
+  }
+});
