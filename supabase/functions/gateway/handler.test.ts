@@ -1,5 +1,6 @@
 // The whole handler against the sandbox, with a database that only remembers: what it is asked, in
 // which order, and what becomes of an upstream that falls silent, for which a stack would wait minutes.
+// deno-lint-ignore-file no-await-in-loop -- one after the other, so that a failure says which
 import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
@@ -70,7 +71,6 @@ Deno.test('a gateway over the sandbox', async (test) => {
   try {
     await test.step('asks the database once before a call and once after it', async () => {
       for (const stream of [true, false]) {
-        // deno-lint-ignore no-await-in-loop
         const { status, asked } = await ask(sandbox.url, null, stream);
         assertEquals([status, asked.map(({ name }) => name)], [200, ['start_call', 'finish_call']]);
       }
