@@ -7,6 +7,7 @@ import { runCommand } from '../command.ts';
 import { type GatewayTarget, type Layer, startGatewayTarget } from './gateway-target.ts';
 import { openStream, percentile, steady } from './open-stream.ts';
 import { type Figure, report } from './report.ts';
+import { measureWebhooks } from './webhooks.ts';
 
 const { values } = parseArgs({
   options: {
@@ -22,11 +23,14 @@ const streams = Number(values.streams);
 const accounts = Number(values.accounts);
 
 await runCommand(async () => {
+  report('load', [...(await measureGateway()), ...(await measureWebhooks())]);
+});
+
+async function measureGateway(): Promise<Figure[]> {
   await using target = await startGatewayTarget(accounts);
   await answers(target, 200);
-  const figures = [...(await saturation(target)), ...(await manyStreams(target))];
-  report('load', figures);
-});
+  return [...(await saturation(target)), ...(await manyStreams(target))];
+}
 
 /** Makes so many calls, `clients` at a time, and returns how long each took. */
 async function answers({ url, customers }: GatewayTarget, count: number): Promise<number[]> {

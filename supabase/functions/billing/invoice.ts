@@ -52,8 +52,7 @@ export function pageOf(invoice: Invoice): string {
   const { billing, currency } = invoice;
   const money = (minor: number) =>
     new Intl.NumberFormat('en', { style: 'currency', currency }).format(minor / 100);
-  const day = (at: string | null) =>
-    at ? new Date(at.replace(' ', 'T')).toISOString().slice(0, 10) : '';
+  const day = (at: string | null) => at?.slice(0, 10) ?? '';
   const period = invoice.period_start
     ? ` (${day(invoice.period_start)} to ${day(invoice.period_end)})`
     : '';
