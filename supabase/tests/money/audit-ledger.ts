@@ -62,6 +62,11 @@ function auditAccount(rows: Snapshot, wallet: Wallet, latest: number, say: Say):
     .filter((lot) => lot.remaining_micros !== '0')
     .map((lot) => lot.expires_at ?? Infinity);
   const first = Math.min(Infinity, ...lapses);
+  // The lot that is said to pay next is the first that does, or has just been used up.
+  const [next] = burn(open, 1n).keys();
+  const said = open.get(wallet.next_lot_id ?? '');
+  if (said ? said.remaining > 0n && said.lot.id !== next : next !== undefined)
+    say(`lot ${wallet.next_lot_id} is said to pay next, it is lot ${next}`);
   if ((wallet.next_expiry_at ?? Infinity) > first) say('a lot lapses before the wallet looks');
 }
 
@@ -181,7 +186,7 @@ function burn(
     lot.id === firstLotId ? 0 : 1,
     lot.priority,
     lot.expires_at ?? Infinity,
-    lot.is_promotional ? 0 : 1,
+    ['welcome', 'bonus'].includes(lot.source) ? 0 : 1,
     Number(lot.id),
   ];
   const ordered = [...open.values()]

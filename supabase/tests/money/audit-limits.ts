@@ -12,13 +12,14 @@ export type AskedLimits = Map<string, bigint[]>;
 
 export function auditLimits(
   rows: Snapshot,
+  models: Map<string, string>,
   memory: BudgetMemory,
   asked: AskedLimits,
   at: number,
   say: Say,
 ): void {
-  auditQuotas(rows, say);
-  auditTokens(rows, say);
+  auditMonths(rows, at, say);
+  auditTokens(rows, models, say);
   auditRates(rows, say);
   for (const budget of rows.budgets) auditBudget(rows, budget, memory, asked, at, say);
 }
@@ -27,33 +28,52 @@ export function budgetName(accountId: string, subjectId: string, period: string)
   return `${accountId} ${subjectId} ${period}`;
 }
 
-function auditQuotas(rows: Snapshot, say: Say): void {
+function auditMonths(rows: Snapshot, at: number, say: Say): void {
   const free = new Set(
     rows.receipts.filter((one) => one.cost_label === 'none').map((one) => one.run_id),
   );
-  const counted = Map.groupBy(
-    rows.runs.filter((run) => !free.has(run.id)),
-    (run) => `${run.account_id} ${run.period_start}`,
-  );
-  for (const quota of rows.quotas) {
-    const name = `${quota.account_id} ${quota.period_start}`;
-    const counts = counted.get(name)?.length ?? 0;
-    const most = rows.limits.find((one) => one.account_id === quota.account_id)?.per_month;
-    if (BigInt(quota.requests) !== BigInt(counts))
-      say(`quota ${name} counts ${quota.requests} requests, there were ${counts}`);
-    if (most && counts > Number(most))
-      say(`quota ${name} let ${counts} requests through, the plan has ${most}`);
-    counted.delete(name);
+  for (const wallet of rows.wallets) {
+    const limit = rows.limits.find((one) => one.account_id === wallet.account_id);
+    const month = (moment: number) => monthStart(limit?.cycle_anchor ?? null, moment);
+    const name = `${wallet.account_id} ${wallet.month_start}`;
+    const mine = rows.runs.filter((run) => run.account_id === wallet.account_id);
+    const counted = Map.groupBy(
+      mine.filter((run) => !free.has(run.id)),
+      (run) => month(run.started_at),
+    );
+    for (const run of mine) {
+      if (run.month_start !== null && run.month_start !== month(run.started_at))
+        say(`run ${run.id} began in the month of ${run.month_start}, not of its own start`);
+    }
+    const counts = counted.get(wallet.month_start)?.length ?? 0;
+    if (wallet.month_requests !== String(counts))
+      say(`month ${name} counts ${wallet.month_requests} requests, there were ${counts}`);
+    const last = Math.max(-Infinity, ...mine.map((run) => run.started_at));
+    const isMonth =
+      wallet.month_start === -Infinity || month(wallet.month_start) === wallet.month_start;
+    if (!isMonth || wallet.month_start > at || month(last) > wallet.month_start)
+      say(`month ${name} is none, or not the last in which somebody called`);
+    for (const [start, runs] of counted) {
+      if (limit?.per_month && runs.length > Number(limit.per_month))
+        say(`month ${start} let ${runs.length} requests through, the plan has ${limit.per_month}`);
+    }
   }
-  for (const name of counted.keys()) say(`no quota counted the requests of ${name}`);
 }
 
-function auditTokens(rows: Snapshot, say: Say): void {
+function auditTokens(rows: Snapshot, models: Map<string, string>, say: Say): void {
   const receipts = new Map(rows.receipts.map((receipt) => [receipt.run_id, receipt]));
-  const runs = Map.groupBy(
-    rows.runs.filter((run) => run.token_quota_id),
-    (run) => `${run.account_id} ${run.token_quota_id} ${run.period_start}`,
-  );
+  const limits = new Map(rows.limits.map((limit) => [limit.account_id, limit]));
+  const quotaName = (run: Run) => {
+    const limit = limits.get(run.account_id);
+    const quota = limit && quotaOf(rows, limit.plan_id, models.get(run.id) ?? '');
+    if (run.token_quota_id !== null && run.token_quota_id !== quota?.id)
+      say(`run ${run.id} counts in token quota ${run.token_quota_id}, not in ${quota?.id}`);
+    return quota
+      ? `${run.account_id} ${quota.id} ${monthStart(limit?.cycle_anchor ?? null, run.started_at)}`
+      : '';
+  };
+  const runs = Map.groupBy(rows.runs, quotaName);
+  runs.delete('');
   for (const quota of rows.tokenQuotas) {
     const name = `${quota.account_id} ${quota.model_quota_id} ${quota.period_start}`;
     let held = 0n;
@@ -61,7 +81,7 @@ function auditTokens(rows: Snapshot, say: Say): void {
     for (const run of runs.get(name) ?? []) {
       const bound = tokensBound(run);
       const receipt = receipts.get(run.id);
-      if (bound !== BigInt(run.held_tokens))
+      if (run.held_tokens !== null && bound !== BigInt(run.held_tokens))
         say(`run ${run.id} holds ${run.held_tokens} tokens, its bound is ${bound}`);
       if (!receipt) held += bound;
       else if (receipt.cost_label !== 'none') {
@@ -81,6 +101,18 @@ function auditTokens(rows: Snapshot, say: Say): void {
     runs.delete(name);
   }
   for (const name of runs.keys()) say(`no token quota counted the runs of ${name}`);
+}
+
+/** The quota of a plan that a model counts in: the one with the longest pattern that fits. */
+function quotaOf(rows: Snapshot, planId: string, model: string) {
+  return rows.modelQuotas
+    .filter((quota) => quota.plan_id === planId && fits(quota.pattern, model))
+    .sort((a, b) => b.pattern.length - a.pattern.length || Number(a.id) - Number(b.id))[0];
+}
+
+function fits(pattern: string, model: string): boolean {
+  const source = pattern.replaceAll('.', '\\.').replaceAll('*', '.*');
+  return new RegExp(`^${source}$`).test(model);
 }
 
 function auditRates(rows: Snapshot, say: Say): void {
@@ -126,7 +158,7 @@ function auditBudget(
   const name = budgetName(budget.account_id, budget.subject_id, budget.period);
   const counts = (one: { account_id: string; user_id: string; key_id: string | null }) =>
     one.account_id === budget.account_id && [one.user_id, one.key_id].includes(budget.subject_id);
-  const open = rows.runs.filter((run) => counts(run) && run.status !== 'finished');
+  const open = rows.runs.filter((run) => counts(run) && run.status !== 'ended');
   const held = open.reduce((sum, run) => sum + BigInt(run.held_micros), 0n);
   const spent = rows.receipts
     .filter((one) => counts(one) && one.finished_at >= budget.window_start)
@@ -157,4 +189,18 @@ function windowStart(period: BudgetRow['period'], at: number): number {
   if (period === 'total' || at === -Infinity) return -Infinity;
   const day = new Date(at).toISOString().slice(0, period === 'day' ? 10 : 7);
   return Date.parse(period === 'day' ? day : `${day}-01`);
+}
+
+/** When the month began that a moment lies in: by the calendar, or counted from an anchor's day and hour. */
+export function monthStart(anchor: number | null, at: number): number {
+  if (!Number.isFinite(at)) return at;
+  const first = new Date(anchor ?? 0);
+  const moment = new Date(at);
+  const begin = (year: number, month: number) => {
+    const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+    const day = Math.min(first.getUTCDate(), lastDay);
+    return Date.UTC(year, month, day) + (first.getTime() % 86_400_000);
+  };
+  const [year, month] = [moment.getUTCFullYear(), moment.getUTCMonth()];
+  return begin(year, month) > at ? begin(year, month - 1) : begin(year, month);
 }

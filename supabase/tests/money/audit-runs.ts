@@ -13,8 +13,14 @@ import type { Hold, Receipt, Run, Snapshot } from './snapshot.ts';
 
 type Say = (complaint: string) => void;
 
-/** Every run has one hold; every finished one has one resolution and one receipt, at the right price. */
-export function auditRuns(rows: Snapshot, say: Say): void {
+/** What only the row of a call says, which goes when the call ends; kept from when it was seen. */
+export interface Seen {
+  run: Run;
+  prices: Map<string, PriceVersion>;
+}
+
+/** Every run has one hold; every ended one has one resolution and one receipt, at the right price. */
+export function auditRuns(rows: Snapshot, seen: Map<string, Seen>, say: Say): void {
   const holds = new Map(rows.holds.map((hold) => [hold.id, hold]));
   const receipts = Map.groupBy(rows.receipts, (receipt) => receipt.run_id);
   const prices = new Map(rows.prices.map((row) => [row.id!, readPrice(row)]));
@@ -34,11 +40,18 @@ export function auditRuns(rows: Snapshot, say: Say): void {
       complain('has no hold');
       continue;
     }
-    const dearest = run.price_version_ids.map((id) =>
-      holdMicros(prices.get(id)!, shapeOf(run), run.max_tokens),
+    if (run.price_version_ids) seen.set(run.id, { run: seen.get(run.id)?.run ?? run, prices });
+    const before = seen.get(run.id);
+    if (before) auditConstancy(before.run, run, complain);
+    const promised = before?.run.price_version_ids ?? [mine[0]?.price_version_id ?? ''];
+    const known = before?.prices ?? prices;
+    const dearest = max(
+      ...promised.map((id) => holdMicros(known.get(id)!, shapeOf(run), run.max_tokens)),
     );
-    if (BigInt(hold.amount_micros) !== max(...dearest))
-      complain(`holds ${hold.amount_micros}, its bound is ${max(...dearest)}`);
+    // Of a call that came and went between two audits only one of its prices is known.
+    const held = BigInt(hold.amount_micros);
+    if (before ? held !== dearest : held < dearest)
+      complain(`holds ${hold.amount_micros}, its bound is ${dearest}`);
     if (hold.amount_micros !== run.held_micros) complain('says another hold than it has');
     const caps = [limits.get(run.account_id)?.max_cost, keyLimits.get(run.key_id ?? '')?.max_cost];
     for (const cap of caps) {
@@ -46,14 +59,14 @@ export function auditRuns(rows: Snapshot, say: Say): void {
         complain(`holds ${hold.amount_micros}, over the cap of ${cap}`);
     }
 
-    if (run.status !== 'finished') {
+    if (run.status !== 'ended') {
       if (hold.outcome || mine.length > 0)
         complain(`is ${run.status} and was ${hold.outcome} with ${mine.length} receipts`);
       continue;
     }
     if (!hold.outcome || mine.length !== 1)
-      complain(`is finished: ${hold.outcome ?? 'unresolved'}, ${mine.length} receipts`);
-    if (mine[0]) auditReceipt(run, hold, mine[0], prices, complain);
+      complain(`has ended: ${hold.outcome ?? 'unresolved'}, ${mine.length} receipts`);
+    if (mine[0]) auditReceipt(before?.run ?? run, hold, mine[0], known, complain);
     const charge = charges.get(`run:${run.id}`);
     charges.delete(`run:${run.id}`);
     if ((charge?.id ?? null) !== hold.transaction_id)
@@ -61,7 +74,7 @@ export function auditRuns(rows: Snapshot, say: Say): void {
     if (charge && BigInt(charge.amount_micros) !== -BigInt(hold.charged_micros ?? 0))
       complain('was charged another amount than it says');
   }
-  for (const fact of charges.keys()) say(`a charge is for no finished run: ${fact}`);
+  for (const fact of charges.keys()) say(`a charge is for no ended run: ${fact}`);
   auditDays(rows, say);
 }
 
@@ -87,12 +100,21 @@ function auditReceipt(
   if ((receipt.cost_label === 'none') === isCharged) say(`is labelled ${receipt.cost_label}`);
   const outcome = receipt.outcome === 'expired' ? 'expired' : isCharged ? 'settled' : 'released';
   if (hold.outcome !== outcome) say(`was ${hold.outcome} where ${outcome} was due`);
-  const version = run.price_version_ids.indexOf(receipt.price_version_id);
-  if (version < 0 || run.model_ids[version] !== receipt.model_id)
+  const version = run.price_version_ids?.indexOf(receipt.price_version_id);
+  if (version !== undefined && run.model_ids?.[version] !== receipt.model_id)
     say('was charged at a price it was not promised');
   if (receipt.transaction_id !== hold.transaction_id || receipt.held_micros !== hold.amount_micros)
     say('has a receipt of another hold');
-  if (receipt.finished_at !== run.finished_at) say('ended at another time than its receipt says');
+  if (receipt.finished_at < run.started_at) say('ended before it began');
+}
+
+/** Nothing of what a call was promised changes while it runs, nor in its receipt. */
+function auditConstancy(before: Run, now: Run, say: Say): void {
+  for (const name of Object.keys(before) as (keyof Run)[]) {
+    if (name === 'status' || now[name] === null) continue;
+    if (JSON.stringify(now[name]) !== JSON.stringify(before[name]))
+      say(`had ${JSON.stringify(before[name])} as its ${name}, now ${JSON.stringify(now[name])}`);
+  }
 }
 
 function auditDays(rows: Snapshot, say: Say): void {

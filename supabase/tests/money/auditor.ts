@@ -2,7 +2,7 @@
 // everything out again: what it says is a list of complaints, empty when all is well.
 import { auditLedger } from './audit-ledger.ts';
 import { type AskedLimits, auditLimits, budgetName } from './audit-limits.ts';
-import { auditRuns } from './audit-runs.ts';
+import { auditRuns, type Seen } from './audit-runs.ts';
 import type { Operation } from './operations.ts';
 import type { Answer, Row } from './session.ts';
 import type { Receipt, Run, Snapshot, Transaction } from './snapshot.ts';
@@ -41,6 +41,7 @@ export function createAuditor(): Auditor {
   const journal: Entry[] = [];
   const memory = new Map<string, { used: bigint }>();
   const asked: AskedLimits = new Map();
+  const seen = new Map<string, Seen>();
 
   return {
     note(entry) {
@@ -55,8 +56,8 @@ export function createAuditor(): Auditor {
       const say = (complaint: string) => void complaints.push(complaint);
       auditAnswers(journal, rows, say);
       auditLedger(rows, at, say);
-      auditRuns(rows, say);
-      auditLimits(rows, memory, asked, at, say);
+      auditRuns(rows, seen, say);
+      auditLimits(rows, firstModels(journal), memory, asked, at, say);
       return complaints;
     },
   };
@@ -135,9 +136,35 @@ function auditPosts(journal: Entry[], rows: Snapshot, say: Say): void {
   }
 }
 
+/** The model that each run was allowed for first, as its caller was told. */
+function firstModels(journal: Entry[]): Map<string, string> {
+  const verdicts = journal
+    .filter(({ operation }) => operation.kind === 'authorize')
+    .map(({ answer }) => answer.rows?.[0])
+    .filter((verdict) => verdict?.allowed);
+  return new Map(
+    verdicts.map((verdict) => [
+      String(verdict?.run_id),
+      String((verdict?.model_ids as string[] | null)?.[0]),
+    ]),
+  );
+}
+
+const day = 86_400_000;
+
 function auditVerdicts(journal: Entry[], rows: Snapshot, say: Say): void {
   const runs = new Map(rows.runs.map((run) => [run.id, run]));
-  const first = new Set<string>();
+  const asked = journal.filter(({ operation }) => operation.kind === 'authorize');
+  const begun = new Map<string, Entry>();
+  for (const entry of asked) {
+    const verdict = entry.answer.rows?.[0];
+    if (!verdict?.allowed || verdict.is_replay) continue;
+    const id = String(verdict.run_id);
+    if (begun.has(id)) say(`run ${id} was given to somebody who did not begin it`);
+    begun.set(id, entry);
+  }
+  auditRepetitions([...begun.values()], say);
+
   const revoked = new Map<string, number>();
   for (const { number, at, operation, answer } of journal) {
     const { facts } = operation;
@@ -164,19 +191,39 @@ function auditVerdicts(journal: Entry[], rows: Snapshot, say: Say): void {
     if (run.account_id !== operation.account?.id)
       complain('was answered with the run of another account');
     if (verdict.is_replay) {
+      // A caller whose connection died as its call began hears of it like this for the first time.
+      const first = begun.get(run.id);
       const same =
-        run.idempotency_key === facts.idempotencyKey && run.request_hash === facts.requestHash;
-      if (!same) complain('was answered with the run of another request');
+        !first ||
+        (first.operation.facts.idempotencyKey === facts.idempotencyKey &&
+          first.operation.facts.requestHash === facts.requestHash);
+      if (!same || !facts.idempotencyKey) complain('was answered with the run of another request');
+      if (run.started_at <= at - day) complain('was answered with a run of the day before');
+      if (String(verdict.hold_micros) !== run.held_micros)
+        complain('was told of another hold than the first time');
       continue;
     }
-    if (first.has(run.id)) complain('was given a run that somebody else was given');
-    first.add(run.id);
     auditVerdict(verdict, run, operation, complain);
     if ((revoked.get(facts.keyId ?? '') ?? Infinity) < at)
       complain('was allowed with a revoked key');
   }
+  const told = new Set(asked.map(({ answer }) => String(answer.rows?.[0]?.run_id)));
   for (const run of rows.runs) {
-    if (!first.has(run.id)) say(`run ${run.id} was allowed to nobody`);
+    if (!told.has(run.id)) say(`run ${run.id} was allowed to nobody`);
+  }
+}
+
+/** Under one idempotency key an account begins one call a day. */
+function auditRepetitions(begun: Entry[], say: Say): void {
+  const keyed = begun.filter(({ operation }) => operation.facts.idempotencyKey);
+  const byKey = Map.groupBy(
+    keyed,
+    ({ operation }) => `${operation.account?.id} ${operation.facts.idempotencyKey}`,
+  );
+  for (const [name, entries] of byKey) {
+    const times = entries.map(({ at }) => at).sort((a, b) => a - b);
+    if (times.some((at, nth) => nth > 0 && at - times[nth - 1]! < day))
+      say(`idempotency key ${name} began two calls within a day`);
   }
 }
 
@@ -191,6 +238,8 @@ function auditVerdict(verdict: Row, run: Run, { facts }: Operation, complain: Sa
   if (facts.maxCost && BigInt(hold) > BigInt(facts.maxCost))
     complain(`holds ${hold}, asked for ${facts.maxCost} at most`);
   if (run.key_id !== (facts.keyId ?? null)) complain('runs for another key');
+  if (run.model_ids && run.model_ids.join() !== (verdict.model_ids as string[]).join())
+    complain(`was told of ${String(verdict.model_ids)}, the run may call ${run.model_ids.join()}`);
 }
 
 /** A receipt says what somebody reported, the first time and every time. */

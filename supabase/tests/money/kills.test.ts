@@ -16,18 +16,15 @@ import {
 
 const tables = [
   'wallets',
-  'rate_windows',
-  'quotas',
+  'key_windows',
   'token_quotas',
   'budgets',
-  'holds',
   'runs',
+  'repeatable_runs',
   'transactions',
   'lots',
   'allocations',
-  'resolutions',
   'usage_events',
-  'usage_days',
   'model_health',
   'account_plans',
 ];
@@ -49,12 +46,13 @@ test('authorising dies at each of its steps: all or nothing, and a retry gets th
     const wish = { byKey: true, idempotencyKey: `step-${step}` };
     const death = await dieAt(pools, step, () => authorize(stage, wish));
     const [run] = await stage.look(
-      `select id from private.runs where idempotency_key = 'step-${step}'`,
+      `select run_id from private.repeatable_runs where idempotency_key = 'step-${step}'`,
     );
     if (!death) break;
     deaths += 1;
     // Nothing at all, unless it died with the commit behind it.
     if (!run) expect(await everything(stage)).toEqual(before);
+    await expectNoLocks(stage);
     const again = await persist(() => authorize(stage, wish));
     expect(again.rows?.[0]).toMatchObject({ allowed: true, is_replay: Boolean(run) });
     await stage.audit();
@@ -72,12 +70,16 @@ test('settling dies at each of its steps: all or nothing, and a retry settles on
   for (let step = 1; ; step += 1) {
     const started = await persist(() => authorize(stage, { byKey: true }));
     const id = String(started.rows?.[0]?.run_id);
+    await stage.audit();
     const before = await everything(stage);
     const death = await dieAt(pools, step, () => finish(stage, id, report));
     if (!death) break;
     deaths += 1;
     const [run] = await stage.look(`select status from private.runs where id = ${quote(id)}`);
-    if (run?.status === 'open') expect(await everything(stage)).toEqual(before);
+    const [end] = await stage.look(`select from private.usage_events where run_id = ${quote(id)}`);
+    expect(run?.status).toBe(end ? undefined : 'open');
+    if (run) expect(await everything(stage)).toEqual(before);
+    await expectNoLocks(stage);
     const again = await persist(() => finish(stage, id, report));
     expect(again.rows?.[0]).toMatchObject({ outcome: 'completed', charged_micros: '91' });
     await stage.audit();
@@ -112,9 +114,18 @@ test('connections ended from outside at any moment leave nothing half done', asy
     expect(tally(ended)).toEqual({ done: ids.length });
   }
   const [sums] = await stage.look(`
-    select count(*) as runs, count(distinct hold_id) as resolutions, sum(charged_micros) as charged
-    from private.runs join private.resolutions on hold_id = runs.id where account_id = ${quote(stage.account.id)}`);
-  expect(sums).toEqual({ runs: '96', resolutions: '96', charged: String(96 * 91) });
+    select count(*) as receipts, count(distinct run_id) as runs, count(distinct transaction_id) as charges,
+      sum(charged_micros) as charged, (select count(*) from private.runs) as open
+    from private.usage_events where account_id = ${quote(stage.account.id)}`);
+  expect(sums).toEqual({
+    receipts: '96',
+    runs: '96',
+    charges: '96',
+    charged: String(96 * 91),
+    open: '0',
+  });
+  await expectNoLocks(stage);
+  await stage.audit();
 });
 
 /** A stage on which authorising and settling touch every table they can. */
@@ -174,6 +185,20 @@ async function dieAt(pools: Pools, step: number, work: () => Promise<Answer>): P
   await pools.superuser`update private.deaths set step = 0`;
   if (answer.error) expect(isLost(answer), answer.error.message).toBe(true);
   return answer.error !== undefined;
+}
+
+/** A connection that died left no lock of an account behind. */
+async function expectNoLocks({ sql, account }: Stage): Promise<void> {
+  // The server takes a moment to notice that somebody has gone; then he holds nothing any more.
+  const taken = sql.begin(async (tx) => {
+    await tx`set local statement_timeout = '20s'`;
+    await tx`select private.lock_account(${account.id})`;
+    return tx`
+      select locktype from pg_locks
+      where database = (select oid from pg_database where datname = current_database())
+        and locktype = 'advisory' and pid <> pg_backend_pid()`;
+  });
+  expect([...(await taken)]).toEqual([]);
 }
 
 async function everything(stage: Stage): Promise<unknown> {

@@ -14,6 +14,10 @@ export interface Operation {
     | 'claim'
     | 'sweep'
     | 'expire'
+    | 'monthly'
+    | 'roll_up'
+    | 'forget'
+    | 'plan'
     | 'grant'
     | 'top_up'
     | 'refund'
@@ -130,8 +134,10 @@ function planOne(
   if (dice <= 74)
     return { ...asOwner('claim', 'select * from api.claim_reconciliations()'), caller: 'service' };
   if (dice <= 76) return asOwner('expire', 'select private.expire_due_lots()');
-  if (dice <= 81) return grant(account, random, at);
-  if (dice <= 84) return topUp(account, random);
+  if (dice <= 77) return asOwner('roll_up', 'select private.roll_up_usage()');
+  if (dice <= 78) return random.pick(housekeeping(world));
+  if (dice <= 82) return grant(account, random, at);
+  if (dice <= 85) return topUp(account, random);
   if (dice <= 87) return refund(earlier, random);
   if (dice <= 90) return reverse(earlier, random);
   if (dice <= 92) return adjust(account, random);
@@ -336,6 +342,19 @@ function redeem(world: World, account: Account, random: Random): Operation {
   };
 }
 
+/** What the schedule and an admin do beside the calls, all of which must go unnoticed. */
+function housekeeping(world: World): Operation[] {
+  return [
+    asOwner('forget', 'select private.forget_repeatable_runs()'),
+    asOwner('monthly', 'select private.grant_monthly_credits()'),
+    // A plan that is edited has every account on it work out anew what it may do.
+    asOwner(
+      'plan',
+      `update private.plans set position = position + 1 where id = ${quote(world.plan)}`,
+    ),
+  ];
+}
+
 function setBudget(world: World, random: Random): Operation {
   const planned = random.pick(world.budgets);
   const budget = { ...planned, limit: random.int(0, 9000) };
@@ -359,7 +378,7 @@ function revoke(keyId: string, account: Account): Operation {
   return {
     ...asOwner(
       'revoke',
-      `select from private.wallets where account_id = ${quote(account.id)} for update;
+      `select private.lock_account(${quote(account.id)});
        update private.api_keys set revoked_at = coalesce(revoked_at, private.clock()) where id = ${quote(keyId)}`,
     ),
     account,

@@ -178,7 +178,7 @@ describe('the end of a run', () => {
     // The sweep has chosen both runs and waits at the first: its receipt cannot be written yet.
     await stage.look(`create function private.wait() returns trigger language plpgsql as
         'begin perform pg_advisory_xact_lock(77); return new; end';
-      create trigger wait before insert on private.usage_days for each row execute function private.wait()`);
+      create trigger wait before insert on private.usage_events for each row execute function private.wait()`);
     const gate = await stage.sql.reserve();
     await gate`select pg_advisory_lock(77)`;
     const sweep = stage.look('select private.sweep_runs()', late);
@@ -189,9 +189,14 @@ describe('the end of a run', () => {
     gate.release();
     await sweep;
     const [touched] = await touch;
-    const [run] = await stage.look(`select status from private.runs where id = ${quote(alive)}`);
+    const runs = await stage.look(`select status from private.runs where id = ${quote(alive)}`);
+    const ends = await stage.look(
+      `select outcome from private.usage_events where run_id = ${quote(alive)}`,
+    );
     // Told to go on, it goes on; otherwise it was told that it has ended.
-    expect(run?.status).toBe(touched?.stop === false ? 'open' : 'finished');
+    const goesOn = touched?.stop === false;
+    expect(runs).toEqual(goesOn ? [{ status: 'open' }] : []);
+    expect(ends).toEqual(goesOn ? [] : [{ outcome: 'expired' }]);
     await stage.audit(late);
   });
 
@@ -307,7 +312,7 @@ describe('a key that is revoked', () => {
     const stage = await openStage(crowd, { balance: plenty });
     const revocation = await stage.sql.reserve();
     await revocation`begin`;
-    await revocation`select from private.wallets where account_id = ${stage.account.id} for update`;
+    await revocation`select private.lock_account(${stage.account.id})`;
     await revocation`update private.api_keys set revoked_at = now() where id = ${stage.account.keys[0]!.id}`;
     const waiting = many(30, () => authorize(stage, { byKey: true }));
     await untilWaiting(stage, 30);

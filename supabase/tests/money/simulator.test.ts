@@ -83,7 +83,9 @@ test(
 
 /** Takes the lock out of authorising, and gives the gap between check and debit some width. */
 async function unlock({ owner }: TestDatabase): Promise<void> {
-  await breakFunction(owner, 'private.authorize_run', [[/\bfor (no key )?update( of \w+)?/, '']]);
+  await breakFunction(owner, 'private.authorize_run', [
+    [/private\.lock_account\(request\.account_id\)/, 'true'],
+  ]);
   await owner.unsafe(`
     create function private.dawdle() returns trigger language plpgsql as
       'begin perform pg_sleep(0.01); return null; end';

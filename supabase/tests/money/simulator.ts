@@ -125,8 +125,7 @@ async function glance(
     `select balance_micros as balance, debt_micros as debt, held_micros as said,
        (select coalesce(sum(amount_micros), 0)::bigint from private.transactions where account_id = wallets.account_id) as sum,
        (select coalesce(sum(remaining_micros), 0)::bigint from private.lots where account_id = wallets.account_id) as lots,
-       (select coalesce(sum(amount_micros), 0)::bigint from private.holds where account_id = wallets.account_id
-          and not exists (select from private.resolutions where hold_id = holds.id)) as held
+       (select coalesce(sum(held_micros), 0)::bigint from private.runs where account_id = wallets.account_id) as held
      from private.wallets where account_id = ${quote(accountId)}`,
   );
   if (!row) return void complaints.push(`operation ${number}: the wallet of ${accountId} is gone`);
@@ -142,7 +141,7 @@ async function glance(
 async function leaks(pool: Sql, accountIds: string[], at: number): Promise<string[]> {
   const rows = await readSnapshot(pool, accountIds);
   const complaints = rows.runs
-    .filter((run) => run.status !== 'finished')
+    .filter((run) => run.status !== 'ended')
     .map((run) => `in the end: run ${run.id} never ended`);
   for (const wallet of rows.wallets) {
     if (wallet.held_micros !== '0')

@@ -9,6 +9,9 @@ export interface Wallet {
   transaction_count: string;
   last_hash: string;
   next_expiry_at: number | null;
+  next_lot_id: string | null;
+  month_start: number;
+  month_requests: string;
 }
 
 export interface Transaction {
@@ -29,7 +32,7 @@ export interface Lot {
   id: string;
   account_id: string;
   transaction_id: string;
-  is_promotional: boolean;
+  source: string;
   priority: number;
   amount_micros: string;
   remaining_micros: string;
@@ -42,17 +45,18 @@ export interface Allocation {
   amount_micros: string;
 }
 
+/** A call while it runs, or what its receipt says of it. */
 export interface Run {
   id: string;
   account_id: string;
   user_id: string;
   key_id: string | null;
   task: string;
-  status: 'open' | 'reconciling' | 'finished';
-  idempotency_key: string | null;
-  request_hash: string | null;
-  model_ids: string[];
-  price_version_ids: string[];
+  status: 'open' | 'reconciling' | 'ended';
+  requested_model: string;
+  /** Nothing once it has ended, like all that only its row said. */
+  model_ids: string[] | null;
+  price_version_ids: string[] | null;
   shape: {
     prompt_bytes: number;
     messages: number;
@@ -62,11 +66,10 @@ export interface Run {
   };
   max_tokens: number;
   held_micros: string;
-  period_start: number;
+  month_start: number | null;
   token_quota_id: string | null;
-  held_tokens: string;
+  held_tokens: string | null;
   started_at: number;
-  finished_at: number | null;
 }
 
 export interface Hold {
@@ -115,7 +118,6 @@ export interface Snapshot {
   runs: Run[];
   receipts: Receipt[];
   budgets: BudgetRow[];
-  quotas: { account_id: string; period_start: number; requests: string }[];
   tokenQuotas: {
     account_id: string;
     model_quota_id: string;
@@ -145,6 +147,8 @@ export interface Snapshot {
   prices: Record<string, string>[];
   limits: {
     account_id: string;
+    plan_id: string;
+    cycle_anchor: number | null;
     per_minute: number | null;
     per_hour: number | null;
     per_day: number | null;
@@ -152,7 +156,7 @@ export interface Snapshot {
     max_cost: string | null;
   }[];
   keyLimits: { key_id: string; per_minute: number | null; max_cost: string | null }[];
-  modelQuotas: { id: string; tokens_per_month: string }[];
+  modelQuotas: { id: string; plan_id: string; pattern: string; tokens_per_month: string }[];
 }
 
 const queries: { [table in keyof Snapshot]: string } = {
@@ -163,22 +167,27 @@ const queries: { [table in keyof Snapshot]: string } = {
   allocations: `select allocations.* from private.allocations join private.lots on lots.id = lot_id where account_id = any ($)`,
   holds: `select holds.*, outcome, charged_micros, transaction_id
     from private.holds left join private.resolutions on hold_id = holds.id where account_id = any ($)`,
-  runs: `select *, to_json(shape) as shape, encode(request_hash, 'hex') as request_hash
-    from private.runs where account_id = any ($)`,
+  runs: `select id, account_id, user_id, key_id, task, status::text, requested_model, model_ids, price_version_ids, to_jsonb(shape) as shape,
+      max_tokens, held_micros::bigint, month_start, token_quota_id, held_tokens, started_at
+    from private.runs where account_id = any ($)
+    union all
+    select run_id, account_id, user_id, key_id, task, 'ended', requested_model, null, null, to_jsonb(shape),
+      max_tokens, held_micros::bigint, null, null, null, started_at
+    from private.usage_events where account_id = any ($)`,
   receipts: `select *, to_json(used) as used from private.usage_events where account_id = any ($)`,
   budgets: `select * from private.budgets where account_id = any ($)`,
-  quotas: `select * from private.quotas where account_id = any ($)`,
   tokenQuotas: `select * from private.token_quotas where account_id = any ($)`,
   days: `select account_id, sum(requests)::text as requests, sum(errors)::text as errors, sum(charged_micros)::text as charged_micros,
     sum(prompt_tokens)::text as prompt_tokens, sum(completion_tokens)::text as completion_tokens
-    from private.usage_days where account_id = any ($) group by account_id`,
+    from private.usage_by_day where account_id = any ($) group by account_id`,
   redemptions: `select * from private.redemptions where account_id = any ($)`,
   coupons: `select coupons.*, (select count(*)::text from private.redemptions where coupon_id = coupons.id) as redeemed from private.coupons`,
   entries: `select transaction_id, sum(amount_micros)::text as total, count(*)::text as sides
     from private.entries where account_id = any ($) group by transaction_id`,
   prices: `select * from private.price_versions where id in (
-    select unnest(price_version_ids) from private.runs where account_id = any ($))`,
-  limits: `select account_id, requests_per_minute as per_minute, requests_per_hour as per_hour, requests_per_day as per_day,
+    select unnest(price_version_ids) from private.runs where account_id = any ($)
+    union all select price_version_id from private.usage_events where account_id = any ($))`,
+  limits: `select account_id, plan_id, cycle_anchor, requests_per_minute as per_minute, requests_per_hour as per_hour, requests_per_day as per_day,
     requests_per_month as per_month, max_cost_micros as max_cost
     from private.account_plans join private.plans on plans.id = plan_id where account_id = any ($)`,
   keyLimits: `select subject_id as key_id, requests_per_minute as per_minute, max_cost_micros as max_cost
