@@ -86,13 +86,14 @@ with (security_invoker = true)
 as
 select
   run_id as hold_id,
-  case when charged_micros > 0 then 'settled' when outcome = 'expired' then 'expired' else 'released' end as outcome,
+  case when cost_label <> 'none' then 'settled' when outcome = 'expired' then 'expired' else 'released' end as outcome,
   charged_micros,
   transaction_id,
   finished_at as created_at
 from private.usage_events;
 
-comment on view private.resolutions is 'How each hold ended, once. A hold that is not here is open.';
+comment on view private.resolutions is
+  'How each hold ended, once: settled with what an answer cost, be it nothing, released without one, or expired. A hold that is not here is open.';
 
 -- authorising -------------------------------------------------------------------------------
 
@@ -671,7 +672,7 @@ begin
       used.prompt_tokens := ceil((run.shape).prompt_bytes / 4.0);
       used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
     end if;
-    gave_answer := used.completion_tokens > 0 or run.task = 'embedding';
+    gave_answer := coalesce(used.completion_tokens, 0) > 0 or run.task = 'embedding';
   end if;
   select
     price.id,

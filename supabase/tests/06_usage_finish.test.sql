@@ -19,9 +19,9 @@ select key, engine, mia, 'Robot', 'sk-oneai-r', sha256('sk-oneai-robot') from id
 insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
 values
   ('acme/small', 'Small', 32000, 4000, 0, 0), ('acme/dear', 'Dear', 32000, 4000, 0, 0), ('acme/minimum', 'Minimum', 32000, 4000, 0, 0),
-  ('acme/embed', 'Embed', 32000, 4000, 0, 0);
+  ('acme/embed', 'Embed', 32000, 4000, 0, 0), ('acme/free', 'Free', 32000, 4000, 0, 0);
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k, minimum_micros)
-values ('acme/dear', 1, 0.006, 0.03, 0), ('acme/minimum', 1, 0.003, 0.015, 500), ('acme/embed', 1, 0.003, 0, 0), ('acme/*', 2, 0.003, 0.015, 0);
+values ('acme/dear', 1, 0.006, 0.03, 0), ('acme/minimum', 1, 0.003, 0.015, 500), ('acme/embed', 1, 0.003, 0, 0), ('acme/free', 1, 0, 0, 0), ('acme/*', 2, 0.003, 0.015, 0);
 insert into private.plans (id, name) values ('test', 'Test');
 insert into private.plan_models (plan_id, priority, pattern, allowed) values ('test', 1, '*', true);
 insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('test', 'acme/*', 1000000);
@@ -129,10 +129,12 @@ select is(pg_temp.fate('completed', 100, 20, '{acme/small,acme/dear}'), 'acme/sm
 select is(pg_temp.fate('completed', 100, 20, '{acme/small,acme/dear}', 'acme/dear'), 'acme/dear 1200 reported settled', 'the one that answered when it is');
 select is(pg_temp.fate('completed', 100, 20, '{acme/small}', 'acme/dear'), 'acme/small 600 reported settled', 'never one that was not authorised');
 select is(pg_temp.fate('completed', 100, 0, '{acme/embed}', null, 'embedding'), 'acme/embed 300 reported settled', 'an embedding is charged for its prompt');
+select is(pg_temp.fate('completed', 100, 20, '{acme/free}'), 'acme/free 0 reported settled', 'an answer of a free model is settled with nothing');
 
 create temporary table before_free as select pg_temp.counters() as counters;
 select is(pg_temp.fate('completed', 100, 0), 'acme/small 0 none released', 'no output, no charge');
 select is(pg_temp.fate('stopped', 100, 0), 'acme/small 0 none released', 'stopped before the first token neither');
+select is(pg_temp.fate('completed', 100, null), 'acme/small 0 none released', 'nor an answer of which nobody knows a token');
 select is(pg_temp.fate('failed', 100, 20), 'acme/small 0 none released', 'a failed call is free, whatever it gave');
 select is(pg_temp.fate('failed', null, null), 'acme/small 0 none released', 'and whatever it said');
 select is(pg_temp.fate('failed', 100, 0, '{acme/embed}', null, 'embedding'), 'acme/embed 0 none released', 'a failed embedding too');
