@@ -68,9 +68,8 @@ function auditTokens(rows: Snapshot, models: Map<string, string>, say: Say): voi
     const quota = limit && quotaOf(rows, limit.plan_id, models.get(run.id) ?? '');
     if (run.token_quota_id !== null && run.token_quota_id !== quota?.id)
       say(`run ${run.id} counts in token quota ${run.token_quota_id}, not in ${quota?.id}`);
-    return quota
-      ? `${run.account_id} ${quota.id} ${monthStart(limit?.cycle_anchor ?? null, run.started_at)}`
-      : '';
+    if (!quota) return '';
+    return `${run.account_id} ${quota.id} ${monthStart(limit.cycle_anchor, run.started_at)}`;
   };
   const runs = Map.groupBy(rows.runs, quotaName);
   runs.delete('');

@@ -2,7 +2,7 @@
 // nothing did, and asking again leads to where it would have led without the death.
 import { expect } from 'vitest';
 import { test } from '../database.ts';
-import { type Answer, isLost, persist, quote } from './session.ts';
+import { type Answer, ask, isLost, persist, quote } from './session.ts';
 import {
   authorize,
   finish,
@@ -12,6 +12,8 @@ import {
   type Pools,
   type Stage,
   tally,
+  until,
+  untilWaiting,
 } from './stage.ts';
 
 const tables = [
@@ -128,6 +130,37 @@ test('connections ended from outside at any moment leave nothing half done', asy
   await stage.audit();
 });
 
+test('a connection that dies with the lock of an account in hand leaves it to those who wait', async ({
+  database,
+}) => {
+  await using pools = openPools(database, 16);
+  const stage = await prepare(pools);
+  const [running] = (await authorize(stage)).rows ?? [];
+  const holding = ask(
+    stage.sql,
+    'owner',
+    now,
+    `select private.lock_account(${quote(stage.account.id)});
+     update private.wallets set held_micros = 0 where account_id = ${quote(stage.account.id)};
+     select 'in hand', pg_sleep(60)`,
+  );
+  await until(async () => {
+    const [row] = await pools.superuser`
+      select from pg_stat_activity where query like '%in hand%' and wait_event = 'PgSleep'`;
+    return row !== undefined;
+  });
+  const waiting = Array.from({ length: 8 }, () => authorize(stage, { byKey: true }));
+  const settling = finish(stage, String(running?.run_id), report);
+  await untilWaiting(stage, 9);
+  await pools.superuser`
+    select pg_terminate_backend(pid) from pg_stat_activity where query like '%in hand%' and wait_event = 'PgSleep'`;
+  expect(isLost(await holding)).toBe(true);
+  expect(tally(await Promise.all(waiting))).toEqual({ allowed: 8 });
+  expect((await settling).rows?.[0]).toMatchObject({ charged_micros: '91' });
+  await expectNoLocks(stage);
+  await stage.audit();
+});
+
 /** A stage on which authorising and settling touch every table they can. */
 async function prepare(pools: Pools): Promise<Stage> {
   const stage = await openStage(pools, {
@@ -147,6 +180,9 @@ async function prepare(pools: Pools): Promise<Stage> {
       text: `select * from api.set_budget(${quote(account.id)}, '${subject}', ${quote(subjectId)}, 'day', 1000000)`,
     });
   }
+  // The key has limits of its own, so that its windows are counted as well.
+  await stage.look(`insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+    values (${quote(account.keys[0]!.id)}, ${quote(account.id)}, 100000, 'Staged')`);
   return stage;
 }
 

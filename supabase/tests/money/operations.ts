@@ -115,9 +115,9 @@ function planOne(
 ): Operation {
   const account = random.pick(world.accounts);
   const dice = random.int(1, 100);
-  if (dice <= 38) return authorize(account, random);
-  if (dice <= 66) return finish(earlier, random, number);
-  if (dice <= 69)
+  if (dice <= 37) return authorize(account, random);
+  if (dice <= 65) return finish(earlier, random, number);
+  if (dice <= 68)
     return onRun(
       'touch',
       earlier,
@@ -125,19 +125,19 @@ function planOne(
       (id) =>
         `select * from api.touch_run(${quote(id)}, ${random.chance(0.5) ? `'gen-${number}'` : 'null'})`,
     );
-  if (dice <= 71)
+  if (dice <= 70)
     return {
       ...onRun('stop', earlier, random, (id) => `select * from api.stop_run(${quote(id)})`),
       caller: { user: account.callers[0]! },
     };
-  if (dice <= 73) return asOwner('sweep', 'select private.sweep_runs()');
-  if (dice <= 74)
+  if (dice <= 72) return asOwner('sweep', 'select private.sweep_runs()');
+  if (dice <= 73)
     return { ...asOwner('claim', 'select * from api.claim_reconciliations()'), caller: 'service' };
-  if (dice <= 76) return asOwner('expire', 'select private.expire_due_lots()');
-  if (dice <= 77) return asOwner('roll_up', 'select private.roll_up_usage()');
-  if (dice <= 78) return random.pick(housekeeping(world));
-  if (dice <= 82) return grant(account, random, at);
-  if (dice <= 85) return topUp(account, random);
+  if (dice <= 75) return asOwner('expire', 'select private.expire_due_lots()');
+  if (dice <= 76) return asOwner('roll_up', 'select private.roll_up_usage()');
+  if (dice <= 77) return random.pick(housekeeping(world));
+  if (dice <= 81) return grant(account, random, at);
+  if (dice <= 84) return topUp(account, random);
   if (dice <= 87) return refund(earlier, random);
   if (dice <= 90) return reverse(earlier, random);
   if (dice <= 92) return adjust(account, random);

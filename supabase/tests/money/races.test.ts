@@ -11,6 +11,7 @@ import {
   openStage,
   type Stage,
   tally,
+  untilWaiting,
 } from './stage.ts';
 
 /** One database and its connections for every test that leaves nothing for another to stumble on. */
@@ -357,17 +358,6 @@ async function start(stage: Stage): Promise<string> {
   const { rows } = await authorize(stage);
   expect(rows?.[0]).toMatchObject({ allowed: true });
   return String(rows?.[0]?.run_id);
-}
-
-/** Until so many connections of this database stand before a lock. */
-async function untilWaiting(stage: Stage, count: number): Promise<void> {
-  for (let look = 0; look < 3000; look += 1) {
-    const [row] = await stage.sql<{ waiting: number }[]>`
-      select count(*)::int as waiting from pg_stat_activity
-      where datname = current_database() and wait_event_type = 'Lock'`;
-    if ((row?.waiting ?? 0) >= count) return;
-  }
-  throw new Error(`There were never ${count} connections waiting.`);
 }
 
 function permutations<T>(items: T[]): T[][] {

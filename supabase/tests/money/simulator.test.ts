@@ -3,6 +3,7 @@ import { afterAll, expect } from 'vitest';
 import { test, type TestDatabase } from '../database.ts';
 import { breakFunction } from './break-function.ts';
 import { openSimulator, type Outcome, replayCommand } from './simulator.ts';
+import { authorize, holdMicros, openPools, openStage, tally } from './stage.ts';
 
 const only = process.env.SEED;
 const first = only ? Number(only) : 1;
@@ -76,15 +77,66 @@ test(
   async ({ database }) => {
     await unlock(database);
     await database.owner`alter table private.wallets drop constraint never_overspent`;
-    const expected = /overspent: /;
+    await using pools = openPools(database);
+    const stage = await openStage(pools, { balance: 7 * holdMicros });
+    const answers = await Promise.all(Array.from({ length: 40 }, () => authorize(stage)));
+    expect(tally(answers).allowed).toBeGreaterThan(7);
+    expect((await stage.complaints()).join('\n')).toMatch(/overspent: /);
+  },
+);
+
+test('a lot that is said to pay next and does not is caught', patience, async ({ database }) => {
+  await breakFunction(database.owner, 'private.note_lots', [
+    [/\(array_agg\(lots\.id\)\)\[1\]/, 'max(lots.id)'],
+  ]);
+  const expected = /is said to pay next, it is lot/;
+  expect(await complaintsOf(database, expected)).toMatch(expected);
+});
+
+test(
+  'a roll-up that forgets calls which were open for long is caught',
+  patience,
+  async ({ database }) => {
+    await breakFunction(database.owner, 'private.roll_up_usage', [
+      [/\(select runs\.id from private\.runs order by runs\.id limit 1\)/, 'null'],
+    ]);
+    const expected = /the days of \S+ sum to|are in no day/;
     expect(await complaintsOf(database, expected)).toMatch(expected);
   },
 );
 
-/** Takes the lock out of authorising, and gives the gap between check and debit some width. */
+test('a month that counts what gave nothing is caught', patience, async ({ database }) => {
+  await breakFunction(database.owner, 'private.finish_run', [
+    [
+      /set month_requests = wallets\.month_requests - 1/,
+      'set month_requests = wallets.month_requests',
+    ],
+  ]);
+  const expected = /month \S+ \S+ counts \d+ requests, there were/;
+  expect(await complaintsOf(database, expected)).toMatch(expected);
+});
+
+test('a receipt beside a call that is still open is caught', patience, async ({ database }) => {
+  await breakFunction(database.owner, 'private.finish_run', [
+    [
+      /delete from private\.runs where runs\.id = finish_run\.run_id returning \* into run/,
+      'select * into run from private.runs where runs.id = finish_run.run_id',
+    ],
+  ]);
+  const expected = /is open and was \w+ with 1 receipts/;
+  expect(await complaintsOf(database, expected)).toMatch(expected);
+});
+
+/** Takes the lock out of whatever authorises, and gives the gap between check and debit some width. */
 async function unlock({ owner }: TestDatabase): Promise<void> {
   await breakFunction(owner, 'private.authorize_run', [
-    [/private\.lock_account\(request\.account_id\)/, 'true'],
+    [
+      /private\.lock_account\(request\.account_id\)/,
+      "set_config('tests.unlocked', 'yes', true) = 'yes'",
+    ],
+  ]);
+  await breakFunction(owner, 'private.lock_account', [
+    [/return pg_adv/, "return current_setting('tests.unlocked', true) = 'yes' or pg_adv"],
   ]);
   await owner.unsafe(`
     create function private.dawdle() returns trigger language plpgsql as

@@ -22,7 +22,9 @@ export interface Stage {
   ): Promise<Answer>;
   /** The same as the owner of the schema, where only rows are wanted. */
   look(statement: string, at?: number): Promise<Row[]>;
-  /** Looks at every row of the accounts; what is wrong is the test's failure. */
+  /** Looks at every row of the account, and says what is wrong. */
+  complaints(at?: number): Promise<string[]>;
+  /** The same where anything wrong is the test's failure. */
   audit(at?: number): Promise<void>;
 }
 
@@ -121,8 +123,11 @@ export async function openStage(
       if (error) throw new Error(`${error.code} ${error.message}`);
       return rows;
     },
+    async complaints(at = now) {
+      return auditor.audit(await readSnapshot(sql, [account.id]), at);
+    },
     async audit(at = now) {
-      expect(auditor.audit(await readSnapshot(sql, [account.id]), at)).toEqual([]);
+      expect(await stage.complaints(at)).toEqual([]);
     },
   };
   return stage;
@@ -194,4 +199,22 @@ export function tally(answers: Answer[]): Record<string, number> {
     counts[word] = (counts[word] ?? 0) + 1;
   }
   return counts;
+}
+
+/** Until so many connections of this database stand before a lock. */
+export function untilWaiting({ sql }: Stage, count: number): Promise<void> {
+  return until(async () => {
+    const [row] = await sql<{ waiting: number }[]>`
+      select count(*)::int as waiting from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return (row?.waiting ?? 0) >= count;
+  });
+}
+
+/** Looks until it is so. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 3000; look += 1) {
+    if (await isSo()) return;
+  }
+  throw new Error(`It never was so: ${isSo.toString()}`);
 }

@@ -71,6 +71,11 @@ export async function createWorld(sql: Sql, seed: number, random: Random): Promi
   const start = Date.parse(random.pick(starts));
   const plan = `sim-${seed}`;
   const at = new Date(start).toISOString();
+  // Worlds lie at moments of their own, and this one may lie before the one played last.
+  await must(
+    sql,
+    `update private.usage_rollups set through = '-infinity', oldest_run_id = '00000000-0000-0000-0000-000000000000'`,
+  );
   await setPrices(sql, random);
   const quota = () => random.int(1000, 6000);
   await must(
