@@ -78,7 +78,8 @@ test(
     await unlock(database);
     await database.owner`alter table private.wallets drop constraint never_overspent`;
     await using pools = openPools(database);
-    const stage = await openStage(pools, { balance: 7 * holdMicros });
+    const stage = await openStage(pools, { balance: 8 * holdMicros });
+    await authorize(stage);
     const answers = await Promise.all(Array.from({ length: 40 }, () => authorize(stage)));
     expect(tally(answers).allowed).toBeGreaterThan(7);
     expect((await stage.complaints()).join('\n')).toMatch(/overspent: /);
