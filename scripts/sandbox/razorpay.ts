@@ -23,7 +23,7 @@ import {
 import { notFound, Refusal } from './razorpay/refusal.ts';
 import { advanceTo, agreeTo, hiddenOf, payOpen, planOf } from './razorpay/subscriptions.ts';
 import { createCourier, type Event, type Target } from './razorpay/webhooks.ts';
-import { createClock, textOf, type World } from './razorpay/world.ts';
+import { createClock, loadWorld, saveWorld, textOf, type World } from './razorpay/world.ts';
 
 export const sandboxKeys = {
   RAZORPAY_KEY_ID: 'rzp_test_sandbox',
@@ -51,6 +51,8 @@ export interface RazorpayOptions {
   webhook?: Target;
   /** Where the clock stands, in seconds; without it, it runs with the real one. */
   now?: number;
+  /** Remembers what there is in this file, from start to start. */
+  file?: string;
   log?: (line: string) => void;
 }
 
@@ -93,6 +95,7 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
     keySecret: sandboxKeys.RAZORPAY_KEY_SECRET,
     url: '',
   };
+  if (options.file) loadWorld(world, options.file);
   const fail: RazorpaySandbox['fail'] = (fault, times = 1, path = /./) => {
     trouble = { fault, times, path };
   };
@@ -103,7 +106,10 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
   };
 
   const server = createServer((request, response) => {
-    response.once('close', () => log(`${request.method} ${request.url} ${response.statusCode}`));
+    response.once('close', () => {
+      log(`${request.method} ${request.url} ${response.statusCode}`);
+      if (options.file && request.method !== 'GET') saveWorld(world, options.file);
+    });
     void handle(request, response);
   });
 

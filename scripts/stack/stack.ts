@@ -134,6 +134,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const upstreams = await startUpstreams({
     env,
     ports,
+    dataDir,
     log: (line) => upstreamLog.info('said', { line }),
   });
   parts.defer(() => upstreams.stop());

@@ -1,5 +1,6 @@
 // The services outside that functions talk to. What the environment or .env names is used as it is;
 // otherwise a sandbox speaks the same wire format on a port of its own.
+import { join } from 'node:path';
 import { startOpenRouter } from '../sandbox/openrouter.ts';
 import { sandboxKeys, startRazorpay } from '../sandbox/razorpay.ts';
 import type { Ports } from './ports.ts';
@@ -13,6 +14,7 @@ export interface Upstreams {
 interface Options {
   env: NodeJS.ProcessEnv;
   ports: Ports;
+  dataDir: string;
   log: (line: string) => void;
 }
 
@@ -57,7 +59,7 @@ async function startModels({ env, ports, log }: Options): Promise<Upstreams> {
   };
 }
 
-async function startPayments({ env, ports, log }: Options): Promise<Upstreams> {
+async function startPayments({ env, ports, dataDir, log }: Options): Promise<Upstreams> {
   if (!wantsRazorpaySandbox(env)) {
     const real = 'https://api.razorpay.com';
     return { env: { RAZORPAY_BASE_URL: real, ...pick(env, razorpayNames) }, stop: async () => {} };
@@ -65,6 +67,7 @@ async function startPayments({ env, ports, log }: Options): Promise<Upstreams> {
   const webhook = `http://127.0.0.1:${ports.origin}/functions/v1/razorpay-webhook`;
   const sandbox = await startRazorpay({
     port: ports.razorpay,
+    file: join(dataDir, 'razorpay.json'),
     webhook: { url: webhook, secret: sandboxKeys.RAZORPAY_WEBHOOK_SECRET },
     log,
   });

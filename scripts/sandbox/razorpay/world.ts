@@ -1,5 +1,6 @@
 /** What one running sandbox remembers, and the clock it lives by. */
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type {
   Customer,
   Dispute,
@@ -83,4 +84,25 @@ export function addPeriod(from: number, plan: Plan, count = 1): number {
 /** What a request says in a field, when it is a text or a number. */
 export function textOf(value: unknown, otherwise = ''): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise;
+}
+
+/** What is remembered from start to start, so that a kept database still finds its plans and payments. */
+export function loadWorld(world: World, file: string): void {
+  if (!existsSync(file)) return;
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as Record<string, [string, never][]>;
+  for (const [name, shelf] of shelvesOf(world)) {
+    for (const [id, entity] of kept[name] ?? []) shelf.set(id, entity);
+  }
+}
+
+export function saveWorld(world: World, file: string): void {
+  const kept = Object.fromEntries(shelvesOf(world).map(([name, shelf]) => [name, [...shelf]]));
+  writeFileSync(`${file}.new`, JSON.stringify(kept), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+function shelvesOf(world: World): [string, Map<string, never>][] {
+  return Object.entries(world).filter(
+    (entry): entry is [string, Map<string, never>] => entry[1] instanceof Map,
+  );
 }
