@@ -40,7 +40,7 @@ export async function claimDataDir(path: string, fresh: boolean): Promise<DataDi
   }
   for (const stale of ['ready', 'env']) rmSync(join(path, stale), { force: true });
   if (fresh) {
-    for (const kept of ['postgres', 'storage', 'mail.json', 'keys.json', 'logs']) {
+    for (const kept of ['postgres', 'storage', 'mail.json', 'razorpay.json', 'keys.json', 'logs']) {
       rmSync(join(path, kept), { recursive: true, force: true });
     }
   }
