@@ -1,5 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
+import { ask, chooseModel, openChat, send } from './chat.ts';
 import { expect, signIn, test } from './test.ts';
 
 const outside = [
@@ -60,6 +61,37 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.getByRole('button', { name: 'Sign out everywhere' }).click();
       await expect(page.getByRole('dialog')).toBeVisible();
       expect(await findings(page, 'dialog'), 'the dialog').toEqual([]);
+    });
+
+    test('a conversation is accessible, and what opens over it', async ({ page, person }) => {
+      await openChat(page, person);
+      await page.getByRole('button', { name: /^Model:/ }).click();
+      await expect(page.getByRole('option').first()).toBeVisible();
+      expect(await findings(page, '[role=dialog]:popover-open'), 'the models').toEqual([]);
+      await page.keyboard.press('Escape');
+      await ask(page, 'Show me a table and some code');
+      await chooseModel(page, 'Sandbox: Fails mid-stream');
+      await send(page, 'Please fail');
+      await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible();
+      expect(await findings(page), 'the conversation').toEqual([]);
+      await page
+        .getByRole('button', { name: /^Receipt/ })
+        .first()
+        .click();
+      await expect(page.getByText('Charged', { exact: true })).toBeVisible();
+      expect(await findings(page, '[role=dialog]:popover-open'), 'the receipt').toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+k');
+      await expect(page.getByRole('option').first()).toBeVisible();
+      expect(await findings(page, 'dialog'), 'the palette').toEqual([]);
+      await page.keyboard.press('Escape');
+      for (const item of ['Share by link', 'Export', 'Move to a folder']) {
+        await page.getByRole('button', { name: 'More about this conversation' }).click();
+        await page.getByRole('menuitem', { name: item }).click();
+        await expect(page.getByRole('dialog').getByRole('button', { name: 'Close' })).toBeVisible();
+        expect(await findings(page, 'dialog'), item).toEqual([]);
+        await page.keyboard.press('Escape');
+      }
     });
 
     test('a form full of errors is accessible', async ({ page }) => {
