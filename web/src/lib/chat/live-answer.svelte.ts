@@ -1,7 +1,11 @@
 import type { OpenedRun } from './answer-events.ts';
 
-/** Text is shown this often at most: more would cost the reader's keystrokes and show nothing more. */
-const frameMs = 40;
+/**
+ * Text is shown this often at most, and less often where showing it takes long: three quarters of
+ * the time belong to the reader's own keys and scrolling.
+ */
+const shortestMs = 40;
+const longestMs = 400;
 
 /** An answer while it comes. Its text grows in steps, so that a thousand frames are not a thousand renders. */
 export class LiveAnswer {
@@ -19,6 +23,7 @@ export class LiveAnswer {
   #reasoning = '';
   #thinkingSince: number | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #costMs = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -32,7 +37,21 @@ export class LiveAnswer {
     if (content && this.#thinkingSince !== null && this.thoughtMs === null) {
       this.thoughtMs = performance.now() - this.#thinkingSince;
     }
-    this.#timer ??= setTimeout(() => this.show(), frameMs);
+    this.#timer ??= setTimeout(
+      () => this.#showTimed(),
+      Math.min(longestMs, Math.max(shortestMs, this.#costMs * 3)),
+    );
+  }
+
+  #showTimed(): void {
+    const began = performance.now();
+    this.show();
+    // The frame after next: by then it is parsed, laid out and painted.
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        this.#costMs = performance.now() - began;
+      }),
+    );
   }
 
   /** What has come so far, shown now. */
