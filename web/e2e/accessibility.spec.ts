@@ -5,6 +5,7 @@ import { expect, signIn, test } from './test.ts';
 
 const outside = [
   '/',
+  '/pricing',
   '/signin',
   '/signup',
   '/verify',
@@ -14,6 +15,12 @@ const outside = [
 ];
 const inside = [
   '/app/chat',
+  '/app/billing',
+  '/app/billing/plans',
+  '/app/billing/top-up',
+  '/app/billing/automatic',
+  '/app/billing/invoices',
+  '/app/billing/statement',
   '/app/settings/profile',
   '/app/settings/security',
   '/app/settings/account',

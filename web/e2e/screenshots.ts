@@ -14,6 +14,7 @@ type Shot = [name: string, path: string, prepare?: (page: Page) => Promise<void>
 
 const outside: Shot[] = [
   ['landing', '/'],
+  ['pricing', '/pricing'],
   ['signin', '/signin'],
   ['signin-ended', '/signin?ended&next=/app'],
   ['signin-wrong', '/signin', signInWrongly],
@@ -36,6 +37,12 @@ const inside: Shot[] = [
   ['security', '/app/settings/security'],
   ['security-dialog', '/app/settings/security', openDialog],
   ['account', '/app/settings/account'],
+  ['billing', '/app/billing'],
+  ['billing-plans', '/app/billing/plans'],
+  ['billing-top-up', '/app/billing/top-up'],
+  ['billing-automatic', '/app/billing/automatic'],
+  ['billing-invoices', '/app/billing/invoices'],
+  ['billing-statement', '/app/billing/statement'],
   // Last, because a narrowed sidebar stays so.
   ['app-drawer', '/app/chat', openDrawer],
 ];

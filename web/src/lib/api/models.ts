@@ -9,7 +9,7 @@ export type Preset = Filled<Views['presets']['Row']>;
 
 const columns =
   'id, name, provider, description, context_tokens, max_output_tokens, input_modalities, ' +
-  'output_modalities, parameters, prompt_micros, completion_micros, request_micros';
+  'output_modalities, parameters, prompt_micros, completion_micros, request_micros, minimum_micros';
 
 /** By provider and name; the whole catalogue is some hundred rows. */
 export async function listModels(client: Client): Promise<Model[]> {

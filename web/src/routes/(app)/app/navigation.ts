@@ -1,3 +1,4 @@
+import CreditCard from '@lucide/svelte/icons/credit-card';
 import Settings from '@lucide/svelte/icons/settings';
 import SquarePen from '@lucide/svelte/icons/square-pen';
 import type { Component } from 'svelte';
@@ -11,6 +12,7 @@ interface Destination {
 /** Above the conversations, in order. A feature adds its line here. */
 export const destinations: readonly Destination[] = [
   { href: '/app/chat', label: 'New chat', icon: SquarePen },
+  { href: '/app/billing', label: 'Billing', icon: CreditCard },
   { href: '/app/settings', label: 'Settings', icon: Settings },
 ];
 

@@ -13,8 +13,9 @@ const failure = (change: Partial<Failure>): Failure => ({
   ...change,
 });
 
-test('no money: ask for something cheaper, or less', () => {
+test('no money: top up, or ask for something cheaper, or less', () => {
   expect(nextSteps(failure({ code: 'insufficient_credits', rule: 'balance' }))).toEqual([
+    'top-up',
     'other-model',
     'shorten',
   ]);

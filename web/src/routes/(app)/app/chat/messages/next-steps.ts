@@ -1,12 +1,12 @@
 import type { Failure } from '#lib/chat/failure.ts';
 
 /** What a person can do about a failure; the page makes a button of each. */
-export type Step = 'retry' | 'wait' | 'other-model' | 'shorten' | 'reconnect';
+export type Step = 'retry' | 'wait' | 'other-model' | 'shorten' | 'top-up' | 'plans' | 'reconnect';
 
 const steps: Record<string, readonly Step[]> = {
-  insufficient_credits: ['other-model', 'shorten'],
+  insufficient_credits: ['top-up', 'other-model', 'shorten'],
   rate_limited: ['wait'],
-  quota_exceeded: ['wait'],
+  quota_exceeded: ['plans', 'wait'],
   too_large: ['shorten', 'other-model'],
   not_found: ['other-model'],
   forbidden: ['other-model'],
