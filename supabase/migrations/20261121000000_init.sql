@@ -692,6 +692,28 @@ comment on function private.like_pattern is 'A pattern of ours, where * stands f
 
 grant execute on function private.like_pattern to authenticated, service_role;
 
+create function private.lock_catalogue()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- Before any row: whoever holds a row and then waited for this could keep its holder from going on.
+  perform pg_advisory_xact_lock(hashtext('private.catalogue'));
+  return null;
+end
+$$;
+
+comment on function private.lock_catalogue is
+  'Models, prices and what plans may call are changed by one act at a time: a second that began before the first had ended would go by rules that are gone.';
+
+create trigger on_models_lock before insert or update or delete on private.models
+  for each statement execute function private.lock_catalogue();
+create trigger on_pricing_rules_lock before insert or update or delete on private.pricing_rules
+  for each statement execute function private.lock_catalogue();
+
 create function private.reprice()
 returns integer
 language plpgsql
@@ -702,8 +724,7 @@ as $$
 declare
   changed integer;
 begin
-  -- One at a time: a second that began before the first had ended would price by rules that are gone.
-  perform pg_advisory_xact_lock(hashtext('private.reprice'));
+  perform pg_advisory_xact_lock(hashtext('private.catalogue'));
   with wanted as (
     select
       models.id as model_id,
@@ -2686,8 +2707,6 @@ security invoker
 set search_path = ''
 as $$
 begin
-  -- One at a time: a second that began before the first had ended would offer what is gone.
-  perform pg_advisory_xact_lock(hashtext('private.renew_offers'));
   with wanted as (
     select
       plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
@@ -2744,6 +2763,14 @@ $$;
 
 comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
 
+create trigger on_plans_lock before insert or update or delete on private.plans
+  for each statement execute function private.lock_catalogue();
+create trigger on_plan_models_lock before insert or update or delete on private.plan_models
+  for each statement execute function private.lock_catalogue();
+create trigger on_model_quotas_lock before insert or update or delete on private.model_quotas
+  for each statement execute function private.lock_catalogue();
+create trigger on_upstream_guard_lock before insert or update on private.upstream_guard
+  for each statement execute function private.lock_catalogue();
 create trigger on_models_offers after insert or update or delete on private.models
   for each statement execute function private.renew_offers();
 create trigger on_plans_offers after insert on private.plans
@@ -2752,7 +2779,6 @@ create trigger on_plan_models_offers after insert or update or delete on private
   for each statement execute function private.renew_offers();
 create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
   for each statement execute function private.renew_offers();
-
 create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
   for each statement execute function private.renew_offers();
 
@@ -2804,36 +2830,47 @@ security invoker
 set search_path = ''
 as $$
 declare
-  changed constant jsonb := to_jsonb(coalesce(new, old));
-  wallet record;
+  account_ids uuid[];
+  locked boolean;
 begin
-  -- Under the account's lock: once this is committed, no call goes by the old limits.
-  for wallet in
-    select wallets.account_id from private.wallets
-    where case tg_table_name
-      when 'plans' then wallets.plan_id = changed ->> 'id'
-      when 'accounts' then wallets.account_id = (changed ->> 'id')::uuid
-      else wallets.account_id = (changed ->> 'account_id')::uuid
-    end
-    order by wallets.account_id
-  loop
-    perform private.lock_account(wallet.account_id);
-    update private.wallets set allowance_until = '-infinity' where wallets.account_id = wallet.account_id;
+  if tg_table_name = 'plans' then
+    account_ids := array(
+      select account_plans.account_id from private.account_plans
+      where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
+      order by account_plans.account_id
+    );
+  else
+    account_ids := array(
+      select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
+      order by 1
+    );
+  end if;
+  -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
+  -- statement are taken in one order, so that two that change many never wait for each other.
+  for nth in 1..cardinality(account_ids) loop
+    locked := private.lock_account(account_ids[nth]);
   end loop;
+  update private.wallets set allowance_until = '-infinity' where wallets.account_id = any (account_ids);
   return null;
 end
 $$;
 
 comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
 
-create trigger on_account_plans_change after insert or update of plan_id, cycle_anchor on private.account_plans
-  for each row execute function private.outdate_allowances();
-create trigger on_limit_overrides_change after insert or update or delete on private.limit_overrides
-  for each row execute function private.outdate_allowances();
-create trigger on_accounts_suspension after update of suspended_at on private.accounts
-  for each row execute function private.outdate_allowances();
-create trigger on_plans_change after update on private.plans
-  for each row execute function private.outdate_allowances();
+create trigger on_account_plans_insert after insert on private.account_plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_account_plans_update after update on private.account_plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_insert after insert on private.limit_overrides
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_update after update on private.limit_overrides
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_delete after delete on private.limit_overrides
+  referencing old table as changed for each statement execute function private.outdate_allowances();
+create trigger on_accounts_update after update on private.accounts
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_plans_update after update on private.plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
 
 -- opening an account ------------------------------------------------------------------------
 

@@ -140,6 +140,28 @@ comment on function private.like_pattern is 'A pattern of ours, where * stands f
 
 grant execute on function private.like_pattern to authenticated, service_role;
 
+create function private.lock_catalogue()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- Before any row: whoever holds a row and then waited for this could keep its holder from going on.
+  perform pg_advisory_xact_lock(hashtext('private.catalogue'));
+  return null;
+end
+$$;
+
+comment on function private.lock_catalogue is
+  'Models, prices and what plans may call are changed by one act at a time: a second that began before the first had ended would go by rules that are gone.';
+
+create trigger on_models_lock before insert or update or delete on private.models
+  for each statement execute function private.lock_catalogue();
+create trigger on_pricing_rules_lock before insert or update or delete on private.pricing_rules
+  for each statement execute function private.lock_catalogue();
+
 create function private.reprice()
 returns integer
 language plpgsql
@@ -150,8 +172,7 @@ as $$
 declare
   changed integer;
 begin
-  -- One at a time: a second that began before the first had ended would price by rules that are gone.
-  perform pg_advisory_xact_lock(hashtext('private.reprice'));
+  perform pg_advisory_xact_lock(hashtext('private.catalogue'));
   with wanted as (
     select
       models.id as model_id,
