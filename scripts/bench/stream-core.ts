@@ -22,6 +22,7 @@ async function run(frames: number): Promise<void> {
   });
   const { viewer, ended } = streamRun({
     models: ['openai/gpt-4o'],
+    answering: () => 'openai/gpt-4o',
     open: () =>
       Promise.resolve({ reader: body.getReader(), firstChunk: chunk, generationId: undefined }),
     flush: () => Promise.resolve(false),

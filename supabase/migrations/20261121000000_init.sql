@@ -583,11 +583,14 @@ create table private.models (
   listed_at timestamptz,
   retired_at timestamptz,
   synced_at timestamptz not null default now(),
+  canonical_slug text check (char_length(canonical_slug) between 1 and 250),
+  upstream_name text not null generated always as (coalesce(canonical_slug || coalesce(substring(id from ':[a-z0-9-]+$'), ''), id)) stored,
   check ((prompt_usd is null) = (completion_usd is null))
 );
 
 comment on table private.models is 'Every model OpenRouter has listed. Retired ones stay, because charges name them.';
 comment on column private.models.prompt_usd is 'Upstream price of one prompt token in US dollars; empty means the model has no price and cannot be called.';
+comment on column private.models.upstream_name is 'How the upstream names the model in its answers: dated, and not always like the id.';
 comment on column private.models.enabled is 'Set to false by an admin to take a model off the site without waiting for upstream.';
 
 alter table private.models enable row level security;
@@ -1114,10 +1117,13 @@ as $$
     true,
     read.listed_at,
     null::timestamptz,
-    private.clock()
+    private.clock(),
+    read.canonical_slug,
+    null::text
   from (
     select
       item ->> 'id' as id,
+      substring(item ->> 'canonical_slug' from '^[A-Za-z0-9~._:/-]{1,250}$') as canonical_slug,
       left(coalesce(nullif(btrim(item ->> 'name'), ''), item ->> 'id'), 200) as name,
       left(coalesce(item ->> 'description', ''), 4000) as description,
       private.read_tokens(item ->> 'context_length') as context_tokens,
@@ -1206,12 +1212,12 @@ begin
   insert into private.models as model (
     id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
     prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
-    request_usd, listed_at, synced_at
+    request_usd, listed_at, synced_at, canonical_slug
   )
   select
     id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
     prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
-    request_usd, listed_at, synced_at
+    request_usd, listed_at, synced_at, canonical_slug
   from unnest(incoming)
   order by id
   on conflict (id) do update set
@@ -1233,6 +1239,7 @@ begin
     request_usd = excluded.request_usd,
     listed_at = excluded.listed_at,
     synced_at = excluded.synced_at,
+    canonical_slug = excluded.canonical_slug,
     retired_at = null;
 
   -- A list of less than half of what we know is an accident upstream, not a wave of retirements.
@@ -2411,6 +2418,7 @@ create table private.offers (
   context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
+  upstream_name text not null,
   closed_until timestamptz,
   primary key (plan_id, model_id)
 );
@@ -2710,6 +2718,7 @@ begin
   with wanted as (
     select
       plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
+      models.upstream_name,
       (
         select model_quotas.id
         from private.model_quotas
@@ -2740,22 +2749,23 @@ begin
     )
   )
   insert into private.offers as offer (
-    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, closed_until
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
   )
   select
     wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.closed_until
+    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
     context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
     model_quota_id = excluded.model_quota_id,
+    upstream_name = excluded.upstream_name,
     closed_until = excluded.closed_until
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.closed_until)
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
     is distinct from (
       excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
-      excluded.closed_until
+      excluded.upstream_name, excluded.closed_until
     );
   return null;
 end
@@ -3552,6 +3562,7 @@ create table private.runs (
   status private.run_status not null default 'open',
   requested_model text not null,
   model_ids text[] not null,
+  upstream_names text[] not null,
   price_version_ids bigint[] not null,
   route_reason text,
   shape private.request_shape not null,
@@ -3657,7 +3668,8 @@ create type private.verdict as (
   rate_resets_at timestamptz,
   quota_limit bigint,
   quota_remaining bigint,
-  quota_resets_at timestamptz
+  quota_resets_at timestamptz,
+  upstream_names text[]
 );
 
 comment on type private.verdict is
@@ -3676,7 +3688,7 @@ as $$
 begin
   return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -3841,7 +3853,7 @@ begin
   end if;
   return row(
     true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
-    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -3995,6 +4007,7 @@ begin
         offers.context_tokens,
         offers.max_output_tokens,
         offers.model_quota_id,
+        offers.upstream_name,
         greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
         greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
         price.upstream_prompt_usd,
@@ -4018,6 +4031,7 @@ begin
           and offer.model_quota_id is not distinct from quota_id
         then
           verdict.model_ids := verdict.model_ids || wanted_model;
+          verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
           price_version_ids := price_version_ids || offer.price_version_id;
           hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
           verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
@@ -4070,6 +4084,7 @@ begin
       hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
       price_version_ids := array[offer.price_version_id];
       verdict.model_ids := array[wanted_model];
+      verdict.upstream_names := array[offer.upstream_name];
       verdict.max_prompt_usd := offer.upstream_prompt_usd;
       verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
@@ -4083,7 +4098,7 @@ begin
       output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
-      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
     );
   end decide;
 
@@ -4107,12 +4122,13 @@ begin
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   insert into private.runs (
-    id, account_id, user_id, key_id, task, requested_model, model_ids, price_version_ids, route_reason, shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
+    id, account_id, user_id, key_id, task, requested_model, model_ids, upstream_names, price_version_ids, route_reason,
+    shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
     request_id, started_at
   )
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
-    verdict.model_ids, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
+    verdict.model_ids, verdict.upstream_names, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
     verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
     private.request_id(), at
   );
@@ -4217,7 +4233,9 @@ begin
     exists (select from private.model_health where model_health.model_id = price.model_id) as was_failing
   into priced
   from private.price_versions as price
-  where price.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
+  where price.id = run.price_version_ids[coalesce(
+    array_position(run.model_ids, report.model_id), array_position(run.upstream_names, report.model_id), 1
+  )];
   if not gave_answer then
     label := 'none';
   end if;
@@ -7500,6 +7518,7 @@ to authenticated;
 
 -- stored answers ------------------------------------------------------------------------------
 
+-- pgls-ignore lint/safety/preferJsonb: the end of an answer is repeated word for word, and jsonb sorts its keys.
 create table private.stored_answers (
   account_id uuid not null references private.accounts (id) on delete cascade,
   idempotency_key text not null check (octet_length(idempotency_key) between 1 and 255),

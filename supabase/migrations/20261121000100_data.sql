@@ -65,10 +65,11 @@ insert into private.packages (id, name, position)
 values ('starter', 'Starter', 10), ('pro', 'Pro', 20), ('enterprise', 'Enterprise', 30);
 
 -- Prices contain their tax; an admin changes one with admin.set_price. A year costs ten months.
-with taxes (currency, tax_name, tax_percent) as (
-  values ('INR', 'GST', 18), ('USD', '', 0), ('GBP', 'VAT', 20), ('EUR', 'VAT', 21), ('KES', 'VAT', 16)
-),
-sold (plan_id, package_id, period, credits, currency, amount_minor) as (
+insert into private.prices (plan_id, package_id, period, currency, amount_minor, credits_micros, tax_name, tax_percent)
+select
+  sold.plan_id, sold.package_id, sold.period::private.price_period, sold.currency, sold.amount_minor,
+  sold.credits * 1000000::bigint, taxes.tax_name, taxes.tax_percent
+from (
   values
     (null, 'starter', 'once', 10000, 'INR', 54900),
     (null, 'starter', 'once', 10000, 'USD', 650),
@@ -105,13 +106,10 @@ sold (plan_id, package_id, period, credits, currency, amount_minor) as (
     ('team', null, 'year', 1200000, 'GBP', 48000),
     ('team', null, 'year', 1200000, 'EUR', 56000),
     ('team', null, 'year', 1200000, 'KES', 7900000)
-)
-insert into private.prices (plan_id, package_id, period, currency, amount_minor, credits_micros, tax_name, tax_percent)
-select
-  sold.plan_id, sold.package_id, sold.period::private.price_period, sold.currency, sold.amount_minor,
-  sold.credits * 1000000::bigint, taxes.tax_name, taxes.tax_percent
-from sold
-join taxes on taxes.currency = sold.currency
+) as sold (plan_id, package_id, period, credits, currency, amount_minor)
+join (
+  values ('INR', 'GST', 18), ('USD', '', 0), ('GBP', 'VAT', 20), ('EUR', 'VAT', 21), ('KES', 'VAT', 16)
+) as taxes (currency, tax_name, tax_percent) on taxes.currency = sold.currency
 order by sold.package_id, sold.plan_id, sold.period, sold.currency;
 
 insert into private.billing_settings default values;

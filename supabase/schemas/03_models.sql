@@ -31,11 +31,14 @@ create table private.models (
   listed_at timestamptz,
   retired_at timestamptz,
   synced_at timestamptz not null default now(),
+  canonical_slug text check (char_length(canonical_slug) between 1 and 250),
+  upstream_name text not null generated always as (coalesce(canonical_slug || coalesce(substring(id from ':[a-z0-9-]+$'), ''), id)) stored,
   check ((prompt_usd is null) = (completion_usd is null))
 );
 
 comment on table private.models is 'Every model OpenRouter has listed. Retired ones stay, because charges name them.';
 comment on column private.models.prompt_usd is 'Upstream price of one prompt token in US dollars; empty means the model has no price and cannot be called.';
+comment on column private.models.upstream_name is 'How the upstream names the model in its answers: dated, and not always like the id.';
 comment on column private.models.enabled is 'Set to false by an admin to take a model off the site without waiting for upstream.';
 
 alter table private.models enable row level security;
@@ -562,10 +565,13 @@ as $$
     true,
     read.listed_at,
     null::timestamptz,
-    private.clock()
+    private.clock(),
+    read.canonical_slug,
+    null::text
   from (
     select
       item ->> 'id' as id,
+      substring(item ->> 'canonical_slug' from '^[A-Za-z0-9~._:/-]{1,250}$') as canonical_slug,
       left(coalesce(nullif(btrim(item ->> 'name'), ''), item ->> 'id'), 200) as name,
       left(coalesce(item ->> 'description', ''), 4000) as description,
       private.read_tokens(item ->> 'context_length') as context_tokens,
@@ -654,12 +660,12 @@ begin
   insert into private.models as model (
     id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
     prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
-    request_usd, listed_at, synced_at
+    request_usd, listed_at, synced_at, canonical_slug
   )
   select
     id, name, description, context_tokens, max_output_tokens, input_modalities, output_modalities, parameters,
     prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd, audio_usd, image_usd, search_usd,
-    request_usd, listed_at, synced_at
+    request_usd, listed_at, synced_at, canonical_slug
   from unnest(incoming)
   order by id
   on conflict (id) do update set
@@ -681,6 +687,7 @@ begin
     request_usd = excluded.request_usd,
     listed_at = excluded.listed_at,
     synced_at = excluded.synced_at,
+    canonical_slug = excluded.canonical_slug,
     retired_at = null;
 
   -- A list of less than half of what we know is an accident upstream, not a wave of retirements.

@@ -16,6 +16,7 @@ create table private.runs (
   status private.run_status not null default 'open',
   requested_model text not null,
   model_ids text[] not null,
+  upstream_names text[] not null,
   price_version_ids bigint[] not null,
   route_reason text,
   shape private.request_shape not null,
@@ -121,7 +122,8 @@ create type private.verdict as (
   rate_resets_at timestamptz,
   quota_limit bigint,
   quota_remaining bigint,
-  quota_resets_at timestamptz
+  quota_resets_at timestamptz,
+  upstream_names text[]
 );
 
 comment on type private.verdict is
@@ -140,7 +142,7 @@ as $$
 begin
   return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -305,7 +307,7 @@ begin
   end if;
   return row(
     true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
-    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -459,6 +461,7 @@ begin
         offers.context_tokens,
         offers.max_output_tokens,
         offers.model_quota_id,
+        offers.upstream_name,
         greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
         greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
         price.upstream_prompt_usd,
@@ -482,6 +485,7 @@ begin
           and offer.model_quota_id is not distinct from quota_id
         then
           verdict.model_ids := verdict.model_ids || wanted_model;
+          verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
           price_version_ids := price_version_ids || offer.price_version_id;
           hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
           verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
@@ -534,6 +538,7 @@ begin
       hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
       price_version_ids := array[offer.price_version_id];
       verdict.model_ids := array[wanted_model];
+      verdict.upstream_names := array[offer.upstream_name];
       verdict.max_prompt_usd := offer.upstream_prompt_usd;
       verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
@@ -547,7 +552,7 @@ begin
       output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
-      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
     );
   end decide;
 
@@ -571,12 +576,13 @@ begin
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   insert into private.runs (
-    id, account_id, user_id, key_id, task, requested_model, model_ids, price_version_ids, route_reason, shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
+    id, account_id, user_id, key_id, task, requested_model, model_ids, upstream_names, price_version_ids, route_reason,
+    shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
     request_id, started_at
   )
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
-    verdict.model_ids, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
+    verdict.model_ids, verdict.upstream_names, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
     verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
     private.request_id(), at
   );
@@ -681,7 +687,9 @@ begin
     exists (select from private.model_health where model_health.model_id = price.model_id) as was_failing
   into priced
   from private.price_versions as price
-  where price.id = run.price_version_ids[coalesce(array_position(run.model_ids, report.model_id), 1)];
+  where price.id = run.price_version_ids[coalesce(
+    array_position(run.model_ids, report.model_id), array_position(run.upstream_names, report.model_id), 1
+  )];
   if not gave_answer then
     label := 'none';
   end if;

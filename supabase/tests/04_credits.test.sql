@@ -48,11 +48,11 @@ as $$
   -- What authorising does, without its rules.
   update private.wallets set held_micros = held_micros + amount where account_id = pg_temp.account(name);
   insert into private.runs (
-    id, account_id, user_id, task, requested_model, model_ids, price_version_ids, shape, max_tokens, is_clamped, held_micros,
+    id, account_id, user_id, task, requested_model, model_ids, upstream_names, price_version_ids, shape, max_tokens, is_clamped, held_micros,
     month_start, lease_until, started_at
   )
   select
-    pg_temp.hold_id(word), pg_temp.account(holds.name), gen_random_uuid(), 'completion', 'acme/unit', '{acme/unit}', array[price_version_id],
+    pg_temp.hold_id(word), pg_temp.account(holds.name), gen_random_uuid(), 'completion', 'acme/unit', '{acme/unit}', '{acme/unit}', array[price_version_id],
     row(1, 1, 0, null, 1, 0)::private.request_shape, 1, false, amount, '-infinity', private.clock(), private.clock()
   from private.models where models.id = 'acme/unit'
 $$;

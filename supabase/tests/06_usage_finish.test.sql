@@ -225,6 +225,21 @@ select pg_temp.ends('alive', 'completed');
 select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 0::bigint, 'nothing stays held');
 select is(private.sweep_runs(), 0, 'and nothing is left to sweep');
 
+-- the model that answered --------------------------------------------------------------------------
+
+update private.models set canonical_slug = 'acme/2026-dear-0501' where id = 'acme/dear';
+select pg_temp.starts('named ' || nth, '{acme/small,acme/dear}') from generate_series(1, 4) as nth;
+select is(
+  (select upstream_names from private.runs where id = pg_temp.run('named 1')), '{acme/small,acme/2026-dear-0501}',
+  'a run knows how the upstream names its models'
+);
+select is(
+  (pg_temp.ends('named ' || nth, 'completed', model => named)).model_id, answered, format('%s is %s', coalesce(named, 'no name'), answered)
+)
+from (
+  values (1, 'acme/dear', 'acme/dear'), (2, 'acme/2026-dear-0501', 'acme/dear'), (3, null, 'acme/small'), (4, 'who/ever', 'acme/small')
+) as said (nth, named, answered);
+
 -- failed attempts -----------------------------------------------------------------------------------
 
 select pg_temp.starts('attempts ' || nth, '{acme/small,acme/dear}') from generate_series(1, 4) as nth;

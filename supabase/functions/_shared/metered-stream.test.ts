@@ -1,5 +1,6 @@
 // Streams are read one chunk after the other.
 // deno-lint-ignore-file no-await-in-loop
+import { answeringModel } from './answering-model.ts';
 import {
   type Batch,
   type Limits,
@@ -49,6 +50,7 @@ function start(wanted: Wanted) {
   };
   const run: StreamingRun<string> = streamRun<string>({
     models,
+    answering: answeringModel({ model_ids: models, upstream_names: models }),
     open: (signal, failed, mayRetry) =>
       callUpstream(
         {

@@ -2,7 +2,6 @@
 // deno-lint-ignore-file no-await-in-loop
 import { abortRule } from './abort-rule.ts';
 import { createAnswerPieces, type Piece } from './answer-pieces.ts';
-import { answeringModel } from './answering-model.ts';
 import { failure, RequestError } from './errors.ts';
 import { type FrameFacts, readFrame, type Usage } from './frame-facts.ts';
 import { concatBytes, createFrameCutter } from './sse-frames.ts';
@@ -12,6 +11,8 @@ import { createViewerStream } from './viewer-stream.ts';
 export interface MeteredRun<Settlement> {
   /** As the database authorised them, the wanted one first. */
   models: readonly string[];
+  /** Which of them an answer names. */
+  answering: (named?: string) => string;
   open: OpenUpstream;
   /** Keeps what is new, and the run's lease. Returns whether to stop; null: the run has ended. */
   flush(batch: Batch): Promise<boolean | null>;
@@ -134,7 +135,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   function stop(): void {
     if (isOver || isStopped || fault) return;
     isStopped = true;
-    if (abortRule(provider, answeringModel(run.models, model)) === 'cancel') {
+    if (abortRule(provider, run.answering(model)) === 'cancel') {
       upstream.abort();
     } else {
       // It is billed to its end, but nobody wants to see it: only its cost is waited for.
@@ -268,7 +269,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   function report(): Report {
     return {
       outcome: outcome(),
-      model_id: model === undefined ? null : answeringModel(run.models, model),
+      model_id: model === undefined ? null : run.answering(model),
       generation_id: generationId,
       finish_reason: finishReason,
       error_code: fault?.code ?? null,
@@ -288,7 +289,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
 
   /** Told only if there is something to tell: one try that answered is the rule. */
   function attempts(): Attempt[] {
-    const answering = answeringModel(run.models, model);
+    const answering = run.answering(model);
     const passedOver = run.models
       .slice(0, run.models.indexOf(answering))
       .filter((id) => !failed.some((attempt) => attempt.model === id))

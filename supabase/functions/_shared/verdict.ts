@@ -26,6 +26,8 @@ export interface Verdict {
   quota_limit: number | null;
   quota_remaining: number | null;
   quota_resets_at: string | null;
+  /** How the upstream names the models, one by one. */
+  upstream_names: string[] | null;
 }
 
 /** An allowed one that was not allowed before. */

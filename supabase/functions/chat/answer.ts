@@ -1,5 +1,6 @@
 import type { Piece } from '../_shared/answer-pieces.ts';
 import { logRequest } from '../_shared/log.ts';
+import { answeringModel } from '../_shared/answering-model.ts';
 import { streamRun } from '../_shared/metered-stream.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit, Verdict } from '../_shared/verdict.ts';
@@ -62,6 +63,7 @@ export function streamAnswer(
   const toKeep = (pieces: Piece[]) => (request.temporary ? [] : pieces);
   const run = streamRun<Settlement>({
     models: permit.model_ids,
+    answering: answeringModel(permit),
     open: (signal, failed, mayRetry) =>
       callUpstream(
         {

@@ -1,4 +1,5 @@
 import { storableText } from '../_shared/storable-text.ts';
+import { answeringModel } from '../_shared/answering-model.ts';
 import { type Report, streamRun } from '../_shared/metered-stream.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit, Verdict } from '../_shared/verdict.ts';
@@ -39,10 +40,12 @@ export async function makeTitle(
     idempotency_key: `title:${conversationId}`,
   });
   if (!verdict.allowed || verdict.is_replay) return;
-  const { run_id, model_ids, max_tokens, max_prompt_usd, max_completion_usd } = verdict as Permit;
+  const permit = verdict as Permit;
+  const { run_id, model_ids, max_tokens, max_prompt_usd, max_completion_usd } = permit;
   let said = '';
   const run = streamRun({
     models: model_ids,
+    answering: answeringModel(permit),
     open: (signal, failed, mayRetry) =>
       callUpstream(
         {

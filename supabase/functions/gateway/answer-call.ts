@@ -2,6 +2,7 @@ import { corsHeaders } from '../_shared/cors.ts';
 import type { Env } from '../_shared/env.ts';
 import { type ErrorCode, failure, type RequestError } from '../_shared/errors.ts';
 import type { RequestLog } from '../_shared/log.ts';
+import { answeringModel } from '../_shared/answering-model.ts';
 import { type Framing, type Limits, type Report, streamRun } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
@@ -71,7 +72,7 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
   const head: AnswerHead = {
     runId: verdict.run_id,
     created: Math.floor(Date.now() / 1000),
-    models: verdict.model_ids,
+    answering: answeringModel(verdict),
     request: { includeUsage: wish.includeUsage, fields: body.fields },
     maxTokens: verdict.max_tokens,
     isClamped: verdict.is_clamped ?? false,
@@ -193,6 +194,7 @@ function startRun(
   };
   return streamRun<Receipt | null>({
     models: verdict.model_ids,
+    answering: answeringModel(verdict),
     open: (signal, failed, mayRetry) => callUpstream(upstream, signal, failed, mayRetry),
     flush: ({ generationId }) => flush(generationId),
     finish,

@@ -10,7 +10,7 @@ function writer(includeUsage = true) {
   const dialect = chatDialect.stream({
     runId: 'run',
     created: 1,
-    models: ['a/b'],
+    answering: () => 'a/b',
     request: { includeUsage, fields: {} },
     maxTokens: 9,
     isClamped: false,

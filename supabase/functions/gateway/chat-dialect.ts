@@ -1,4 +1,3 @@
-import { answeringModel } from '../_shared/answering-model.ts';
 import { dataOf, type FrameFacts } from '../_shared/frame-facts.ts';
 import { describeError } from './api-error.ts';
 import { readChatRequest } from './chat-request.ts';
@@ -31,12 +30,12 @@ export function completionId(runId: string): string {
 }
 
 function createChatWriter(
-  { runId, models, request, maxTokens, isClamped, ...head }: AnswerHead,
+  { runId, answering, request, maxTokens, isClamped, ...head }: AnswerHead,
   completion: ReturnType<typeof createCompletion> | null,
 ): Writer<ChatState> {
   const id = completionId(runId);
   let { created } = head;
-  let model = models[0] as string;
+  let model = answering();
   let usage: Fields | null = null;
   let names: { from: string; to: string }[] = [];
 
@@ -45,7 +44,7 @@ function createChatWriter(
     if (names.length > 0 || facts.generationId === undefined) return;
     const said = parse(bytes)['created'];
     if (typeof said === 'number') created = said;
-    model = answeringModel(models, facts.model);
+    model = answering(facts.model);
     names = [
       { from: `"id":${JSON.stringify(facts.generationId)}`, to: `"id":${JSON.stringify(id)}` },
       { from: `"model":${JSON.stringify(facts.model)}`, to: `"model":${JSON.stringify(model)}` },

@@ -30,7 +30,8 @@ export interface AnswerHead {
   runId: string;
   /** Seconds. */
   created: number;
-  models: readonly string[];
+  /** Which of its models an answer names; of no name, the wanted one. */
+  answering: (named?: string) => string;
   request: Pick<CallRequest, 'includeUsage'> & { fields: Fields };
   maxTokens: number;
   isClamped: boolean;

@@ -1,4 +1,3 @@
-import { answeringModel } from '../_shared/answering-model.ts';
 import { describeError } from './api-error.ts';
 import { parse } from './chat-dialect.ts';
 import { type Completion, createCompletion } from './completion.ts';
@@ -36,12 +35,12 @@ const stopReasons: Record<string, string> = {
 };
 
 function createWriter(
-  { runId, models, maxTokens, isClamped }: AnswerHead,
+  { runId, answering, maxTokens, isClamped }: AnswerHead,
   isWhole: boolean,
 ): Writer<MessagesState> {
   const id = `msg_${runId}`;
   const completion = isWhole ? createCompletion() : null;
-  let model = models[0] as string;
+  let model = answering();
   let usage: Fields | null = null;
   let finish: string | null = null;
   let hasStarted = false;
@@ -108,7 +107,7 @@ function createWriter(
       if (facts.kind === 'blank') return isWhole || !hasStarted ? undefined : event('ping', {});
       if (facts.kind !== 'chunk' || facts.error || facts.finishReason === 'error') return undefined;
       const chunk = parse(bytes);
-      if (facts.model !== undefined) model = answeringModel(models, facts.model);
+      if (facts.model !== undefined) model = answering(facts.model);
       if (isFields(chunk['usage'])) usage = chunk['usage'];
       finish = facts.finishReason ?? finish;
       if (completion) {

@@ -1,4 +1,3 @@
-import { answeringModel } from '../_shared/answering-model.ts';
 import { describeError } from './api-error.ts';
 import { parse } from './chat-dialect.ts';
 import { createCompletion } from './completion.ts';
@@ -27,14 +26,14 @@ export const responsesDialect: Dialect<ResponsesState> = {
 };
 
 /** The parameters that an answer repeats, with what they are when nobody gave them. */
-function responseHead({ runId, created, models, request: { fields } }: AnswerHead): Fields {
+function responseHead({ runId, created, answering, request: { fields } }: AnswerHead): Fields {
   const given = (name: string, usual: unknown) => fields[name] ?? usual;
   return {
     id: `resp_${runId}`,
     object: 'response',
     created_at: created,
     status: 'in_progress',
-    model: models[0],
+    model: answering(),
     output: [],
     error: null,
     incomplete_details: null,
@@ -64,7 +63,7 @@ function createWholeWriter(head: AnswerHead): Writer<ResponsesState> {
     frame(bytes, facts) {
       if (facts.kind !== 'chunk') return undefined;
       const chunk = parse(bytes);
-      if (facts.model !== undefined) response['model'] = answeringModel(head.models, facts.model);
+      if (facts.model !== undefined) response['model'] = head.answering(facts.model);
       if (isFields(chunk['usage'])) usage = chunk['usage'];
       completion.add(chunk);
       return undefined;
@@ -199,7 +198,7 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
       if (facts.kind === 'blank') return bytes;
       if (facts.kind !== 'chunk' || facts.error || facts.finishReason === 'error') return undefined;
       const chunk = parse(bytes);
-      if (facts.model !== undefined) response['model'] = answeringModel(head.models, facts.model);
+      if (facts.model !== undefined) response['model'] = head.answering(facts.model);
       if (isFields(chunk['usage'])) usage = chunk['usage'];
       const [choice] = Array.isArray(chunk['choices']) ? (chunk['choices'] as unknown[]) : [];
       const change = isFields(choice) && isFields(choice['delta']) ? choice['delta'] : {};

@@ -4,6 +4,7 @@ import { reconcileRuns } from './reconcile-runs.ts';
 
 const record = {
   id: 'gen-1',
+  model: 'openai/gpt-4o-mini-2024-07-18',
   total_cost: 0.00042,
   cancelled: false,
   finish_reason: 'stop',
@@ -47,6 +48,7 @@ Deno.test('a record settles its run with what it says was used', async () => {
   assertEquals(reports['run-gen-1'], {
     outcome: 'completed',
     is_reconciled: true,
+    model_id: 'openai/gpt-4o-mini-2024-07-18',
     generation_id: 'gen-1',
     finish_reason: 'stop',
     upstream_usd: '0.00042',

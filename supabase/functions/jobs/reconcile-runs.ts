@@ -50,6 +50,7 @@ function toReport(answer: unknown) {
     outcome:
       data['finish_reason'] === 'error' ? 'failed' : data['cancelled'] ? 'stopped' : 'completed',
     is_reconciled: true,
+    model_id: data['model'],
     generation_id: data['id'],
     finish_reason: data['finish_reason'],
     upstream_usd: String(data['total_cost'] ?? ''),
