@@ -13,6 +13,7 @@ export default defineConfig({
         test: {
           name: 'db',
           include: ['supabase/tests/**/*.test.ts'],
+          exclude: ['supabase/tests/gateway/**'],
           globalSetup: 'supabase/tests/global-setup.ts',
           ...patience,
         },
@@ -20,8 +21,8 @@ export default defineConfig({
       {
         test: {
           name: 'gateway',
-          include: ['e2e/gateway/**/*.test.ts'],
-          globalSetup: 'e2e/gateway/stack.ts',
+          include: ['supabase/tests/gateway/**/*.test.ts'],
+          globalSetup: 'supabase/tests/gateway/stack.ts',
           // They share one stack, and some of them load it.
           fileParallelism: false,
           ...patience,

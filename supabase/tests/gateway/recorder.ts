@@ -1,7 +1,7 @@
 // A fetch that keeps every request and answer, to hold them against the document that we serve.
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, expect } from 'vitest';
-import { openApi } from '../../supabase/functions/gateway/openapi.ts';
+import { openApi } from '../../functions/gateway/openapi.ts';
 
 interface Exchange {
   method: string;

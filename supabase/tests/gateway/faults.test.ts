@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { base, booksOf, newCustomer, setCredits, settled, upstreamRuns } from './customer.ts';
 import { holdAgainstDocument, recordingFetch } from './recorder.ts';
-import { STATUS_FAULTS, WIRE_FAULTS } from '../../scripts/sandbox/openrouter/behaviour.ts';
+import { STATUS_FAULTS, WIRE_FAULTS } from '../../../scripts/sandbox/openrouter/behaviour.ts';
 
 holdAgainstDocument();
 

@@ -1,6 +1,6 @@
 // One stack for all the tests of the gateway: everything is real but the models.
 import type { TestProject } from 'vitest/node';
-import { startStack } from '../../scripts/stack/stack.ts';
+import { startStack } from '../../../scripts/stack/stack.ts';
 
 export interface GatewayStack {
   url: string;

@@ -1,7 +1,7 @@
 // The customers of the tests, and what their books say.
 import postgres from 'postgres';
 import { afterAll, inject, vi } from 'vitest';
-import * as customers from '../../scripts/gateway/customer.ts';
+import * as customers from '../../../scripts/gateway/customer.ts';
 
 export type Customer = customers.Customer;
 
