@@ -1,6 +1,10 @@
 // What a call costs in the database: authorise and finish against what the same server can do at
 // best, in interleaved rounds of one run, so that a noisy machine is noisy for all of them.
 // It needs pgbench: apt-get install postgresql-contrib (or postgresql-15).
+//
+// --history N   the same beside a database that has N charged calls behind it
+// --seeds N     plays N more seeds of the simulator than the tests do
+// --soak M      M minutes of all kinds of work at once, and an audit of what is left
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +12,11 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import postgres from 'postgres';
 import { runCommand } from '../command.ts';
-import { startScratch } from '../db/scratch.ts';
+import { type Scratch, startScratch } from '../db/scratch.ts';
 import { StackError } from '../stack/stack-error.ts';
+import { fillHistory } from './ledger-history.ts';
+import { playSeeds } from './ledger-seeds.ts';
+import { soak } from './ledger-soak.ts';
 import { type Figure, report } from './report.ts';
 
 const { values } = parseArgs({
@@ -18,10 +25,16 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     clients: { type: 'string', default: '16' },
     accounts: { type: 'string', default: '50' },
+    history: { type: 'string', default: '0' },
+    seeds: { type: 'string', default: '0' },
+    soak: { type: 'string', default: '0' },
   },
 });
 const clients = Number(values.clients);
 const accounts = Number(values.accounts);
+const history = Number(values.history);
+const seeds = Number(values.seeds);
+const soakMinutes = Number(values.soak);
 
 const oneRow = 'update pgbench_branches set bbalance = bbalance + 1 where bid = 1;\n';
 
@@ -71,9 +84,11 @@ const benchAccounts = `
   insert into auth.users (id, email) select gen_random_uuid(), 'bench' || n || '@example.com' from generate_series(1, ${accounts}) as n;
   insert into bench_accounts
   select row_number() over (), account_id, user_id from private.members;
-  update private.account_plans set plan_id = 'enterprise';
-  insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
-  select account_id, account_id, 2000000000, 'bench' from bench_accounts;
+  -- A plan with a limit of every kind, too wide to stop the bench: a rate, a month, a price cap.
+  insert into private.plans (id, name, requests_per_minute, requests_per_month, max_cost_micros)
+  values ('bench', 'Bench', 2000000000, 2000000000, 1000000000000);
+  insert into private.plan_models (plan_id, priority, pattern, allowed) values ('bench', 1, '*', true);
+  update private.account_plans set plan_id = 'bench';
   select private.grant_credits(account_id, 1000000000000000, 'top_up', 'bench', 'bench', 'bench') from bench_accounts;
 `;
 
@@ -84,6 +99,7 @@ await runCommand(async () => {
     const ours = (await scratch.database('bench_ours', 'migrations')).url('postgres');
     const peer = (await scratch.database('bench_peer', 'bootstrap')).url('postgres');
     await execute(ours, benchAccounts);
+    const old = history > 0 ? await prepareHistory(scratch) : undefined;
     await pgbench(peer, ['--initialize', '--quiet', '--scale=20']);
     await execute(peer, transferTables);
     const script = (name: string, text: string) => {
@@ -96,15 +112,20 @@ await runCommand(async () => {
       transfer: [peer, script('transfer', transfer)],
       many: [ours, script('many', run(`random(1, ${accounts})`))],
       hot: [ours, script('hot', run('1'))],
-    } as const;
+      ...(old && {
+        oldMany: [old.url, script('many', run(`random(1, ${accounts})`))],
+        oldHot: [old.url, script('hot', run('1'))],
+      }),
+    };
     const seen: Record<string, Load[]> = {};
     for (let round = 0; round < Number(values.rounds); round += 1) {
-      for (const [name, [url, what]] of Object.entries(loads))
+      for (const [name, [url = '', what = '']] of Object.entries(loads))
         (seen[name] ??= []).push(await measure(url, what));
+      console.log(`round ${round + 1} of ${values.rounds}`);
     }
-    const rate = (name: keyof typeof loads) =>
+    const rate = (name: string) =>
       median(seen[name]?.map((load) => load.transactionsPerSecond) ?? []);
-    const late = (name: keyof typeof loads) => median(seen[name]?.map((load) => load.p99Ms) ?? []);
+    const late = (name: string) => median(seen[name]?.map((load) => load.p99Ms) ?? []);
     // A transaction of ours is two calls: one authorises, one finishes.
     const many = 2 * rate('many');
     const hot = 2 * rate('hot');
@@ -158,11 +179,51 @@ await runCommand(async () => {
         note: 'every table and index of schema private, divided by runs',
       },
     ];
+    if (old) {
+      const beside = `${history} charged calls of other accounts`;
+      for (const [name, label] of [
+        ['Many', `${accounts} accounts`],
+        ['Hot', 'one hot account'],
+      ] as const) {
+        const small = rate(name.toLowerCase());
+        figures.push({
+          name: `the same with a history, ${label}`,
+          value: rate(`old${name}`) / small,
+          unit: 'ratio',
+          bar: 0.9,
+          better: 'higher',
+          peer: 2 * small,
+          note: `${(2 * rate(`old${name}`)).toFixed(0)} calls/s beside ${beside}; the peer has none`,
+        });
+      }
+      figures.push({
+        name: 'bytes on disk a charged call of the history',
+        value: old.bytesPerCall,
+        unit: 'bytes',
+        bar: null,
+        better: 'lower',
+        note: beside,
+      });
+    }
+    if (seeds > 0) figures.push(await playSeeds(scratch, seeds));
+    if (soakMinutes > 0) figures.push(...(await soak(scratch, soakMinutes)));
     report('ledger', figures);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** The same database again, with calls behind it. */
+async function prepareHistory(scratch: Scratch): Promise<{ url: string; bytesPerCall: number }> {
+  const url = (await scratch.database('bench_history', 'migrations')).url('postgres');
+  await execute(url, benchAccounts);
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    return { url, bytesPerCall: await fillHistory(sql, history) };
+  } finally {
+    await sql.end();
+  }
+}
 
 interface Load {
   transactionsPerSecond: number;
@@ -226,7 +287,7 @@ async function bytesPerRun(url: string): Promise<number> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     const [row] = await sql<{ bytes: number }[]>`
-      select (sum(pg_total_relation_size(oid)) / (select count(*) from private.runs))::float as bytes
+      select (sum(pg_total_relation_size(oid)) / (select count(*) from private.usage_events))::float as bytes
       from pg_class where relnamespace = 'private'::regnamespace and relkind in ('r', 'p')`;
     return row?.bytes ?? 0;
   } finally {
