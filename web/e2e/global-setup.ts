@@ -14,6 +14,7 @@ export default async function globalSetup(): Promise<() => Promise<void>> {
   process.env['E2E_API_URL'] = stack.url;
   process.env['E2E_MAIL_URL'] = stack.mailUrl;
   process.env['E2E_DATABASE_URL'] = stack.databaseUrl;
+  process.env['E2E_RAZORPAY_URL'] = stack.checkoutUrl;
   process.env['E2E_PUBLISHABLE_KEY'] = stack.publishableKey;
 
   const running = parts.move();
