@@ -1,4 +1,4 @@
-import { failure, RequestError } from '../_shared/errors.ts';
+import { failure, isErrorCode, RequestError } from '../_shared/errors.ts';
 
 /** A failure as the API tells it: beside the stable code, the parameter and the rule it is about. */
 export class ApiError extends RequestError {
@@ -100,6 +100,26 @@ const byRule: Record<string, Partial<Words>> = {
   idempotency: { code: 'idempotency_conflict' },
   unsupported_parameter: { code: 'unsupported_parameter' },
 };
+
+export interface ErrorMeaning {
+  status: number;
+  code: string;
+  type: string;
+  detail: string;
+  hint: string;
+}
+
+/** Every code of the API for the reference: the general ones, and those a rule says instead. */
+export function errorCodes(): { general: ErrorMeaning[]; ofRules: string[] } {
+  return {
+    general: Object.entries(byCode).flatMap(([name, { status, code, type }]) => {
+      if (!isErrorCode(name)) return [];
+      const { detail, hint } = failure(name);
+      return [{ status, code, type, detail, hint }];
+    }),
+    ofRules: [...new Set(Object.values(byRule).flatMap(({ code }) => code ?? []))],
+  };
+}
 
 function wordsFor(error: RequestError): Words {
   const found = byCode[error.code] ?? { ...byCode['internal_error']!, status: error.status };

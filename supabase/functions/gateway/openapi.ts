@@ -520,7 +520,15 @@ function post({ summary, request, answer, event, error = 'Error' }: Post) {
   };
 }
 
-function get(summary: string, answer: Schema, parameters: Schema[] = []) {
+interface Parameter {
+  name: string;
+  in: string;
+  required?: boolean;
+  description?: string;
+  schema: Schema;
+}
+
+function get(summary: string, answer: Schema, parameters: Parameter[] = []) {
   const ok = { description: summary, ...json(answer) };
   return { get: { summary, parameters, responses: { 200: ok, ...failing(ref('Error')) } } };
 }

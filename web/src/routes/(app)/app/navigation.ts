@@ -1,4 +1,6 @@
+import ChartColumn from '@lucide/svelte/icons/chart-column';
 import CreditCard from '@lucide/svelte/icons/credit-card';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import Settings from '@lucide/svelte/icons/settings';
 import SquarePen from '@lucide/svelte/icons/square-pen';
 import type { Component } from 'svelte';
@@ -12,6 +14,8 @@ interface Destination {
 /** Above the conversations, in order. A feature adds its line here. */
 export const destinations: readonly Destination[] = [
   { href: '/app/chat', label: 'New chat', icon: SquarePen },
+  { href: '/app/api', label: 'API', icon: KeyRound },
+  { href: '/app/usage', label: 'Usage', icon: ChartColumn },
   { href: '/app/billing', label: 'Billing', icon: CreditCard },
   { href: '/app/settings', label: 'Settings', icon: Settings },
 ];

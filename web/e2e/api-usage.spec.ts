@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import AxeBuilder from '@axe-core/playwright';
+import { ask, createKey, outcome } from './api-client.ts';
+import { accountOf, asOperator } from './chat.ts';
+import { expect, signIn, test } from './test.ts';
+
+test('what was called is counted, charted, listed and written to files', async ({
+  page,
+  person,
+}) => {
+  await signIn(page, person, '/signin?next=/app/usage');
+  await expect(page.getByRole('heading', { name: 'Nothing used in this time' })).toBeVisible();
+  const formula = await createKey(page, '=HYPERLINK("http://x","y")');
+  const plain = await createKey(page, 'Plain, "quoted"');
+  for (const secret of [formula, plain, plain])
+    expect((await outcome(ask(secret))).status).toBe(200);
+
+  await page.goto('/app/usage?by=key');
+  const sums = page.getByRole('region', { name: 'Usage by key' });
+  await expect(sums.getByRole('row')).toHaveCount(3);
+  await expect(sums.getByRole('row', { name: /^Plain/ })).toContainText('2');
+  await expect(page.locator('dl').getByText('0 of 3')).toBeVisible();
+
+  // A day is chosen by keyboard, and said.
+  const chart = page.getByRole('slider', { name: 'Day' });
+  await expect(chart).toHaveAttribute('aria-valuetext', /Plain/);
+  await chart.press('Home');
+  await expect(chart).toHaveAttribute('aria-valuetext', /: 0$/);
+  await page.getByLabel('Show', { exact: true }).selectOption('Requests');
+  await expect(page).toHaveURL(/show=requests/);
+  await page.getByLabel('As a table').check();
+  const byDay = page.getByRole('region', { name: 'Usage by day' }).getByRole('row').nth(1);
+  await expect(byDay.getByRole('cell')).toHaveText([/\d/, '3', '2', '1']);
+
+  const [daysFile] = await Promise.all([
+    page.waitForEvent('download'),
+    page
+      .getByRole('button', { name: 'Download CSV' })
+      .click()
+      .then(() => page.getByRole('menuitem', { name: 'Sums by day' }).click()),
+  ]);
+  const days = (await readFile(await daysFile.path(), 'utf8')).split('\r\n');
+  expect(days).toHaveLength(4);
+  expect(days[0]).toMatch(/^day,model,key,member,requests,/);
+  expect(days.join('\n')).toContain(`,"'=HYPERLINK(""http://x"",""y"")",Asha Rao,1,0,`);
+  expect(days.join('\n')).toContain(`,"Plain, ""quoted""",Asha Rao,2,0,`);
+
+  await sums.getByRole('button', { name: /^Plain/ }).click();
+  await expect(page).toHaveURL(/key=[0-9a-f-]{36}/);
+  const receipts = page.getByRole('region', { name: 'Receipts' });
+  await expect(receipts.getByRole('row')).toHaveCount(3);
+  await receipts
+    .getByRole('button', { name: /^Receipt:/ })
+    .first()
+    .click();
+  const receipt = page.getByRole('dialog', { name: 'Receipt' });
+  await expect(receipt).toContainText('Charged');
+  await expect(receipt).toContainText('Paid by Welcome credits');
+  await page.keyboard.press('Escape');
+
+  const [receiptsFile] = await Promise.all([
+    page.waitForEvent('download'),
+    page
+      .getByRole('button', { name: 'Download CSV' })
+      .click()
+      .then(() => page.getByRole('menuitem', { name: 'Every receipt' }).click()),
+  ]);
+  const lines = (await readFile(await receiptsFile.path(), 'utf8')).trimEnd().split('\r\n');
+  expect(lines).toHaveLength(3);
+  expect(lines[1]).toContain('openai/gpt-4o-mini');
+});
+
+test('receipts come page by page, none twice and none left out', async ({ page, person }) => {
+  await signIn(page, person);
+  const secret = await createKey(page, 'Many');
+  // More than a page of them is more than the free plan takes in a minute.
+  await asOperator(
+    (sql) => sql`
+      update private.account_plans set plan_id = 'pro'
+      where account_id = (${accountOf(sql, person)})`,
+  );
+  const calls = await Promise.all(Array.from({ length: 30 }, () => ask(secret)));
+  await page.goto('/app/usage');
+  const rows = page
+    .getByRole('region', { name: 'Receipts' })
+    .getByRole('button', { name: /^Receipt:/ });
+  await expect(rows).toHaveCount(25);
+  await page.getByRole('button', { name: 'Show more' }).click();
+  await expect(rows).toHaveCount(30);
+  await expect(page.getByRole('button', { name: 'Show more' })).toHaveCount(0);
+
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page
+      .getByRole('button', { name: 'Download CSV' })
+      .click()
+      .then(() => page.getByRole('menuitem', { name: 'Every receipt' }).click()),
+  ]);
+  const text = await readFile(await file.path(), 'utf8');
+  for (const { id } of calls) expect(text).toContain(id.replace('chatcmpl-', ''));
+});
+
+test('the pages are accessible, in light and dark, and never scroll sideways', async ({
+  page,
+  person,
+}) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await signIn(page, person);
+  const secret = await createKey(page, 'Seen');
+  await outcome(ask(secret));
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const path of ['/app/api/keys', '/app/usage', '/app/api/playground', '/reference']) {
+      await page.goto(path);
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      if (path === '/app/usage') await expect(page.getByRole('slider')).toBeVisible();
+      if (path === '/app/api/keys') await expect(page.getByRole('article')).toBeVisible();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(
+        violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
+        `${path} ${colorScheme}`,
+      ).toEqual([]);
+    }
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const path of ['/app/api/keys', '/app/usage', '/app/api/playground', '/reference']) {
+    await page.goto(path);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    const overflow = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(await overflow(), path).toBeLessThanOrEqual(0);
+  }
+});

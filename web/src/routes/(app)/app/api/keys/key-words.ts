@@ -1,0 +1,35 @@
+import type { Key } from '#lib/api/keys.ts';
+import { scopes } from './key-draft.ts';
+
+export type KeyState = 'active' | 'expired' | 'revoked';
+
+export function stateOf(key: Key, now = Date.now()): KeyState {
+  if (key.revoked_at) return 'revoked';
+  return key.expires_at && Date.parse(key.expires_at) <= now ? 'expired' : 'active';
+}
+
+export function scopesText(key: Key): string {
+  if (key.scopes.length === scopes.length) return 'Everything';
+  return scopes
+    .filter(({ value }) => key.scopes.includes(value))
+    .map(({ label }) => label)
+    .join(', ');
+}
+
+export function modelsText(key: Key): string {
+  if (key.allowed_models.includes('*')) return 'All models';
+  const [first = '', ...rest] = key.allowed_models;
+  return rest.length === 0 ? first : `${first} and ${rest.length} more`;
+}
+
+export function limitsText(key: Key, locale?: string): string {
+  const limits = [
+    [key.requests_per_minute, 'a minute'],
+    [key.requests_per_hour, 'an hour'],
+    [key.requests_per_day, 'a day'],
+  ] as const;
+  const words = limits.flatMap(([limit, span]) =>
+    limit === null ? [] : [`${limit.toLocaleString(locale)} ${span}`],
+  );
+  return words.length === 0 ? 'Those of the plan' : words.join(', ');
+}
