@@ -24,6 +24,7 @@ const outside: Shot[] = [
   ['reset', '/reset'],
   ['reset-confirm', '/reset/confirm'],
   ['callback', '/auth/callback'],
+  ['reference', '/reference'],
   ['404', '/no/such/page'],
 ];
 
@@ -32,6 +33,9 @@ const inside: Shot[] = [
   ['app-menu', '/app/settings/profile', openMenu],
   ['app-loading', '/app/chat', holdData],
   ['app-unreachable', '/app/chat', refuseData],
+  ['keys', '/app/api/keys'],
+  ['playground', '/app/api/playground'],
+  ['usage', '/app/usage'],
   ['profile', '/app/settings/profile'],
   ['profile-saved', '/app/settings/profile', saveName],
   ['security', '/app/settings/security'],

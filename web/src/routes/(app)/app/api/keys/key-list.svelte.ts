@@ -12,6 +12,7 @@ import {
 import { listUsageDays } from '#lib/api/usage-log.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { dayOf } from '../../usage/usage-view.ts';
 import type { KeyChanges } from './key-draft.ts';
 
 export interface KeyUsage {
@@ -55,10 +56,9 @@ export class KeyList {
   }
 
   async #readUsage(accountId: string): Promise<Record<string, KeyUsage>> {
-    const day = (at: number) => new Date(at).toISOString().slice(0, 10);
     const { rows } = await listUsageDays(this.#client, accountId, {
-      from: day(Date.now() - 29 * dayMs),
-      to: day(Date.now()),
+      from: dayOf(Date.now() - 29 * dayMs),
+      to: dayOf(Date.now()),
       model: null,
       key: null,
       member: null,
