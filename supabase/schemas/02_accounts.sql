@@ -126,17 +126,19 @@ comment on function private.my_peer_ids is 'Everybody who shares an account with
 
 create function private.has_role(account_id uuid, variadic roles private.member_role[])
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select from private.members
     where members.account_id = has_role.account_id
       and members.user_id = (select auth.uid())
       and members.role = any (has_role.roles)
-  )
+  );
+end
 $$;
 
 comment on function private.has_role is 'Whether the caller is a member of the account in one of the roles.';

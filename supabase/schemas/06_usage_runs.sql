@@ -60,13 +60,15 @@ create index repeatable_runs_started_at_idx on private.repeatable_runs (started_
 
 create function private.hold_end(started_at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- Longer than any function may run, so that a hold never lapses under a living call.
-  select started_at + interval '15 minutes'
+  return started_at + interval '15 minutes';
+end
 $$;
 
 comment on function private.hold_end is 'Until when a call that began then may be open.';
@@ -953,13 +955,15 @@ comment on function private.stop_run is 'Asks the worker of a run to stop.';
 
 create function private.finish_reported_run(run_id uuid, report private.run_report)
 returns private.usage_events
-language sql
+language plpgsql
 volatile
 -- As its owner, because the worker that reports may write no money.
 security definer
 set search_path = ''
 as $$
-  select private.finish_run(run_id, report)
+begin
+  return private.finish_run(run_id, report);
+end
 $$;
 
 comment on function private.finish_reported_run is 'Ends a run as its worker reports it.';
@@ -991,19 +995,21 @@ comment on function private.read_count is 'A number of something out of JSON: wh
 
 create function private.read_shape(shape jsonb)
 returns private.request_shape
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select private.require_shape(row(
+begin
+  return private.require_shape(row(
     private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
     private.read_count('messages', shape -> 'messages'),
     private.read_count('images', shape -> 'images'),
     private.read_count('max_tokens', shape -> 'max_tokens'),
     private.read_count('n', shape -> 'choices'),
     private.read_count('searches', shape -> 'searches')
-  )::private.request_shape)
+  )::private.request_shape);
+end
 $$;
 
 create function private.require_task(task text)
@@ -1038,13 +1044,15 @@ $$;
 
 create function private.read_choice(models text[])
 returns text[]
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- An array may start at any number; this one starts at 1.
-  select array(select unnest(models) limit 10)
+  return models[array_lower(models, 1):array_lower(models, 1) + 9];
+end
 $$;
 
 comment on function private.read_choice is 'The models a caller names, the wanted one first, then what to fall back to: ten at most.';
@@ -1070,12 +1078,13 @@ comment on function private.read_hash is 'A SHA-256 out of its hexadecimal digit
 
 create function private.read_features(features jsonb)
 returns private.request_features
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+begin
+  return row(
     features -> 'has_code' = 'true',
     features -> 'has_math' = 'true',
     features -> 'has_images' = 'true',
@@ -1086,18 +1095,21 @@ as $$
     case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
       select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
     ) end
-  )::private.request_features
+  )::private.request_features;
+end
 $$;
 
 create function private.read_used(value jsonb)
 returns integer
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
-  select case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end
+  return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
+end
 $$;
 
 comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
@@ -1316,15 +1328,17 @@ create function api.start_run(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns private.verdict
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_run(
+begin
+  return private.start_run(
     account_id, private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_run is
@@ -1335,27 +1349,31 @@ create function api.start_key_run(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns private.verdict
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_key_run(
+begin
+  return private.start_key_run(
     private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_key_run is 'The same for a call made with an API key, found by the SHA-256 of the key in hex.';
 
 create function api.touch_run(run_id uuid, generation_id text default null)
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.touch_run(run_id, generation_id)
+begin
+  return private.touch_run(run_id, generation_id);
+end
 $$;
 
 comment on function api.touch_run is 'Keeps a run alive for another 30 seconds and tells whether it should stop.';

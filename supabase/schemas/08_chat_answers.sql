@@ -150,24 +150,27 @@ comment on function private.require_frames is 'Frames as they are kept, or the r
 
 create function private.title_of(content text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(nullif(btrim(left(btrim(regexp_replace(left(content, 400), '[\s\u0001-\u001F\u007F]+', ' ', 'g')), 60)), ''), 'New chat')
+begin
+  return coalesce(nullif(btrim(left(btrim(regexp_replace(left(content, 400), '[\s\u0001-\u001F\u007F]+', ' ', 'g')), 60)), ''), 'New chat');
+end
 $$;
 
 comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
 
 create function private.language_of(content text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when content ~ '[\u3040-\u30ff]' then 'ja'
     when content ~ '[\u4e00-\u9fff]' then 'zh'
     when content ~ '[\uac00-\ud7af]' then 'ko'
@@ -177,19 +180,23 @@ as $$
     when content ~ '[\u0590-\u05ff]' then 'he'
     when content ~ '[\u0e00-\u0e7f]' then 'th'
     when content ~ '[\u0370-\u03ff]{3}' then 'el'
-  end
+  end;
+end
 $$;
 
 comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
 
 create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
 returns private.request_features
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select private.read_features(jsonb_build_object(
+declare
+  start constant text := left(content, 8000);
+begin
+  return private.read_features(jsonb_build_object(
     'has_code', start ~ '```|(^|\n)\s*(def |class |function |import |#include|SELECT .* FROM )|=>|\w\(\)|;\s*(\n|$)'
       or start ~* '\y(python|javascript|typescript|sql|regex|stack ?trace|compiler|refactor)\y',
     'has_math', start ~ '\$\$|\\\(|\\\[|\\(frac|sum|int|sqrt)\y|∑|∫|√'
@@ -198,8 +205,8 @@ as $$
     'prompt_tokens', prompt_tokens,
     'context_tokens', context_tokens,
     'excluded_models', excluded_models
-  ))
-  from left(content, 8000) as start
+  ));
+end
 $$;
 
 comment on function private.features_of is 'What the router may know of a message.';
@@ -213,21 +220,20 @@ stable
 security invoker
 set search_path = ''
 as $$
-begin
+declare
   -- What a preset will choose is not known yet: the largest of its models counts.
+  candidates constant text[] := case when model like 'oneai/%' then array(
+    select unnest(router_rules.models) from private.router_rules
+    where router_rules.preset_id = room_of.model and router_rules.active
+  ) else array[model] end;
+begin
   return (
     select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
     from private.models
-    where models.retired_at is null
+    where models.id = any (candidates)
+      and models.retired_at is null
       and models.enabled
       and models.price_version_id is not null
-      and (
-        models.id = room_of.model
-        or (room_of.model like 'oneai/%' and models.id in (
-          select unnest(router_rules.models) from private.router_rules
-          where router_rules.preset_id = room_of.model and router_rules.active
-        ))
-      )
   );
 end
 $$;
@@ -403,6 +409,7 @@ volatile
 -- As its owner, because members may not write messages, runs or holds. It acts for the caller's own id only.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   at constant timestamptz := private.clock();
@@ -620,11 +627,12 @@ comment on function private.append_frames is
 
 create function private.close_answer(run_id uuid, status private.message_status, error_code text, model_id text)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.messages set
     status = close_answer.status,
     error_code = left(close_answer.error_code, 100),
@@ -639,7 +647,8 @@ as $$
     cross join lateral jsonb_array_elements(run_chunks.frames) with ordinality as frame (value, position)
     where run_chunks.run_id = close_answer.run_id
   ) as spoken
-  where messages.run_id = close_answer.run_id
+  where messages.run_id = close_answer.run_id;
+end
 $$;
 
 comment on function private.close_answer is 'Puts the pieces of an answer together into its message.';
@@ -651,6 +660,7 @@ volatile
 -- As its owner, because the worker may not write text or money.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   ended_at timestamptz;
@@ -689,18 +699,20 @@ comment on function private.finish_answer is
 
 create function private.status_of_lost(receipt private.usage_events)
 returns private.message_status
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- Its worker did not close it, so it is whole for certain only when that worker settled it.
-  select case
+  return case
     when receipt.outcome = 'failed' then 'failed'
     when receipt.outcome = 'stopped' then 'stopped'
     when receipt.outcome = 'completed' and receipt.cost_label = 'reported' then 'complete'
     else 'lost'
-  end::private.message_status
+  end::private.message_status;
+end
 $$;
 
 comment on function private.status_of_lost is 'How an answer ended whose worker did not say so.';
@@ -775,15 +787,17 @@ create function api.start_answer(
   answer_to uuid default null, options jsonb default '{}', request_hash text default null
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_answer(
+begin
+  return private.start_answer(
     account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
     private.read_answer_options(options), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_answer is
@@ -856,12 +870,14 @@ comment on function api.read_answer is
 
 create function api.append_frames(run_id uuid, first integer, frames jsonb, generation_id text default null)
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.append_frames(run_id, first, private.require_frames(first, frames), generation_id)
+begin
+  return private.append_frames(run_id, first, private.require_frames(first, frames), generation_id);
+end
 $$;
 
 comment on function api.append_frames is

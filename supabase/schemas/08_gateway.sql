@@ -355,6 +355,7 @@ volatile
 -- As its owner, because the gateway may not write runs or holds.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   scope constant text := case task when 'embedding' then 'embeddings' else 'completions' end;
@@ -426,17 +427,19 @@ comment on function private.start_call is
 
 create function private.keep_pieces(run_id uuid, pieces jsonb)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- Nothing to do for the many calls without an Idempotency-Key, and for a piece that came already.
   insert into private.stored_pieces (run_id, number, body)
   select stored_answers.run_id, (piece ->> 'number')::integer, piece ->> 'body'
   from jsonb_array_elements(pieces) as piece
   join private.stored_answers on stored_answers.run_id = keep_pieces.run_id and stored_answers.ended_at is null
-  on conflict on constraint stored_pieces_pkey do nothing
+  on conflict on constraint stored_pieces_pkey do nothing;
+end
 $$;
 
 comment on function private.keep_pieces is 'Keeps the next pieces of an answer that is kept at all.';
@@ -467,6 +470,7 @@ volatile
 -- As its owner, because the gateway may write no money.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   event constant private.usage_events := private.finish_run(run_id, report);
@@ -764,15 +768,17 @@ create function api.start_call(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_call(
+begin
+  return private.start_call(
     private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features),
     private.require_task(task), max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_call is
@@ -780,12 +786,14 @@ comment on function api.start_call is
 
 create function api.keep_call(run_id uuid, generation_id text default null, pieces jsonb default '[]')
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.keep_call(run_id, generation_id, pieces)
+begin
+  return private.keep_call(run_id, generation_id, pieces);
+end
 $$;
 
 comment on function api.keep_call is
@@ -793,12 +801,14 @@ comment on function api.keep_call is
 
 create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing json default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.finish_call(run_id, private.read_report(report), pieces, closing)
+begin
+  return private.finish_call(run_id, private.read_report(report), pieces, closing);
+end
 $$;
 
 comment on function api.finish_call is
