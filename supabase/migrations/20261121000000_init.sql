@@ -346,17 +346,19 @@ comment on function private.my_peer_ids is 'Everybody who shares an account with
 
 create function private.has_role(account_id uuid, variadic roles private.member_role[])
 returns boolean
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select from private.members
     where members.account_id = has_role.account_id
       and members.user_id = (select auth.uid())
       and members.role = any (has_role.roles)
-  )
+  );
+end
 $$;
 
 comment on function private.has_role is 'Whether the caller is a member of the account in one of the roles.';
@@ -3606,13 +3608,15 @@ create index repeatable_runs_started_at_idx on private.repeatable_runs (started_
 
 create function private.hold_end(started_at timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- Longer than any function may run, so that a hold never lapses under a living call.
-  select started_at + interval '15 minutes'
+  return started_at + interval '15 minutes';
+end
 $$;
 
 comment on function private.hold_end is 'Until when a call that began then may be open.';
@@ -4499,13 +4503,15 @@ comment on function private.stop_run is 'Asks the worker of a run to stop.';
 
 create function private.finish_reported_run(run_id uuid, report private.run_report)
 returns private.usage_events
-language sql
+language plpgsql
 volatile
 -- As its owner, because the worker that reports may write no money.
 security definer
 set search_path = ''
 as $$
-  select private.finish_run(run_id, report)
+begin
+  return private.finish_run(run_id, report);
+end
 $$;
 
 comment on function private.finish_reported_run is 'Ends a run as its worker reports it.';
@@ -4537,19 +4543,21 @@ comment on function private.read_count is 'A number of something out of JSON: wh
 
 create function private.read_shape(shape jsonb)
 returns private.request_shape
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select private.require_shape(row(
+begin
+  return private.require_shape(row(
     private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
     private.read_count('messages', shape -> 'messages'),
     private.read_count('images', shape -> 'images'),
     private.read_count('max_tokens', shape -> 'max_tokens'),
     private.read_count('n', shape -> 'choices'),
     private.read_count('searches', shape -> 'searches')
-  )::private.request_shape)
+  )::private.request_shape);
+end
 $$;
 
 create function private.require_task(task text)
@@ -4584,13 +4592,15 @@ $$;
 
 create function private.read_choice(models text[])
 returns text[]
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- An array may start at any number; this one starts at 1.
-  select array(select unnest(models) limit 10)
+  return models[array_lower(models, 1):array_lower(models, 1) + 9];
+end
 $$;
 
 comment on function private.read_choice is 'The models a caller names, the wanted one first, then what to fall back to: ten at most.';
@@ -4616,12 +4626,13 @@ comment on function private.read_hash is 'A SHA-256 out of its hexadecimal digit
 
 create function private.read_features(features jsonb)
 returns private.request_features
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select row(
+begin
+  return row(
     features -> 'has_code' = 'true',
     features -> 'has_math' = 'true',
     features -> 'has_images' = 'true',
@@ -4632,18 +4643,21 @@ as $$
     case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
       select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
     ) end
-  )::private.request_features
+  )::private.request_features;
+end
 $$;
 
 create function private.read_used(value jsonb)
 returns integer
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
-  select case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end
+  return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
+end
 $$;
 
 comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
@@ -4862,15 +4876,17 @@ create function api.start_run(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns private.verdict
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_run(
+begin
+  return private.start_run(
     account_id, private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_run is
@@ -4881,27 +4897,31 @@ create function api.start_key_run(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns private.verdict
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_key_run(
+begin
+  return private.start_key_run(
     private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
     max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_key_run is 'The same for a call made with an API key, found by the SHA-256 of the key in hex.';
 
 create function api.touch_run(run_id uuid, generation_id text default null)
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.touch_run(run_id, generation_id)
+begin
+  return private.touch_run(run_id, generation_id);
+end
 $$;
 
 comment on function api.touch_run is 'Keeps a run alive for another 30 seconds and tells whether it should stop.';
@@ -6086,24 +6106,27 @@ comment on function private.require_frames is 'Frames as they are kept, or the r
 
 create function private.title_of(content text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select coalesce(nullif(btrim(left(btrim(regexp_replace(left(content, 400), '[\s\u0001-\u001F\u007F]+', ' ', 'g')), 60)), ''), 'New chat')
+begin
+  return coalesce(nullif(btrim(left(btrim(regexp_replace(left(content, 400), '[\s\u0001-\u001F\u007F]+', ' ', 'g')), 60)), ''), 'New chat');
+end
 $$;
 
 comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
 
 create function private.language_of(content text)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return case
     when content ~ '[\u3040-\u30ff]' then 'ja'
     when content ~ '[\u4e00-\u9fff]' then 'zh'
     when content ~ '[\uac00-\ud7af]' then 'ko'
@@ -6113,19 +6136,23 @@ as $$
     when content ~ '[\u0590-\u05ff]' then 'he'
     when content ~ '[\u0e00-\u0e7f]' then 'th'
     when content ~ '[\u0370-\u03ff]{3}' then 'el'
-  end
+  end;
+end
 $$;
 
 comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
 
 create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
 returns private.request_features
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-  select private.read_features(jsonb_build_object(
+declare
+  start constant text := left(content, 8000);
+begin
+  return private.read_features(jsonb_build_object(
     'has_code', start ~ '```|(^|\n)\s*(def |class |function |import |#include|SELECT .* FROM )|=>|\w\(\)|;\s*(\n|$)'
       or start ~* '\y(python|javascript|typescript|sql|regex|stack ?trace|compiler|refactor)\y',
     'has_math', start ~ '\$\$|\\\(|\\\[|\\(frac|sum|int|sqrt)\y|∑|∫|√'
@@ -6134,8 +6161,8 @@ as $$
     'prompt_tokens', prompt_tokens,
     'context_tokens', context_tokens,
     'excluded_models', excluded_models
-  ))
-  from left(content, 8000) as start
+  ));
+end
 $$;
 
 comment on function private.features_of is 'What the router may know of a message.';
@@ -6149,21 +6176,20 @@ stable
 security invoker
 set search_path = ''
 as $$
-begin
+declare
   -- What a preset will choose is not known yet: the largest of its models counts.
+  candidates constant text[] := case when model like 'oneai/%' then array(
+    select unnest(router_rules.models) from private.router_rules
+    where router_rules.preset_id = room_of.model and router_rules.active
+  ) else array[model] end;
+begin
   return (
     select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
     from private.models
-    where models.retired_at is null
+    where models.id = any (candidates)
+      and models.retired_at is null
       and models.enabled
       and models.price_version_id is not null
-      and (
-        models.id = room_of.model
-        or (room_of.model like 'oneai/%' and models.id in (
-          select unnest(router_rules.models) from private.router_rules
-          where router_rules.preset_id = room_of.model and router_rules.active
-        ))
-      )
   );
 end
 $$;
@@ -6339,6 +6365,7 @@ volatile
 -- As its owner, because members may not write messages, runs or holds. It acts for the caller's own id only.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   at constant timestamptz := private.clock();
@@ -6556,11 +6583,12 @@ comment on function private.append_frames is
 
 create function private.close_answer(run_id uuid, status private.message_status, error_code text, model_id text)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   update private.messages set
     status = close_answer.status,
     error_code = left(close_answer.error_code, 100),
@@ -6575,7 +6603,8 @@ as $$
     cross join lateral jsonb_array_elements(run_chunks.frames) with ordinality as frame (value, position)
     where run_chunks.run_id = close_answer.run_id
   ) as spoken
-  where messages.run_id = close_answer.run_id
+  where messages.run_id = close_answer.run_id;
+end
 $$;
 
 comment on function private.close_answer is 'Puts the pieces of an answer together into its message.';
@@ -6587,6 +6616,7 @@ volatile
 -- As its owner, because the worker may not write text or money.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   ended_at timestamptz;
@@ -6625,18 +6655,20 @@ comment on function private.finish_answer is
 
 create function private.status_of_lost(receipt private.usage_events)
 returns private.message_status
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- Its worker did not close it, so it is whole for certain only when that worker settled it.
-  select case
+  return case
     when receipt.outcome = 'failed' then 'failed'
     when receipt.outcome = 'stopped' then 'stopped'
     when receipt.outcome = 'completed' and receipt.cost_label = 'reported' then 'complete'
     else 'lost'
-  end::private.message_status
+  end::private.message_status;
+end
 $$;
 
 comment on function private.status_of_lost is 'How an answer ended whose worker did not say so.';
@@ -6711,15 +6743,17 @@ create function api.start_answer(
   answer_to uuid default null, options jsonb default '{}', request_hash text default null
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_answer(
+begin
+  return private.start_answer(
     account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
     private.read_answer_options(options), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_answer is
@@ -6792,12 +6826,14 @@ comment on function api.read_answer is
 
 create function api.append_frames(run_id uuid, first integer, frames jsonb, generation_id text default null)
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.append_frames(run_id, first, private.require_frames(first, frames), generation_id)
+begin
+  return private.append_frames(run_id, first, private.require_frames(first, frames), generation_id);
+end
 $$;
 
 comment on function api.append_frames is
@@ -7866,6 +7902,7 @@ volatile
 -- As its owner, because the gateway may not write runs or holds.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   scope constant text := case task when 'embedding' then 'embeddings' else 'completions' end;
@@ -7937,17 +7974,19 @@ comment on function private.start_call is
 
 create function private.keep_pieces(run_id uuid, pieces jsonb)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+begin
   -- Nothing to do for the many calls without an Idempotency-Key, and for a piece that came already.
   insert into private.stored_pieces (run_id, number, body)
   select stored_answers.run_id, (piece ->> 'number')::integer, piece ->> 'body'
   from jsonb_array_elements(pieces) as piece
   join private.stored_answers on stored_answers.run_id = keep_pieces.run_id and stored_answers.ended_at is null
-  on conflict on constraint stored_pieces_pkey do nothing
+  on conflict on constraint stored_pieces_pkey do nothing;
+end
 $$;
 
 comment on function private.keep_pieces is 'Keeps the next pieces of an answer that is kept at all.';
@@ -7978,6 +8017,7 @@ volatile
 -- As its owner, because the gateway may write no money.
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   event constant private.usage_events := private.finish_run(run_id, report);
@@ -8275,15 +8315,17 @@ create function api.start_call(
   max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
 )
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_call(
+begin
+  return private.start_call(
     private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features),
     private.require_task(task), max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  )
+  );
+end
 $$;
 
 comment on function api.start_call is
@@ -8291,12 +8333,14 @@ comment on function api.start_call is
 
 create function api.keep_call(run_id uuid, generation_id text default null, pieces jsonb default '[]')
 returns boolean
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.keep_call(run_id, generation_id, pieces)
+begin
+  return private.keep_call(run_id, generation_id, pieces);
+end
 $$;
 
 comment on function api.keep_call is
@@ -8304,12 +8348,14 @@ comment on function api.keep_call is
 
 create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing json default null)
 returns jsonb
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.finish_call(run_id, private.read_report(report), pieces, closing)
+begin
+  return private.finish_call(run_id, private.read_report(report), pieces, closing);
+end
 $$;
 
 comment on function api.finish_call is

@@ -7,7 +7,8 @@ import { test } from './database.ts';
 
 const files = readdirSync(import.meta.dirname).filter((file) => file.endsWith('.test.sql'));
 
-describe.concurrent('pgTAP', () => {
+// One after the other: a file that changes models holds the lock of the offers until it rolls back.
+describe('pgTAP', () => {
   test.for(files.sort())('%s', async (file, { database }) => {
     const text = readFileSync(join(import.meta.dirname, file), 'utf8');
     const complaints = await runPgtap(database.url('postgres'), text);
