@@ -31,7 +31,8 @@ test('a stranger signs up, asks, and sees the answer, its cost and its title', a
 
   await composer(page).fill('How do tides work?');
   await expect(page.getByText(/^[\d.,]+ – [\d.,]+/)).toBeVisible();
-  await composer(page).press('Enter');
+  // On a phone Enter begins a new line.
+  await page.getByRole('button', { name: 'Send' }).click();
   await expect(page).toHaveURL(/\/app\/chat\/[0-9a-f-]{36}$/);
   await expect(answers(page)).toContainText('the sandbox speaking');
   // The router says why, and the receipt what it came to.
