@@ -9539,6 +9539,10 @@ declare
 begin
   if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
     perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
+  elsif begin_call.account_id is not null
+    and not exists (select from private.accounts where accounts.id = begin_call.account_id)
+  then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
   insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
   values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
@@ -9573,8 +9577,14 @@ security definer
 set search_path = ''
 as $$
 begin
+  if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
+  end if;
   perform private.require_customer(note_customer.account_id);
-  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
+  update private.customers set
+    razorpay_customer_id = coalesce(
+      customers.razorpay_customer_id, private.require_text('Customer id', note_customer.razorpay_customer_id, 100)
+    )
   where customers.account_id = note_customer.account_id;
 end
 $$;
@@ -9666,7 +9676,7 @@ volatile
 security definer
 set search_path = ''
 as $$
-  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
+  update private.prices set razorpay_plan_id = private.require_text('Plan id', note_price.razorpay_plan_id, 100)
   where prices.id = note_price.price_id and prices.razorpay_plan_id is null
 $$;
 
@@ -10790,7 +10800,7 @@ volatile
 security definer
 set search_path = ''
 as $$
-  select private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at))
+  select private.apply_entities(note_entities.payload, to_timestamp(least(greatest(note_entities.seen_at, 0), 253402300799)))
 $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
@@ -10826,7 +10836,7 @@ begin
     select asked.id from private.orders as asked
     where asked.status <> 'paid' and asked.created_at > horizon
     order by asked.checked_at nulls first, asked.created_at
-    limit claim_sweep.most
+    limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (
     update private.orders set checked_at = moment from due where orders.id = due.id
@@ -10840,7 +10850,7 @@ begin
       and (open.status <> 'created' or open.created_at > horizon or open.cancel_wish is not null)
       and open.razorpay_subscription_id is not null
     order by open.cancel_wish is null, open.checked_at nulls first, open.created_at
-    limit claim_sweep.most
+    limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (
     update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
@@ -10864,7 +10874,7 @@ begin
       from (
         select pending.razorpay_refund_id from private.refunds as pending
         where pending.status = 'pending' and pending.razorpay_refund_id is not null
-        order by pending.created_at limit claim_sweep.most
+        order by pending.created_at limit greatest(claim_sweep.most, 0)
       ) as refunds
     ),
     'asked_refunds', (
@@ -10879,7 +10889,7 @@ begin
       from (
         select disputes.id from private.disputes
         where disputes.status in ('open', 'under_review')
-        order by disputes.created_at desc limit claim_sweep.most
+        order by disputes.created_at desc limit greatest(claim_sweep.most, 0)
       ) as open
     ),
     -- A day more than was swept: Razorpay's lists go by when a thing began, not by when it changed.
@@ -10902,7 +10912,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
+  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(least(greatest(end_sweep.until, 0), 253402300799)));
   perform private.check_silence();
 end
 $$;
@@ -11015,7 +11025,7 @@ declare
   price private.prices;
   asked private.orders;
 begin
-  for due in select account_id from private.due_auto_top_ups order by account_id limit claim_auto_top_ups.most loop
+  for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
     -- Under the row's lock and with what is true then: two askers never order for one account.
     perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
     continue when not found;
@@ -11135,7 +11145,7 @@ begin
     select waiting.id from private.notices as waiting
     where waiting.mail_after <= private.clock()
     order by waiting.mail_after
-    limit claim_notices.most
+    limit greatest(claim_notices.most, 0)
     for update skip locked
   ), tried as (
     update private.notices set

@@ -554,6 +554,10 @@ declare
 begin
   if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
     perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
+  elsif begin_call.account_id is not null
+    and not exists (select from private.accounts where accounts.id = begin_call.account_id)
+  then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
   insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
   values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
@@ -588,8 +592,14 @@ security definer
 set search_path = ''
 as $$
 begin
+  if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
+  end if;
   perform private.require_customer(note_customer.account_id);
-  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
+  update private.customers set
+    razorpay_customer_id = coalesce(
+      customers.razorpay_customer_id, private.require_text('Customer id', note_customer.razorpay_customer_id, 100)
+    )
   where customers.account_id = note_customer.account_id;
 end
 $$;
@@ -681,7 +691,7 @@ volatile
 security definer
 set search_path = ''
 as $$
-  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
+  update private.prices set razorpay_plan_id = private.require_text('Plan id', note_price.razorpay_plan_id, 100)
   where prices.id = note_price.price_id and prices.razorpay_plan_id is null
 $$;
 

@@ -149,7 +149,7 @@ volatile
 security definer
 set search_path = ''
 as $$
-  select private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at))
+  select private.apply_entities(note_entities.payload, to_timestamp(least(greatest(note_entities.seen_at, 0), 253402300799)))
 $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';

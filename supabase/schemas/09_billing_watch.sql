@@ -25,7 +25,7 @@ begin
     select asked.id from private.orders as asked
     where asked.status <> 'paid' and asked.created_at > horizon
     order by asked.checked_at nulls first, asked.created_at
-    limit claim_sweep.most
+    limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (
     update private.orders set checked_at = moment from due where orders.id = due.id
@@ -39,7 +39,7 @@ begin
       and (open.status <> 'created' or open.created_at > horizon or open.cancel_wish is not null)
       and open.razorpay_subscription_id is not null
     order by open.cancel_wish is null, open.checked_at nulls first, open.created_at
-    limit claim_sweep.most
+    limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (
     update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
@@ -63,7 +63,7 @@ begin
       from (
         select pending.razorpay_refund_id from private.refunds as pending
         where pending.status = 'pending' and pending.razorpay_refund_id is not null
-        order by pending.created_at limit claim_sweep.most
+        order by pending.created_at limit greatest(claim_sweep.most, 0)
       ) as refunds
     ),
     'asked_refunds', (
@@ -78,7 +78,7 @@ begin
       from (
         select disputes.id from private.disputes
         where disputes.status in ('open', 'under_review')
-        order by disputes.created_at desc limit claim_sweep.most
+        order by disputes.created_at desc limit greatest(claim_sweep.most, 0)
       ) as open
     ),
     -- A day more than was swept: Razorpay's lists go by when a thing began, not by when it changed.
@@ -101,7 +101,7 @@ security definer
 set search_path = ''
 as $$
 begin
-  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
+  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(least(greatest(end_sweep.until, 0), 253402300799)));
   perform private.check_silence();
 end
 $$;
@@ -214,7 +214,7 @@ declare
   price private.prices;
   asked private.orders;
 begin
-  for due in select account_id from private.due_auto_top_ups order by account_id limit claim_auto_top_ups.most loop
+  for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
     -- Under the row's lock and with what is true then: two askers never order for one account.
     perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
     continue when not found;
@@ -334,7 +334,7 @@ begin
     select waiting.id from private.notices as waiting
     where waiting.mail_after <= private.clock()
     order by waiting.mail_after
-    limit claim_notices.most
+    limit greatest(claim_notices.most, 0)
     for update skip locked
   ), tried as (
     update private.notices set
