@@ -44,6 +44,15 @@ const odd = [
 const extremes: Record<string, string[]> = {
   text: texts,
   bigint: [...whole, ...big].map(text).concat('null'),
+  'bigint[]': [
+    "'{}'",
+    "'{null}'",
+    "'{0}'",
+    "'{-1}'",
+    "'{9223372036854775807}'",
+    "'{{1},{2}}'",
+  ].concat('array_fill(1::bigint, array[100000])', 'null'),
+  'uuid[]': ["'{}'", "'{null}'", 'array_fill(gen_random_uuid(), array[100000])', 'null'],
   integer: whole.map(text).concat('null'),
   boolean: ['true', 'false', 'null'],
   uuid: ['null', text('00000000-0000-0000-0000-000000000000'), 'gen_random_uuid()'],
@@ -107,6 +116,10 @@ const message =
 const options =
   '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "excluded_models": ["acme/none"], "reasoning_effort": "low"}';
 const pieces = '[{"number": 1, "body": "data: Hi"}]';
+const priceOf = (column: string) =>
+  `(select min(id) from private.prices where ${column} is not null and currency = 'GBP')`;
+const webhook =
+  '{"entity": "event", "event": "payment.captured", "account_id": "acc_test", "payload": {}, "created_at": 1800000000}';
 const aShare = `'${'s'.repeat(22)}'`;
 const imported = {
   id: 'one',
@@ -295,6 +308,89 @@ const calls: Record<string, Call> = {
   describe_key: { who: 'service', sound: { key_hash: aKeyHash } },
   list_key_models: { who: 'service', sound: { key_hash: aKeyHash } },
   find_key_receipt: { who: 'service', sound: { key_hash: aKeyHash, id: `'gen-1'` } },
+  start_top_up: {
+    who: 'owner',
+    sound: { account_id: account, price_id: priceOf('package_id'), request_key: `'request-1'` },
+  },
+  start_subscription: {
+    who: 'owner',
+    sound: { account_id: account, price_id: priceOf('plan_id'), request_key: `'request-1'` },
+  },
+  find_checkout: { who: 'owner', sound: { id: '(select id from private.orders limit 1)' } },
+  preview_plan_change: {
+    who: 'owner',
+    sound: { account_id: account, price_id: priceOf('plan_id') },
+  },
+  preview_cancel: { who: 'owner', sound: { account_id: account } },
+  start_plan_change: {
+    who: 'owner',
+    sound: { account_id: account, price_id: priceOf('plan_id'), request_key: `'request-1'` },
+  },
+  start_subscription_act: { who: 'owner', sound: { account_id: account, act: `'pause'` } },
+  billing_overview: { who: 'owner', sound: { account_id: account } },
+  read_notices: { who: 'owner', sound: { notice_ids: `'{}'` } },
+  set_auto_top_up: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      enabled: 'true',
+      threshold_micros: '1000000',
+      package_id: `'starter'`,
+      currency: `'GBP'`,
+      ceiling_minor: '5000',
+    },
+  },
+  set_alert_thresholds: { who: 'owner', sound: { account_id: account, thresholds: `'{1000000}'` } },
+  set_billing_details: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      name: `'Ada'`,
+      email: `'ada@example.com'`,
+      address: `'1 Street'`,
+      tax_number: `'GB1'`,
+    },
+  },
+  receive_webhook: { who: 'service', sound: { event_id: `'evt_1'`, event_body: text(webhook) } },
+  replay_webhooks: { who: 'service', sound: { event_id: 'null' } },
+  begin_call: {
+    who: 'service',
+    sound: { act: `'create_order'`, fact: `'order:1'`, account_id: 'null', user_id: 'null' },
+  },
+  end_call: {
+    who: 'service',
+    sound: { call_id: '1', state: `'done'`, attempts: '1', answer: text('{}') },
+  },
+  note_customer: {
+    who: 'service',
+    sound: { account_id: '(select id from private.accounts)', razorpay_customer_id: `'cust_1'` },
+  },
+  note_entities: { who: 'service', sound: { payload: text('{}'), seen_at: '1800000000' } },
+  note_plan_change: { who: 'service', sound: { change_id: '1', state: `'done'` } },
+  ask_refund: {
+    who: 'service',
+    sound: {
+      payment_id: `'pay_1'`,
+      amount_minor: '100',
+      reason: `'Sorry'`,
+      author: `'Grace'`,
+      reference: `'ticket-1'`,
+    },
+  },
+  prices_to_sync: { who: 'service', sound: {} },
+  note_price: {
+    who: 'service',
+    sound: { price_id: priceOf('package_id'), razorpay_plan_id: `'plan_1'` },
+  },
+  claim_sweep: { who: 'service', sound: { most: '20' } },
+  end_sweep: { who: 'service', sound: { until: '1800000000' } },
+  claim_auto_top_ups: { who: 'service', sound: { most: '20' } },
+  fail_auto_top_up: {
+    who: 'service',
+    sound: { order_id: '(select id from private.orders limit 1)', reason: `'declined'` },
+  },
+  claim_notices: { who: 'service', sound: { most: '20' } },
+  note_mailed: { who: 'service', sound: { notice_ids: `'{}'` } },
   export_ledger: {
     who: 'owner',
     sound: { account_id: account, after_sequence: '0', max_transactions: '10' },
@@ -309,6 +405,7 @@ const setUp = `
   insert into private.plans (id, name) values ('test', 'Test');
   insert into private.plan_models (plan_id, priority, pattern, allowed) values ('test', 1, '*', true);
   update private.account_plans set plan_id = 'test';
+  update private.prices set razorpay_plan_id = 'plan_' || id where plan_id is not null;
   insert into private.coupons (code, credits_micros) values ('REAL-CODE', 9007199254740991);
   insert into private.api_keys (account_id, created_by, name, prefix, hash)
   select accounts.id, personal_user_id, 'Robot', 'sk-oneai-t', sha256('sk-oneai-test') from private.accounts;
@@ -330,6 +427,15 @@ const setUp = `
   insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count)
   select ${aShare}, ${conversation}, personal_user_id, ${aMessage}, 'Chat', '[{"role": "user", "content": "Hello", "created_at": "2026-11-21"}]', 1
   from private.accounts;`;
+
+/** No code, catalogue, payment or subscription is there to be let through: they have tests of their own. */
+const refused = new Set(
+  ['redeem_code', 'sync_models', 'find_checkout', 'ask_refund', 'preview_cancel'].concat([
+    'preview_plan_change',
+    'start_plan_change',
+    'start_subscription_act',
+  ]),
+);
 
 const reasons = new Set(
   [
@@ -405,7 +511,7 @@ async function* variants(tx: TransactionSql, name: string, { sound, fields }: Ca
 describe('at its worst', () => {
   test('every function of api is tried, with every argument it has', async () => {
     const functions = await database.owner<{ name: string; args: string[] }[]>`
-      select proname as name, proargnames[1:pronargs] as args from pg_proc
+      select proname as name, coalesce(proargnames[1:pronargs], '{}') as args from pg_proc
       where pronamespace = 'api'::regnamespace order by proname`;
     const tried = Object.entries(calls).map(([name, { sound }]) => ({
       name,
@@ -444,8 +550,7 @@ describe('at its worst', () => {
       };
       const passed = await check('the sound call', statementOf(name, call.sound));
       expect(wrong).toEqual([]);
-      // No code and no catalogue is sound enough to be let through here: they have tests of their own.
-      expect(passed).toBe(!['redeem_code', 'sync_models'].includes(name));
+      expect(passed).toBe(!refused.has(name));
       for await (const { label, statement } of variants(tx, name, call))
         await check(label, statement);
     });
