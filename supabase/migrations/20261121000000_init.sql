@@ -9052,6 +9052,23 @@ begin
 end
 $$;
 
+create function private.require_razorpay_id(value text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if value is null or value !~ '^[\w-]{5,60}$' then
+    perform private.fail(422, 'invalid_input', 'An id of Razorpay''s has 5 to 60 letters, digits, underscores or dashes.', null);
+  end if;
+  return value;
+end
+$$;
+
+comment on function private.require_razorpay_id is 'A name that Razorpay gave to something, before it is noted as such.';
+
 -- buying ------------------------------------------------------------------------------------
 
 create function private.describe_customer(account_id uuid)
@@ -9428,14 +9445,19 @@ comment on function private.start_plan_change is 'Writes down a change of plan, 
 
 create function private.note_plan_change(change_id bigint, state text)
 returns void
-language sql
+language plpgsql
 volatile
 -- As its owner, because the function that asked may not write subscriptions.
 security definer
 set search_path = ''
 as $$
+begin
+  if note_plan_change.state is null or note_plan_change.state not in ('agreed', 'refused') then
+    perform private.fail(422, 'invalid_input', 'A change of plan is agreed or refused.', null);
+  end if;
   update private.subscription_prices set state = note_plan_change.state
-  where subscription_prices.id = note_plan_change.change_id and subscription_prices.state = 'asked'
+  where subscription_prices.id = note_plan_change.change_id and subscription_prices.state = 'asked';
+end
 $$;
 
 comment on function private.note_plan_change is 'Whether Razorpay agreed to a change of plan or refused it.';
@@ -9539,9 +9561,8 @@ declare
 begin
   if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
     perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
-  elsif begin_call.account_id is not null
-    and not exists (select from private.accounts where accounts.id = begin_call.account_id)
-  then
+  end if;
+  if begin_call.account_id is not null and not exists (select from private.accounts where accounts.id = begin_call.account_id) then
     perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
   insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
@@ -9555,15 +9576,20 @@ comment on function private.begin_call is 'Writes down that Razorpay is about to
 
 create function private.end_call(call_id bigint, state text, attempts integer, answer jsonb)
 returns void
-language sql
+language plpgsql
 volatile
 -- As its owner, for the same reason.
 security definer
 set search_path = ''
 as $$
+begin
+  if end_call.state is null or end_call.state not in ('done', 'refused', 'unknown') or coalesce(end_call.attempts, -1) < 0 then
+    perform private.fail(422, 'invalid_input', 'A call ends done, refused or unknown, after some attempts.', null);
+  end if;
   update private.razorpay_calls set
     state = end_call.state, attempts = end_call.attempts, answer = end_call.answer, ended_at = private.clock()
-  where razorpay_calls.id = end_call.call_id and razorpay_calls.state = 'started'
+  where razorpay_calls.id = end_call.call_id and razorpay_calls.state = 'started';
+end
 $$;
 
 comment on function private.end_call is 'Writes down what Razorpay answered.';
@@ -9577,15 +9603,16 @@ security definer
 set search_path = ''
 as $$
 begin
+  perform private.require_razorpay_id(note_customer.razorpay_customer_id);
   if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
     perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
   perform private.require_customer(note_customer.account_id);
-  update private.customers set
-    razorpay_customer_id = coalesce(
-      customers.razorpay_customer_id, private.require_text('Customer id', note_customer.razorpay_customer_id, 100)
-    )
+  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
   where customers.account_id = note_customer.account_id;
+exception
+  when unique_violation then
+    perform private.fail(409, 'conflict', 'Razorpay calls another account''s customer that.', null);
 end
 $$;
 
@@ -9670,14 +9697,20 @@ comment on function private.prices_to_sync is 'The prices of plans that Razorpay
 
 create function private.note_price(price_id bigint, razorpay_plan_id text)
 returns void
-language sql
+language plpgsql
 volatile
 -- As its owner, because the command that asks may not write prices.
 security definer
 set search_path = ''
 as $$
-  update private.prices set razorpay_plan_id = private.require_text('Plan id', note_price.razorpay_plan_id, 100)
-  where prices.id = note_price.price_id and prices.razorpay_plan_id is null
+begin
+  perform private.require_razorpay_id(note_price.razorpay_plan_id);
+  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
+  where prices.id = note_price.price_id and prices.razorpay_plan_id is null;
+exception
+  when unique_violation then
+    perform private.fail(409, 'conflict', 'Razorpay calls another price that.', null);
+end
 $$;
 
 comment on function private.note_price is 'Notes what Razorpay calls a price.';
@@ -10794,13 +10827,19 @@ comment on function private.replay_webhooks is 'Applies dead events again, or on
 
 create function private.note_entities(payload jsonb, seen_at bigint)
 returns text
-language sql
+language plpgsql
 volatile
 -- As its owner, because the function that asked may write nothing of ours. Only what Razorpay itself answered goes in here.
 security definer
 set search_path = ''
 as $$
-  select private.apply_entities(note_entities.payload, to_timestamp(least(greatest(note_entities.seen_at, 0), 253402300799)))
+begin
+  return private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at));
+exception
+  -- What a webhook would be left dead for.
+  when data_exception or integrity_constraint_violation then
+    perform private.fail(422, 'invalid_input', format('That is no answer of Razorpay''s: %s.', sqlerrm), null);
+end
 $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
@@ -10912,7 +10951,10 @@ security definer
 set search_path = ''
 as $$
 begin
-  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(least(greatest(end_sweep.until, 0), 253402300799)));
+  if end_sweep.until is null or end_sweep.until not between 0 and ceil(extract(epoch from private.clock())) then
+    perform private.fail(422, 'invalid_input', 'A sweep comes as far as now, in seconds since 1970.', null);
+  end if;
+  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
   perform private.check_silence();
 end
 $$;

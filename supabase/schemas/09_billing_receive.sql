@@ -143,13 +143,19 @@ comment on function private.replay_webhooks is 'Applies dead events again, or on
 
 create function private.note_entities(payload jsonb, seen_at bigint)
 returns text
-language sql
+language plpgsql
 volatile
 -- As its owner, because the function that asked may write nothing of ours. Only what Razorpay itself answered goes in here.
 security definer
 set search_path = ''
 as $$
-  select private.apply_entities(note_entities.payload, to_timestamp(least(greatest(note_entities.seen_at, 0), 253402300799)))
+begin
+  return private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at));
+exception
+  -- What a webhook would be left dead for.
+  when data_exception or integrity_constraint_violation then
+    perform private.fail(422, 'invalid_input', format('That is no answer of Razorpay''s: %s.', sqlerrm), null);
+end
 $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';

@@ -101,7 +101,10 @@ security definer
 set search_path = ''
 as $$
 begin
-  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(least(greatest(end_sweep.until, 0), 253402300799)));
+  if end_sweep.until is null or end_sweep.until not between 0 and ceil(extract(epoch from private.clock())) then
+    perform private.fail(422, 'invalid_input', 'A sweep comes as far as now, in seconds since 1970.', null);
+  end if;
+  update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
   perform private.check_silence();
 end
 $$;
