@@ -50,7 +50,7 @@ describe('who is not let in', () => {
       { authorization: `Bearer ${key}`, 'x-api-key': 'another' },
     ];
     for (const headers of wrong) {
-      const response = await attempt(headers as Record<string, string>);
+      const response = await attempt(headers);
       expect([response.status, await response.json()]).toMatchObject([
         401,
         { error: { code: 'invalid_api_key' } },
@@ -202,7 +202,7 @@ test('25 megabytes are refused before they are read', async () => {
     headers: { authorization: `Bearer ${customer.key}` },
     body: new Blob([body]).stream(),
     duplex: 'half',
-  } as RequestInit).catch(() => null);
+  }).catch(() => null);
   expect(untold?.status ?? 413).toBe(413);
 });
 

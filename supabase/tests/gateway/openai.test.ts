@@ -127,9 +127,9 @@ describe.each(Object.entries(sdks))('openai, %s', (_name, Sdk) => {
     const final = await stream.finalChatCompletion();
     const [call] = final.choices[0]?.message.tool_calls ?? [];
     expect(call).toMatchObject({ type: 'function', function: { name: 'get_weather' } });
-    expect(() =>
-      JSON.parse((call as { function: { arguments: string } }).function.arguments),
-    ).not.toThrow();
+    expect(() => {
+      JSON.parse((call as { function: { arguments: string } }).function.arguments);
+    }).not.toThrow();
   });
 
   test('JSON comes as asked for', async () => {
