@@ -1048,7 +1048,61 @@ $$;
 
 comment on function private.note_attempt is 'Remembers that a model failed, or forgets it all once the model answers.';
 
--- sync ------------------------------------------------------------------------------------
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
+create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
+create policy "anybody sees the presets" on private.presets for select to anon, authenticated using (active);
+
+grant usage on schema private to anon;
+grant select on private.models, private.price_versions, private.presets to anon, authenticated, service_role;
+grant select on private.model_health, private.pricing_rules, private.router_rules to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.models
+with (security_invoker = true)
+as
+select
+  models.id,
+  models.name,
+  models.provider,
+  models.description,
+  models.context_tokens,
+  models.max_output_tokens,
+  models.input_modalities,
+  models.output_modalities,
+  models.parameters,
+  models.listed_at,
+  price_versions.id as price_version_id,
+  price_versions.prompt_micros,
+  price_versions.completion_micros,
+  price_versions.cache_read_micros,
+  price_versions.image_micros,
+  price_versions.request_micros,
+  price_versions.minimum_micros
+from private.models
+join private.price_versions on price_versions.id = models.price_version_id
+where models.enabled and models.retired_at is null;
+
+comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
+
+create view api.presets
+with (security_invoker = true)
+as
+select presets.id, presets.name, presets.description
+from private.presets
+where presets.active;
+
+comment on view api.presets is 'Names that are called like a model and choose one for each request.';
+
+grant select on api.models, api.presets to anon, authenticated, service_role;
+
+-- schemas/03_models_sync.sql ------------------------------------------------------------------
+
+-- models, as they come: reads OpenRouter's list of models and brings the catalogue to it.
+--
+-- Nothing odd becomes a price: one price that cannot be read, and the model has none.
 
 create function private.read_usd(value text)
 returns numeric
@@ -1269,55 +1323,7 @@ comment on function private.sync_models is 'Brings the catalogue to what OpenRou
 
 grant execute on function private.sync_models to service_role;
 
--- policies and grants -------------------------------------------------------------------------
-
-create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
-create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
-create policy "anybody sees the presets" on private.presets for select to anon, authenticated using (active);
-
-grant usage on schema private to anon;
-grant select on private.models, private.price_versions, private.presets to anon, authenticated, service_role;
-grant select on private.model_health, private.pricing_rules, private.router_rules to service_role;
-
 -- api ---------------------------------------------------------------------------------------
-
-create view api.models
-with (security_invoker = true)
-as
-select
-  models.id,
-  models.name,
-  models.provider,
-  models.description,
-  models.context_tokens,
-  models.max_output_tokens,
-  models.input_modalities,
-  models.output_modalities,
-  models.parameters,
-  models.listed_at,
-  price_versions.id as price_version_id,
-  price_versions.prompt_micros,
-  price_versions.completion_micros,
-  price_versions.cache_read_micros,
-  price_versions.image_micros,
-  price_versions.request_micros,
-  price_versions.minimum_micros
-from private.models
-join private.price_versions on price_versions.id = models.price_version_id
-where models.enabled and models.retired_at is null;
-
-comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
-
-create view api.presets
-with (security_invoker = true)
-as
-select presets.id, presets.name, presets.description
-from private.presets
-where presets.active;
-
-comment on view api.presets is 'Names that are called like a model and choose one for each request.';
-
-grant select on api.models, api.presets to anon, authenticated, service_role;
 
 create function api.sync_models(payload jsonb)
 returns jsonb
@@ -2107,7 +2113,104 @@ $$;
 
 comment on function private.roll_up_books is 'Adds what happened since the last time to the balances of our own books.';
 
--- codes -----------------------------------------------------------------------------------------
+-- policies and grants -------------------------------------------------------------------------
+
+create function private.my_ledger_account_ids()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select members.account_id
+  from private.members
+  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
+$$;
+
+comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
+
+grant execute on function private.my_ledger_account_ids to authenticated;
+
+create policy "members see what their accounts have" on private.wallets
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "those who manage an account see its transactions" on private.transactions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its lots" on private.lots
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see which lots paid" on private.allocations
+  for select to authenticated using (
+    exists (select from private.lots where lots.id = allocations.lot_id)
+  );
+grant select on
+  private.wallets, private.transactions, private.lots, private.allocations
+to authenticated, service_role;
+grant select on private.book_balances to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.wallets
+with (security_invoker = true)
+as
+select
+  wallets.account_id,
+  wallets.balance_micros,
+  wallets.held_micros,
+  greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
+  wallets.debt_micros,
+  wallets.next_expiry_at,
+  wallets.transaction_count,
+  encode(wallets.last_hash, 'hex') as last_hash
+from private.wallets;
+
+comment on view api.wallets is 'What each of the caller''s accounts has, what of it is set aside for running calls, and what is free.';
+
+create view api.transactions
+with (security_invoker = true)
+as
+select
+  transactions.id,
+  transactions.account_id,
+  transactions.sequence,
+  transactions.kind,
+  transactions.book,
+  transactions.amount_micros,
+  transactions.balance_micros,
+  transactions.fact,
+  transactions.refers_to,
+  transactions.reason,
+  transactions.author,
+  transactions.created_at,
+  encode(transactions.hash, 'hex') as hash
+from private.transactions;
+
+comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
+
+create view api.lots
+with (security_invoker = true)
+as
+select
+  lots.id, lots.account_id, lots.transaction_id, lots.source, lots.priority, lots.amount_micros, lots.remaining_micros,
+  lots.expires_at, lots.created_at
+from private.lots;
+
+comment on view api.lots is 'Where an account''s credits came from, what is left of each and when it lapses.';
+
+create view api.allocations
+with (security_invoker = true)
+as
+select allocations.transaction_id, allocations.lot_id, allocations.amount_micros
+from private.allocations;
+
+comment on view api.allocations is 'Which lots paid for a transaction.';
+
+grant select on api.wallets, api.transactions, api.lots, api.allocations to authenticated;
+
+-- schemas/04_credits_codes.sql ----------------------------------------------------------------
+
+-- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
+-- redeemed which.
+--
+-- An account redeems a code once, and no code more often than it may be.
 
 create table private.coupons (
   id bigint generated always as identity primary key,
@@ -2237,96 +2340,14 @@ comment on function private.grant_top_up is 'Grants what was bought, and with it
 
 -- policies and grants -------------------------------------------------------------------------
 
-create function private.my_ledger_account_ids()
-returns setof uuid
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select members.account_id
-  from private.members
-  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
-$$;
-
-comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
-
-grant execute on function private.my_ledger_account_ids, private.redeem_code to authenticated;
-
-create policy "members see what their accounts have" on private.wallets
-  for select to authenticated using (account_id in (select private.my_account_ids()));
-create policy "those who manage an account see its transactions" on private.transactions
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its lots" on private.lots
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see which lots paid" on private.allocations
-  for select to authenticated using (
-    exists (select from private.lots where lots.id = allocations.lot_id)
-  );
 create policy "those who manage an account see its codes" on private.redemptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
-grant select on
-  private.wallets, private.transactions, private.lots, private.allocations, private.redemptions
-to authenticated, service_role;
-grant select on private.book_balances, private.coupons to service_role;
+grant select on private.redemptions to authenticated, service_role;
+grant select on private.coupons to service_role;
+grant execute on function private.redeem_code to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
-
-create view api.wallets
-with (security_invoker = true)
-as
-select
-  wallets.account_id,
-  wallets.balance_micros,
-  wallets.held_micros,
-  greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
-  wallets.debt_micros,
-  wallets.next_expiry_at,
-  wallets.transaction_count,
-  encode(wallets.last_hash, 'hex') as last_hash
-from private.wallets;
-
-comment on view api.wallets is 'What each of the caller''s accounts has, what of it is set aside for running calls, and what is free.';
-
-create view api.transactions
-with (security_invoker = true)
-as
-select
-  transactions.id,
-  transactions.account_id,
-  transactions.sequence,
-  transactions.kind,
-  transactions.book,
-  transactions.amount_micros,
-  transactions.balance_micros,
-  transactions.fact,
-  transactions.refers_to,
-  transactions.reason,
-  transactions.author,
-  transactions.created_at,
-  encode(transactions.hash, 'hex') as hash
-from private.transactions;
-
-comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
-
-create view api.lots
-with (security_invoker = true)
-as
-select
-  lots.id, lots.account_id, lots.transaction_id, lots.source, lots.priority, lots.amount_micros, lots.remaining_micros,
-  lots.expires_at, lots.created_at
-from private.lots;
-
-comment on view api.lots is 'Where an account''s credits came from, what is left of each and when it lapses.';
-
-create view api.allocations
-with (security_invoker = true)
-as
-select allocations.transaction_id, allocations.lot_id, allocations.amount_micros
-from private.allocations;
-
-comment on view api.allocations is 'Which lots paid for a transaction.';
 
 create view api.redemptions
 with (security_invoker = true)
@@ -2336,7 +2357,7 @@ from private.redemptions;
 
 comment on view api.redemptions is 'The codes an account has redeemed; one without a transaction is a bonus that waits for the next top-up.';
 
-grant select on api.wallets, api.transactions, api.lots, api.allocations, api.redemptions to authenticated;
+grant select on api.redemptions to authenticated;
 
 create function api.redeem_code(account_id uuid, code text)
 returns api.redemptions
@@ -2359,7 +2380,7 @@ grant execute on function api.redeem_code to authenticated;
 -- windows, the month, budgets of keys and members, and the guard of our upstream account.
 --
 -- What an account may do and has done this month stands in its wallet's row, worked out from plan
--- and overrides (private.renew_allowance), so that a call reads and counts in one row, under the
+-- and overrides (05_limits_offers.sql), so that a call reads and counts in one row, under the
 -- account's lock: a limit can never be passed by two calls at once.
 
 create type private.budget_subject as enum ('key', 'member');
@@ -2412,26 +2433,6 @@ create table private.model_quotas (
 comment on table private.model_quotas is 'How many tokens of some models a plan includes each month.';
 
 alter table private.model_quotas enable row level security;
-
-create table private.offers (
-  plan_id text not null references private.plans (id) on delete cascade,
-  model_id text not null references private.models (id) on delete cascade,
-  price_version_id bigint not null,
-  context_tokens integer not null,
-  max_output_tokens integer not null,
-  model_quota_id bigint,
-  upstream_name text not null,
-  closed_until timestamptz,
-  primary key (plan_id, model_id)
-);
-
-comment on table private.offers is
-  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
-
-comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
-
-alter table private.offers enable row level security;
-create index offers_model_id_idx on private.offers (model_id);
 
 create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
@@ -2707,183 +2708,6 @@ $$;
 
 comment on function private.count_key_call is 'The windows of a key that has limits of its own, with one more call in them.';
 
--- what follows from the rows above ------------------------------------------------------------
-
-create function private.renew_offers()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  with wanted as (
-    select
-      plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
-      models.upstream_name,
-      (
-        select model_quotas.id
-        from private.model_quotas
-        where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
-        order by char_length(model_quotas.pattern) desc, model_quotas.id
-        limit 1
-      ) as model_quota_id,
-      (
-        select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
-      ) as closed_until
-    from private.plans
-    cross join private.models
-    where models.enabled
-      and models.retired_at is null
-      and models.price_version_id is not null
-      and (
-        select plan_models.allowed
-        from private.plan_models
-        where plan_models.plan_id = plans.id and models.id like plan_models.like_pattern
-        order by plan_models.priority, plan_models.id
-        limit 1
-      )
-  ),
-  gone as (
-    delete from private.offers
-    where not exists (
-      select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
-    )
-  )
-  insert into private.offers as offer (
-    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
-  )
-  select
-    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
-  from wanted
-  on conflict on constraint offers_pkey do update set
-    price_version_id = excluded.price_version_id,
-    context_tokens = excluded.context_tokens,
-    max_output_tokens = excluded.max_output_tokens,
-    model_quota_id = excluded.model_quota_id,
-    upstream_name = excluded.upstream_name,
-    closed_until = excluded.closed_until
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
-    is distinct from (
-      excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
-      excluded.upstream_name, excluded.closed_until
-    );
-  return null;
-end
-$$;
-
-comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
-
-create trigger on_plans_lock before insert or update or delete on private.plans
-  for each statement execute function private.lock_catalogue();
-create trigger on_plan_models_lock before insert or update or delete on private.plan_models
-  for each statement execute function private.lock_catalogue();
-create trigger on_model_quotas_lock before insert or update or delete on private.model_quotas
-  for each statement execute function private.lock_catalogue();
-create trigger on_upstream_guard_lock before insert or update on private.upstream_guard
-  for each statement execute function private.lock_catalogue();
-create trigger on_models_offers after insert or update or delete on private.models
-  for each statement execute function private.renew_offers();
-create trigger on_plans_offers after insert on private.plans
-  for each statement execute function private.renew_offers();
-create trigger on_plan_models_offers after insert or update or delete on private.plan_models
-  for each statement execute function private.renew_offers();
-create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
-  for each statement execute function private.renew_offers();
-create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
-  for each statement execute function private.renew_offers();
-
-create function private.renew_allowance(account_id uuid)
-returns private.wallets
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  at constant timestamptz := private.clock();
-  wallet private.wallets;
-begin
-  update private.wallets set
-    plan_id = plans.id,
-    requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
-    requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
-    requests_per_day = coalesce(own.requests_per_day, plans.requests_per_day),
-    requests_per_month = coalesce(own.requests_per_month, plans.requests_per_month),
-    max_cost_micros = coalesce(own.max_cost_micros, plans.max_cost_micros),
-    is_suspended = accounts.suspended_at is not null,
-    month_start = private.month_start(account_plans.cycle_anchor, at),
-    month_end = private.month_end(account_plans.cycle_anchor, at),
-    month_requests = case
-      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
-    end,
-    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
-  from private.account_plans
-  join private.accounts on accounts.id = account_plans.account_id
-  join private.plans on plans.id = account_plans.plan_id
-  left join private.limit_overrides as own
-    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
-  where account_plans.account_id = renew_allowance.account_id
-    and wallets.account_id = renew_allowance.account_id
-  returning wallets.* into wallet;
-  return wallet;
-end
-$$;
-
-comment on function private.renew_allowance is
-  'Works out what an account may do from its plan and its overrides, and starts its month when a new one has begun.';
-
-create function private.outdate_allowances()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  account_ids uuid[];
-  locked boolean;
-begin
-  if tg_table_name = 'plans' then
-    account_ids := array(
-      select account_plans.account_id from private.account_plans
-      where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
-      order by account_plans.account_id
-    );
-  else
-    account_ids := array(
-      select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
-      order by 1
-    );
-  end if;
-  -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
-  -- statement are taken in one order, so that two that change many never wait for each other.
-  for nth in 1..cardinality(account_ids) loop
-    locked := private.lock_account(account_ids[nth]);
-  end loop;
-  update private.wallets set allowance_until = '-infinity' where wallets.account_id = any (account_ids);
-  return null;
-end
-$$;
-
-comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
-
-create trigger on_account_plans_insert after insert on private.account_plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_account_plans_update after update on private.account_plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_insert after insert on private.limit_overrides
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_update after update on private.limit_overrides
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_delete after delete on private.limit_overrides
-  referencing old table as changed for each statement execute function private.outdate_allowances();
-create trigger on_accounts_update after update on private.accounts
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_plans_update after update on private.plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-
 -- opening an account ------------------------------------------------------------------------
 
 create function private.grant_monthly_credits(max_accounts integer default 500)
@@ -3090,7 +2914,7 @@ create policy "those who manage an account see its budgets, members their own" o
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides, private.budgets to authenticated, service_role;
-grant select on private.offers, private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 
@@ -3181,6 +3005,249 @@ $$;
 comment on function api.set_budget is 'Sets or changes what a key or a member may spend; an empty limit removes the budget.';
 
 grant execute on function api.set_budget to authenticated;
+
+-- schemas/05_limits_offers.sql ----------------------------------------------------------------
+
+-- limits, worked out: which model each plan may call at which price (offers), and what each account
+-- may do (its allowance, in the wallet's row), so that a call reads one row of each.
+--
+-- Nothing is decided here that plans, rules and overrides do not say; whenever one of them changes,
+-- this follows.
+
+create table private.offers (
+  plan_id text not null references private.plans (id) on delete cascade,
+  model_id text not null references private.models (id) on delete cascade,
+  price_version_id bigint not null,
+  context_tokens integer not null,
+  max_output_tokens integer not null,
+  model_quota_id bigint,
+  upstream_name text not null,
+  closed_until timestamptz,
+  primary key (plan_id, model_id)
+);
+
+comment on table private.offers is
+  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
+
+comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
+
+alter table private.offers enable row level security;
+create index offers_model_id_idx on private.offers (model_id);
+
+create function private.renew_offers()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  with wanted as (
+    select
+      plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
+      models.upstream_name,
+      (
+        select model_quotas.id
+        from private.model_quotas
+        where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
+        order by char_length(model_quotas.pattern) desc, model_quotas.id
+        limit 1
+      ) as model_quota_id,
+      (
+        select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
+      ) as closed_until
+    from private.plans
+    cross join private.models
+    where models.enabled
+      and models.retired_at is null
+      and models.price_version_id is not null
+      and (
+        select plan_models.allowed
+        from private.plan_models
+        where plan_models.plan_id = plans.id and models.id like plan_models.like_pattern
+        order by plan_models.priority, plan_models.id
+        limit 1
+      )
+  ),
+  gone as (
+    delete from private.offers
+    where not exists (
+      select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
+    )
+  )
+  insert into private.offers as offer (
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
+  )
+  select
+    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
+    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
+  from wanted
+  on conflict on constraint offers_pkey do update set
+    price_version_id = excluded.price_version_id,
+    context_tokens = excluded.context_tokens,
+    max_output_tokens = excluded.max_output_tokens,
+    model_quota_id = excluded.model_quota_id,
+    upstream_name = excluded.upstream_name,
+    closed_until = excluded.closed_until
+  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
+    is distinct from (
+      excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
+      excluded.upstream_name, excluded.closed_until
+    );
+  return null;
+end
+$$;
+
+comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
+
+create trigger on_plans_lock before insert or update or delete on private.plans
+  for each statement execute function private.lock_catalogue();
+create trigger on_plan_models_lock before insert or update or delete on private.plan_models
+  for each statement execute function private.lock_catalogue();
+create trigger on_model_quotas_lock before insert or update or delete on private.model_quotas
+  for each statement execute function private.lock_catalogue();
+create trigger on_upstream_guard_lock before insert or update on private.upstream_guard
+  for each statement execute function private.lock_catalogue();
+create trigger on_models_offers after insert or update or delete on private.models
+  for each statement execute function private.renew_offers();
+create trigger on_plans_offers after insert on private.plans
+  for each statement execute function private.renew_offers();
+create trigger on_plan_models_offers after insert or update or delete on private.plan_models
+  for each statement execute function private.renew_offers();
+create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
+  for each statement execute function private.renew_offers();
+create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
+  for each statement execute function private.renew_offers();
+
+create function private.renew_allowance(account_id uuid)
+returns private.wallets
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
+begin
+  update private.wallets set
+    plan_id = plans.id,
+    requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
+    requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
+    requests_per_day = coalesce(own.requests_per_day, plans.requests_per_day),
+    requests_per_month = coalesce(own.requests_per_month, plans.requests_per_month),
+    max_cost_micros = coalesce(own.max_cost_micros, plans.max_cost_micros),
+    is_suspended = accounts.suspended_at is not null,
+    month_start = private.month_start(account_plans.cycle_anchor, at),
+    month_end = private.month_end(account_plans.cycle_anchor, at),
+    month_requests = case
+      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
+    end,
+    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
+  from private.account_plans
+  join private.accounts on accounts.id = account_plans.account_id
+  join private.plans on plans.id = account_plans.plan_id
+  left join private.limit_overrides as own
+    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
+  where account_plans.account_id = renew_allowance.account_id
+    and wallets.account_id = renew_allowance.account_id
+  returning wallets.* into wallet;
+  return wallet;
+end
+$$;
+
+comment on function private.renew_allowance is
+  'Works out what an account may do from its plan and its overrides, and starts its month when a new one has begun.';
+
+create function private.outdate_allowances()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  account_ids uuid[];
+  locked boolean;
+begin
+  if tg_table_name = 'plans' then
+    account_ids := array(
+      select account_plans.account_id from private.account_plans
+      where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
+      order by account_plans.account_id
+    );
+  else
+    account_ids := array(
+      select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
+      order by 1
+    );
+  end if;
+  -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
+  -- statement are taken in one order, so that two that change many never wait for each other.
+  for nth in 1..cardinality(account_ids) loop
+    locked := private.lock_account(account_ids[nth]);
+  end loop;
+  update private.wallets set allowance_until = '-infinity' where wallets.account_id = any (account_ids);
+  return null;
+end
+$$;
+
+comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
+
+create trigger on_account_plans_insert after insert on private.account_plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_account_plans_update after update on private.account_plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_insert after insert on private.limit_overrides
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_update after update on private.limit_overrides
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_limit_overrides_delete after delete on private.limit_overrides
+  referencing old table as changed for each statement execute function private.outdate_allowances();
+create trigger on_accounts_update after update on private.accounts
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+create trigger on_plans_update after update on private.plans
+  referencing new table as changed for each statement execute function private.outdate_allowances();
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "members know what a plan may call" on private.offers for select to authenticated using (true);
+
+grant select (plan_id, model_id) on private.offers to authenticated;
+grant select on private.offers to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create function api.list_excluded_models(account_id uuid)
+returns table (model_id text, plan_name text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select
+    models.id,
+    (
+      select plans.name
+      from private.offers
+      join private.plans on plans.id = offers.plan_id
+      where offers.model_id = models.id
+      order by plans.position
+      limit 1
+    )
+  from private.account_plans
+  cross join api.models
+  where account_plans.account_id = list_excluded_models.account_id
+    and not exists (
+      select from private.offers where offers.plan_id = account_plans.plan_id and offers.model_id = models.id
+    )
+  order by models.id
+$$;
+
+comment on function api.list_excluded_models is
+  'The models that an account''s plan does not include, each with the first plan that does.';
+
+grant execute on function api.list_excluded_models to authenticated;
 
 -- schemas/06_usage.sql ------------------------------------------------------------------------
 
@@ -4420,6 +4487,32 @@ $$;
 
 comment on function private.start_run is 'Authorises a call that a member makes for an account.';
 
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
 create function private.start_key_run(
   key_hash bytea, models text[], shape private.request_shape, features private.request_features,
   task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
@@ -4432,14 +4525,9 @@ security definer
 set search_path = ''
 as $$
 declare
-  key private.api_keys;
+  key constant private.api_keys := private.find_key(key_hash);
 begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where api_keys.hash = start_key_run.key_hash
-    and members.role in ('owner', 'admin', 'member');
-  if key.id is null or key.revoked_at is not null or key.expires_at <= private.clock() then
+  if key.id is null then
     return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
   end if;
   return private.authorize_run(row(
@@ -7829,32 +7917,6 @@ comment on function private.revoke_key is 'Ends a key. Calls that run go on to t
 
 -- calls -------------------------------------------------------------------------------------------
 
-create function private.find_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  key private.api_keys;
-begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where (
-      api_keys.hash = find_key.key_hash
-      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
-    )
-    and api_keys.revoked_at is null
-    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
-    and members.role in ('owner', 'admin', 'member');
-  return key;
-end
-$$;
-
-comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
-
 create function private.require_key(key_hash bytea, scope text)
 returns private.api_keys
 language plpgsql
@@ -7957,7 +8019,9 @@ begin
     );
     return jsonb_build_object('verdict', verdict);
   end if;
-  verdict := private.start_key_run(key.hash, models, shape, features, task, start_call.max_cost_micros, null, null);
+  verdict := private.authorize_run(row(
+    key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
+  ));
   if verdict.allowed then
     insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
     select key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock()
@@ -8160,14 +8224,8 @@ begin
   select to_jsonb(models)
   from api.models
   join private.account_plans on account_plans.account_id = key.account_id
-  where (
-      select plan_models.allowed
-      from private.plan_models
-      where plan_models.plan_id = account_plans.plan_id and models.id like plan_models.like_pattern
-      order by plan_models.priority, plan_models.id
-      limit 1
-    )
-    and exists (
+  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = models.id
+  where exists (
       select from unnest(key.allowed_models) as allowed (pattern) where models.id like private.like_pattern(allowed.pattern)
     )
   order by models.id;
@@ -8412,64 +8470,6 @@ comment on function api.find_key_receipt is 'The receipt of a call by its id or 
 grant execute on function
   api.start_call, api.keep_call, api.finish_call, api.read_stored_answer, api.describe_key, api.list_key_models, api.find_key_receipt
   to service_role;
-
--- schemas/08_model_access.sql -----------------------------------------------------------------
-
--- model access: which models an account's plan does not include, and which plan would. It tells what
--- authorising will decide, so that nobody has to try and be refused.
---
--- It decides nothing itself: authorize_run reads the same rows for every call.
-
-create function private.plan_includes(plan_id text, model_id text)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select coalesce((
-    select plan_models.allowed
-    from private.plan_models
-    where plan_models.plan_id = plan_includes.plan_id and plan_includes.model_id like plan_models.like_pattern
-    order by plan_models.priority, plan_models.id
-    limit 1
-  ), false)
-$$;
-
-comment on function private.plan_includes is 'Whether a plan may call a model: the lowest priority whose pattern fits decides.';
-
-grant execute on function private.plan_includes to authenticated;
-
-create function api.list_excluded_models(account_id uuid)
-returns table (model_id text, plan_name text)
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select
-    models.id,
-    (
-      select plans.name
-      from private.plans
-      where private.plan_includes(plans.id, models.id)
-      order by plans.position
-      limit 1
-    )
-  from private.account_plans
-  cross join private.models
-  where account_plans.account_id = list_excluded_models.account_id
-    and models.enabled
-    and models.retired_at is null
-    and models.price_version_id is not null
-    and not private.plan_includes(account_plans.plan_id, models.id)
-  order by models.id
-$$;
-
-comment on function api.list_excluded_models is
-  'The models that an account''s plan does not include, each with the first plan that does.';
-
-grant execute on function api.list_excluded_models to authenticated;
 
 -- schemas/09_billing.sql ----------------------------------------------------------------------
 

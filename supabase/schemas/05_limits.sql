@@ -2,7 +2,7 @@
 -- windows, the month, budgets of keys and members, and the guard of our upstream account.
 --
 -- What an account may do and has done this month stands in its wallet's row, worked out from plan
--- and overrides (private.renew_allowance), so that a call reads and counts in one row, under the
+-- and overrides (05_limits_offers.sql), so that a call reads and counts in one row, under the
 -- account's lock: a limit can never be passed by two calls at once.
 
 create type private.budget_subject as enum ('key', 'member');
@@ -55,26 +55,6 @@ create table private.model_quotas (
 comment on table private.model_quotas is 'How many tokens of some models a plan includes each month.';
 
 alter table private.model_quotas enable row level security;
-
-create table private.offers (
-  plan_id text not null references private.plans (id) on delete cascade,
-  model_id text not null references private.models (id) on delete cascade,
-  price_version_id bigint not null,
-  context_tokens integer not null,
-  max_output_tokens integer not null,
-  model_quota_id bigint,
-  upstream_name text not null,
-  closed_until timestamptz,
-  primary key (plan_id, model_id)
-);
-
-comment on table private.offers is
-  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
-
-comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
-
-alter table private.offers enable row level security;
-create index offers_model_id_idx on private.offers (model_id);
 
 create table private.account_plans (
   account_id uuid primary key references private.accounts (id) on delete cascade,
@@ -350,183 +330,6 @@ $$;
 
 comment on function private.count_key_call is 'The windows of a key that has limits of its own, with one more call in them.';
 
--- what follows from the rows above ------------------------------------------------------------
-
-create function private.renew_offers()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  with wanted as (
-    select
-      plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
-      models.upstream_name,
-      (
-        select model_quotas.id
-        from private.model_quotas
-        where model_quotas.plan_id = plans.id and models.id like model_quotas.like_pattern
-        order by char_length(model_quotas.pattern) desc, model_quotas.id
-        limit 1
-      ) as model_quota_id,
-      (
-        select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
-      ) as closed_until
-    from private.plans
-    cross join private.models
-    where models.enabled
-      and models.retired_at is null
-      and models.price_version_id is not null
-      and (
-        select plan_models.allowed
-        from private.plan_models
-        where plan_models.plan_id = plans.id and models.id like plan_models.like_pattern
-        order by plan_models.priority, plan_models.id
-        limit 1
-      )
-  ),
-  gone as (
-    delete from private.offers
-    where not exists (
-      select from wanted where wanted.plan_id = offers.plan_id and wanted.model_id = offers.model_id
-    )
-  )
-  insert into private.offers as offer (
-    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
-  )
-  select
-    wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
-  from wanted
-  on conflict on constraint offers_pkey do update set
-    price_version_id = excluded.price_version_id,
-    context_tokens = excluded.context_tokens,
-    max_output_tokens = excluded.max_output_tokens,
-    model_quota_id = excluded.model_quota_id,
-    upstream_name = excluded.upstream_name,
-    closed_until = excluded.closed_until
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
-    is distinct from (
-      excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
-      excluded.upstream_name, excluded.closed_until
-    );
-  return null;
-end
-$$;
-
-comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
-
-create trigger on_plans_lock before insert or update or delete on private.plans
-  for each statement execute function private.lock_catalogue();
-create trigger on_plan_models_lock before insert or update or delete on private.plan_models
-  for each statement execute function private.lock_catalogue();
-create trigger on_model_quotas_lock before insert or update or delete on private.model_quotas
-  for each statement execute function private.lock_catalogue();
-create trigger on_upstream_guard_lock before insert or update on private.upstream_guard
-  for each statement execute function private.lock_catalogue();
-create trigger on_models_offers after insert or update or delete on private.models
-  for each statement execute function private.renew_offers();
-create trigger on_plans_offers after insert on private.plans
-  for each statement execute function private.renew_offers();
-create trigger on_plan_models_offers after insert or update or delete on private.plan_models
-  for each statement execute function private.renew_offers();
-create trigger on_model_quotas_offers after insert or update or delete on private.model_quotas
-  for each statement execute function private.renew_offers();
-create trigger on_upstream_guard_offers after insert or update on private.upstream_guard
-  for each statement execute function private.renew_offers();
-
-create function private.renew_allowance(account_id uuid)
-returns private.wallets
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  at constant timestamptz := private.clock();
-  wallet private.wallets;
-begin
-  update private.wallets set
-    plan_id = plans.id,
-    requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
-    requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
-    requests_per_day = coalesce(own.requests_per_day, plans.requests_per_day),
-    requests_per_month = coalesce(own.requests_per_month, plans.requests_per_month),
-    max_cost_micros = coalesce(own.max_cost_micros, plans.max_cost_micros),
-    is_suspended = accounts.suspended_at is not null,
-    month_start = private.month_start(account_plans.cycle_anchor, at),
-    month_end = private.month_end(account_plans.cycle_anchor, at),
-    month_requests = case
-      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
-    end,
-    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
-  from private.account_plans
-  join private.accounts on accounts.id = account_plans.account_id
-  join private.plans on plans.id = account_plans.plan_id
-  left join private.limit_overrides as own
-    on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
-  where account_plans.account_id = renew_allowance.account_id
-    and wallets.account_id = renew_allowance.account_id
-  returning wallets.* into wallet;
-  return wallet;
-end
-$$;
-
-comment on function private.renew_allowance is
-  'Works out what an account may do from its plan and its overrides, and starts its month when a new one has begun.';
-
-create function private.outdate_allowances()
-returns trigger
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  account_ids uuid[];
-  locked boolean;
-begin
-  if tg_table_name = 'plans' then
-    account_ids := array(
-      select account_plans.account_id from private.account_plans
-      where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
-      order by account_plans.account_id
-    );
-  else
-    account_ids := array(
-      select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
-      order by 1
-    );
-  end if;
-  -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
-  -- statement are taken in one order, so that two that change many never wait for each other.
-  for nth in 1..cardinality(account_ids) loop
-    locked := private.lock_account(account_ids[nth]);
-  end loop;
-  update private.wallets set allowance_until = '-infinity' where wallets.account_id = any (account_ids);
-  return null;
-end
-$$;
-
-comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
-
-create trigger on_account_plans_insert after insert on private.account_plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_account_plans_update after update on private.account_plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_insert after insert on private.limit_overrides
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_update after update on private.limit_overrides
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_limit_overrides_delete after delete on private.limit_overrides
-  referencing old table as changed for each statement execute function private.outdate_allowances();
-create trigger on_accounts_update after update on private.accounts
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-create trigger on_plans_update after update on private.plans
-  referencing new table as changed for each statement execute function private.outdate_allowances();
-
 -- opening an account ------------------------------------------------------------------------
 
 create function private.grant_monthly_credits(max_accounts integer default 500)
@@ -733,7 +536,7 @@ create policy "those who manage an account see its budgets, members their own" o
 
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides, private.budgets to authenticated, service_role;
-grant select on private.offers, private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 

@@ -872,6 +872,32 @@ $$;
 
 comment on function private.start_run is 'Authorises a call that a member makes for an account.';
 
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
 create function private.start_key_run(
   key_hash bytea, models text[], shape private.request_shape, features private.request_features,
   task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
@@ -884,14 +910,9 @@ security definer
 set search_path = ''
 as $$
 declare
-  key private.api_keys;
+  key constant private.api_keys := private.find_key(key_hash);
 begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where api_keys.hash = start_key_run.key_hash
-    and members.role in ('owner', 'admin', 'member');
-  if key.id is null or key.revoked_at is not null or key.expires_at <= private.clock() then
+  if key.id is null then
     return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
   end if;
   return private.authorize_run(row(

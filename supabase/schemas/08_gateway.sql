@@ -282,32 +282,6 @@ comment on function private.revoke_key is 'Ends a key. Calls that run go on to t
 
 -- calls -------------------------------------------------------------------------------------------
 
-create function private.find_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  key private.api_keys;
-begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where (
-      api_keys.hash = find_key.key_hash
-      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
-    )
-    and api_keys.revoked_at is null
-    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
-    and members.role in ('owner', 'admin', 'member');
-  return key;
-end
-$$;
-
-comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
-
 create function private.require_key(key_hash bytea, scope text)
 returns private.api_keys
 language plpgsql
@@ -410,7 +384,9 @@ begin
     );
     return jsonb_build_object('verdict', verdict);
   end if;
-  verdict := private.start_key_run(key.hash, models, shape, features, task, start_call.max_cost_micros, null, null);
+  verdict := private.authorize_run(row(
+    key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
+  ));
   if verdict.allowed then
     insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
     select key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock()
@@ -613,14 +589,8 @@ begin
   select to_jsonb(models)
   from api.models
   join private.account_plans on account_plans.account_id = key.account_id
-  where (
-      select plan_models.allowed
-      from private.plan_models
-      where plan_models.plan_id = account_plans.plan_id and models.id like plan_models.like_pattern
-      order by plan_models.priority, plan_models.id
-      limit 1
-    )
-    and exists (
+  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = models.id
+  where exists (
       select from unnest(key.allowed_models) as allowed (pattern) where models.id like private.like_pattern(allowed.pattern)
     )
   order by models.id;
