@@ -13,6 +13,8 @@ export interface Log {
 }
 
 const maxBytes = 5_000_000;
+/** A busy stack says a thousand lines a second; they are written together. */
+const gatherMs = 50;
 
 /** JSON lines in `dir`, one file per part, each kept below twice `maxBytes`. */
 export function openLog(dir: string, part = 'stack', files = new Map<string, LogFile>()): Log {
@@ -60,6 +62,11 @@ function openFile(path: string): LogFile {
       }
       stream ??= open();
       size += line.length;
+      if (stream.writableCorked === 0) {
+        const held = stream;
+        held.cork();
+        setTimeout(() => held.uncork(), gatherMs);
+      }
       stream.write(line);
     },
     close: () =>

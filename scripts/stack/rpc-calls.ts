@@ -1,6 +1,7 @@
 // Calls of database functions, made as PostgREST makes them: the arguments go to Postgres as the
 // JSON that came, and the answer is the JSON that Postgres writes. The library in front of the
 // tables would turn a jsonb argument into a string and round large numbers on the way.
+import { availableParallelism } from 'node:os';
 import postgres from 'postgres';
 import { type ApiFunction, readApiFunctions } from './api-functions.ts';
 import { answerDatabaseError } from './database-error.ts';
@@ -24,10 +25,17 @@ interface Options {
   searchPath: string;
 }
 
+// Few, as a pool of PostgREST's: calls that come at once are then answered one after the other, half
+// of them early, where many at a time would all be late.
+const connections = 2 * availableParallelism() + 1;
 const oneObject = 'application/vnd.pgrst.object+json';
 
 export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options): RpcCalls {
-  const sql = postgres(url, { max: 30, onnotice: () => {}, connection: { TimeZone: 'UTC' } });
+  const sql = postgres(url, {
+    max: connections,
+    onnotice: () => {},
+    connection: { TimeZone: 'UTC' },
+  });
   let catalog: Promise<ApiFunction[]> | undefined;
 
   return {
@@ -48,21 +56,9 @@ export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options):
       });
       try {
         const wantsOne = (request.headers.get('accept') ?? '').startsWith(oneObject);
-        const response = await sql.begin(async (tx) => {
-          const names = settings.map(([setting]) => setting);
-          const values = settings.map(([, value]) => value);
-          // Sent together: the second does not wait for the answer to the first.
-          const [, rows] = await Promise.all([
-            tx`select set_config(s.name, s.value, true) from unnest(${names}::text[], ${values}::text[]) as s (name, value)`,
-            tx.unsafe<Called[]>(callText(match, given), [body || '{}'], { prepare: true }),
-          ]);
-          const answer = answerCall(match, rows[0] as Called, wantsOne);
-          if (answer.status === 406) throw new Refused(answer);
-          return answer;
-        });
-        return { response };
+        const rows = await inTransaction(settings, callText(match, given), body || '{}', wantsOne);
+        return { response: answerCall(match, rows, wantsOne) };
       } catch (error) {
-        if (error instanceof Refused) return { response: error.response };
         return { response: answerDatabaseError(error, claims['role'] === 'anon') };
       }
     },
@@ -71,6 +67,43 @@ export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options):
     },
     stop: () => sql.end({ timeout: 5 }),
   };
+
+  /** Sent in one go: no statement waits for the answer to the one before. */
+  async function inTransaction(
+    settings: [name: string, value: string][],
+    text: string,
+    body: string,
+    wantsOne: boolean,
+  ): Promise<Called> {
+    const names = settings.map(([name]) => name);
+    const values = settings.map(([, value]) => value);
+    const connection = await sql.reserve();
+    let isLost = false;
+    try {
+      const called = connection.unsafe<Called[]>(text, [body], { prepare: true });
+      const statements = [
+        connection`begin`,
+        connection`select set_config(s.name, s.value, true) from unnest(${names}::text[], ${values}::text[]) as s (name, value)`,
+        called,
+        // After a failure it rolls back. A single object may still turn out to be none or many.
+        ...(wantsOne ? [] : [connection`commit`]),
+      ];
+      const failed = (await Promise.allSettled(statements)).find(
+        (one) => one.status === 'rejected',
+      );
+      const [row] = failed ? [] : await called;
+      const isRefused = wantsOne && Number(row?.rows) !== 1;
+      if (wantsOne) await (isRefused || failed ? connection`rollback` : connection`commit`);
+      if (failed) throw failed.reason as Error;
+      return row as Called;
+    } catch (error) {
+      isLost = /^CONNECTION_/.test(String((error as { code?: string }).code));
+      throw error;
+    } finally {
+      // One that was lost has left the pool's hands already.
+      if (!isLost) connection.release();
+    }
+  }
 }
 
 interface Called {
@@ -78,14 +111,6 @@ interface Called {
   rows: string;
   status: string | null;
   headers: string | null;
-}
-
-class Refused extends Error {
-  readonly response: Response;
-  constructor(response: Response) {
-    super('refused');
-    this.response = response;
-  }
 }
 
 /** Nothing when the body is not an object of arguments. */
