@@ -14,7 +14,7 @@ import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';
 import { type Body, readBody } from './read-body.ts';
 import { replayAnswer } from './replay-answer.ts';
-import { headersOf, refusalOf } from './verdict.ts';
+import { headersOf, ignoredHeader, refusalOf } from './verdict.ts';
 
 export interface GatewayDeps {
   env: Env;
@@ -88,11 +88,13 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
     ...corsHeaders,
     ...headersOf(verdict),
     'x-request-id': context.requestId,
-    ...(wish.ignored.length > 0 ? { 'x-oneai-ignored': wish.ignored.join(',') } : {}),
+    ...ignoredHeader(wish.ignored),
   };
   // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
   const leave = kept ? () => {} : run.stop;
   context.request.signal.addEventListener('abort', leave, { once: true });
+  // It may have left while the database was asked.
+  if (context.request.signal.aborted) leave();
   if (wish.isStream) {
     const error = await run.answered;
     if (error) throw error;

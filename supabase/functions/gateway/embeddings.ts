@@ -9,7 +9,7 @@ import { readModels } from './chat-request.ts';
 import { costOf, type Receipt } from './dialect.ts';
 import { type Fields, isFields, readText, readWhole, required } from './fields.ts';
 import { readBody } from './read-body.ts';
-import { headersOf } from './verdict.ts';
+import { headersOf, ignoredHeader } from './verdict.ts';
 
 const timeoutMs = 60_000;
 const maxAnswerBytes = 100_000_000;
@@ -67,7 +67,7 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
     ...corsHeaders,
     ...headersOf(verdict),
     'x-request-id': requestId,
-    ...(ignored.length > 0 ? { 'x-oneai-ignored': ignored.join(',') } : {}),
+    ...ignoredHeader(ignored),
   };
   return Response.json(whole, { headers });
 }

@@ -33,11 +33,26 @@ interface Asked {
   report?: { outcome: string; error_code: string | null };
 }
 
-async function ask(url: string, fault: string | null, stream: boolean, limits?: Partial<Limits>) {
+interface Wish {
+  limits?: Partial<Limits>;
+  /** More of the body. */
+  more?: object;
+  /** The caller is gone before the database has answered. */
+  leaves?: boolean;
+}
+
+async function ask(
+  url: string,
+  fault: string | null,
+  stream: boolean,
+  { limits, more, leaves }: Wish = {},
+) {
+  const caller = new AbortController();
   const asked: Asked[] = [];
   const work: Promise<unknown>[] = [];
   const rpc = ((name: string, parameters: { report?: Asked['report'] }) => {
     asked.push({ name, ...(parameters.report ? { report: parameters.report } : {}) });
+    if (leaves) caller.abort();
     if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
     return Promise.resolve(name === 'keep_call' ? false : null);
   }) as Rpc;
@@ -49,7 +64,9 @@ async function ask(url: string, fault: string | null, stream: boolean, limits?: 
       messages: [{ role: 'user', content: 'hello' }],
       stream,
       sandbox: { fault, frame_ms: 1 },
+      ...more,
     }),
+    signal: caller.signal,
   });
   const response = await handleGateway(request, {
     env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' },
@@ -63,7 +80,7 @@ async function ask(url: string, fault: string | null, stream: boolean, limits?: 
   });
   const text = await response.text();
   await Promise.all(work);
-  return { status: response.status, text, asked };
+  return { status: response.status, headers: response.headers, text, asked };
 }
 
 Deno.test('a gateway over the sandbox', async (test) => {
@@ -75,19 +92,32 @@ Deno.test('a gateway over the sandbox', async (test) => {
         assertEquals([status, asked.map(({ name }) => name)], [200, ['start_call', 'finish_call']]);
       }
     });
+    await test.step('stops a call whose caller left before it began', async () => {
+      for (const stream of [true, false]) {
+        const { asked } = await ask(sandbox.url, null, stream, { leaves: true });
+        assertEquals(asked.at(-1)?.report?.outcome, 'stopped');
+      }
+    });
+    await test.step('names what was left out, whatever words the caller had for it', async () => {
+      const provider = { '€\r\nset-cookie: a=b': 1, ['x'.repeat(100_000)]: 1 };
+      const { status, headers } = await ask(sandbox.url, null, false, { more: { provider } });
+      const ignored = headers.get('x-oneai-ignored');
+      assertEquals([status, ignored?.slice(0, 27)], [200, 'provider.???set-cookie: a=b']);
+      assertEquals([ignored?.length, headers.has('set-cookie')], [1000, false]);
+    });
     const limits = { idleMs: 300, stallMs: 300, flushMs: 50 };
     for (const fault of ['hang', 'hang-after-headers', 'hang-mid-stream', 'comments-forever']) {
       const isMidway = fault === 'hang-mid-stream' || fault === 'comments-forever';
       const code = isMidway ? 'upstream_silent' : 'upstream_timeout';
       await test.step(`${fault}: a stream`, async () => {
-        const { status, text, asked } = await ask(sandbox.url, fault, true, limits);
+        const { status, text, asked } = await ask(sandbox.url, fault, true, { limits });
         assertEquals([status, text.includes(`"code":"${code}"`)], [isMidway ? 200 : 504, true]);
         assertEquals(text.includes('[DONE]'), false);
         // What came is paid; where nothing came, nothing is.
         assertEquals(asked.at(-1)?.report?.outcome, isMidway ? 'stopped' : 'failed');
       });
       await test.step(`${fault}: an answer in one piece`, async () => {
-        const { status, text, asked } = await ask(sandbox.url, fault, false, limits);
+        const { status, text, asked } = await ask(sandbox.url, fault, false, { limits });
         assertEquals([status, text.includes(`"code":"${code}"`)], [504, true]);
         assertEquals(asked.at(-1)?.report?.outcome, 'failed');
       });

@@ -49,6 +49,11 @@ export function headersOf(verdict: Permit, now = Date.now()): Record<string, str
   };
 }
 
+/** Which parameters were left out. Their names are the caller's own words, of any length. */
+export function ignoredHeader(names: readonly string[]): Record<string, string> {
+  return names.length === 0 ? {} : { 'x-oneai-ignored': plain(names.join(',')).slice(0, 1000) };
+}
+
 /** A header carries no more than ASCII. */
 function plain(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, '?');
