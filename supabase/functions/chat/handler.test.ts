@@ -392,9 +392,13 @@ Deno.test('text that Postgres cannot keep is replaced before it is sent', async 
   assertEquals(sent.content, 'a\ufffdb\ufffd');
 });
 
+const nested = (levels: number) => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels);
+
 for (const [what, content] of Object.entries({
   'no JSON': 'nonsense',
   'a list': [],
+  'a body nested too deep': nested(200),
+  'a body nested too deep to be walked': nested(100_000),
   'no account': { ...body, account_id: undefined },
   'an id that is none': { ...body, answer_id: '7' },
   'no model': { ...body, models: [] },
@@ -426,6 +430,7 @@ for (const [method, path, status] of [
   ['GET', '/else', 404],
   ['GET', `/runs/${runId}?after=-1`, 422],
   ['GET', `/runs/${runId}?after=x`, 422],
+  ['GET', `/runs/${runId}?after=99999999999`, 422],
 ] as const) {
   Deno.test(`${method} ${path} is ${status}`, async () => {
     const response = await start().send(path, method);

@@ -1,6 +1,7 @@
 import { corsHeaders, preflight } from '../_shared/cors.ts';
 import { errorResponse, failure } from '../_shared/errors.ts';
 import { logRequest } from '../_shared/log.ts';
+import { readBytes } from '../_shared/read-bytes.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
 import { limitHeaders, refusalResponse } from '../_shared/verdict.ts';
 import { startAnswer, streamAnswer } from './answer.ts';
@@ -9,7 +10,9 @@ import { event, runEvent } from './chat-events.ts';
 import { isUuid, readRunRequest } from './run-request.ts';
 import { type StoredAnswer, tailAnswer } from './tail-answer.ts';
 
-const maxBodyBytes = 8_000_000;
+const bodyLimits = { maxBytes: 8_000_000, maxMs: 30_000 };
+/** The database counts frames with 32 bits. */
+const lastNumber = 2_147_483_647;
 
 /** `POST /runs` asks, `GET /runs/{id}?after=n` resumes, `POST /runs/{id}/stop` stops. */
 export async function handleChat(request: Request, deps: ChatDeps): Promise<Response> {
@@ -52,7 +55,7 @@ async function route(
   if (action === undefined) {
     requireMethod(request, 'GET');
     const after = Number(url.searchParams.get('after') ?? 0);
-    if (!Number.isInteger(after) || after < 0) {
+    if (!Number.isInteger(after) || after < 0 || after > lastNumber) {
       throw failure('invalid_input', 'after is the number of the last frame you have.');
     }
     return await resume(id, after, event('run', { run_id: id, is_replay: true }), call);
@@ -66,7 +69,7 @@ async function route(
 
 async function ask(request: Request, call: ChatCall, note: Note): Promise<Response> {
   const { requestId } = call;
-  const text = await readBody(request);
+  const text = new TextDecoder().decode(await readBytes(request, bodyLimits));
   const wanted = readRunRequest(text);
   const started = await startAnswer(wanted, await sha256(text), call);
   const { verdict } = started;
@@ -118,18 +121,6 @@ function headers(requestId: string): Record<string, string> {
 
 function requireMethod(request: Request, method: string): void {
   if (request.method !== method) throw failure('method_not_allowed');
-}
-
-async function readBody(request: Request): Promise<string> {
-  const decoder = new TextDecoder();
-  let size = 0;
-  let text = '';
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > maxBodyBytes) throw failure('too_large', 'The request is larger than 8 MB.');
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
 
 async function sha256(text: string): Promise<string> {

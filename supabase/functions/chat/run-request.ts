@@ -1,4 +1,5 @@
 import { failure } from '../_shared/errors.ts';
+import { isDeeperThan } from '../_shared/read-bytes.ts';
 import { storableText } from '../_shared/storable-text.ts';
 
 export interface ChatMessage {
@@ -35,14 +36,20 @@ export function readRunRequest(text: string): RunRequest {
   };
 }
 
+const maxDepth = 100;
+const tooDeep = () => invalid(`The body is nested more than ${maxDepth} levels deep.`);
+
 function parse(text: string): Fields {
   try {
     const body: unknown = JSON.parse(text, (_name, value: unknown) =>
       typeof value === 'string' ? storableText(value) : value,
     );
+    if (isDeeperThan(body, maxDepth)) throw tooDeep();
     return fields(body, 'The body');
   } catch (error) {
     if (error instanceof SyntaxError) throw invalid('The body is not JSON.');
+    // So deep that it could not even be walked through.
+    if (error instanceof RangeError) throw tooDeep();
     throw error;
   }
 }
