@@ -440,6 +440,18 @@ Deno.test('a stop before any answer gives up the call', async () => {
   );
 });
 
+Deno.test('a stop while the call is on its way still learns by which id it is billed', async () => {
+  const { run, reports, session } = start({ model: 'sandbox/echo', wish: { frame_ms: 10 } });
+  run.stop();
+  await run.ended;
+  const [report] = reports;
+  assertEquals(
+    [report?.outcome, typeof report?.generation_id, report?.attempts],
+    ['stopped', 'string', []],
+  );
+  assertEquals((await abortOf(session))?.billing, 'stopped');
+});
+
 Deno.test('a stop from elsewhere is seen at the next flush', async () => {
   const { run, session } = start({
     model: 'sandbox/echo',

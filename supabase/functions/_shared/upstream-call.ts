@@ -46,6 +46,7 @@ const maxTries = 3;
 const usualFirstByteMs = 45_000;
 const usualBackoffMs = 250;
 const longestWaitMs = 5_000;
+const patienceMs = 500;
 
 /**
  * Calls OpenRouter until it streams, trying again what may pass and falling back in turn. What
@@ -88,9 +89,17 @@ async function tryOnce(
   models: readonly string[],
   signal: AbortSignal,
 ): Promise<UpstreamAnswer | Fault> {
-  const attempt = new AbortController();
-  signal.addEventListener('abort', () => attempt.abort(signal.reason), { once: true });
   signal.throwIfAborted();
+  const attempt = new AbortController();
+  let isAnswered = false;
+  let patience: ReturnType<typeof setTimeout> | undefined;
+  // A provider that has just begun bills what it said, by an id that comes with its first bytes: a
+  // caller that leaves right then is followed by the bill, so those bytes are given a moment.
+  const leave = () => {
+    if (isAnswered) attempt.abort();
+    else patience = setTimeout(() => attempt.abort(), patienceMs);
+  };
+  signal.addEventListener('abort', leave, { once: true });
   const late = setTimeout(() => attempt.abort(), call.firstByteMs ?? usualFirstByteMs);
   try {
     const response = await call.fetch(`${call.url}/chat/completions`, {
@@ -99,28 +108,33 @@ async function tryOnce(
       body: JSON.stringify(requestBody(call, models)),
       signal: attempt.signal,
     });
+    isAnswered = true;
     if (!response.ok) return await refused(response, models);
     if (!response.body || !isEventStream(response)) {
       await response.body?.cancel().catch(() => {});
       return broken('upstream_unavailable', 'not_a_stream', models, response.status);
     }
+    const generationId = response.headers.get('x-generation-id') ?? undefined;
     const reader = response.body.getReader();
     // Not left to fetch: once the response is collected, it does not hear its signal any more.
     const hangUp = () => void reader.cancel().catch(() => {});
     attempt.signal.addEventListener('abort', hangUp, { once: true });
-    const first = await reader.read();
+    if (signal.aborted) attempt.abort();
+    const first = await reader.read().catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      return { done: false, value: new Uint8Array() } as const;
+    });
+    if (signal.aborted)
+      return { reader, firstChunk: first.value ?? new Uint8Array(), generationId };
     attempt.signal.throwIfAborted();
     if (first.done) return broken('upstream_unavailable', 'no_bytes', models);
-    return {
-      reader,
-      firstChunk: first.value,
-      generationId: response.headers.get('x-generation-id') ?? undefined,
-    };
+    return { reader, firstChunk: first.value, generationId };
   } catch (error) {
     if (signal.aborted) throw error;
     if (attempt.signal.aborted) return broken('upstream_timeout', 'timeout', models);
     return broken('upstream_unavailable', 'connection', models);
   } finally {
+    clearTimeout(patience);
     clearTimeout(late);
   }
 }
