@@ -2,6 +2,7 @@
 // too small for them: never over, never leaked, and three accounts of the money that agree. The
 // seed is told, so that a schedule can be played again: SCHEDULES=10000 SEED=7 npm run test:gateway.
 import { expect, test, vi } from 'vitest';
+import { inParallel } from '../../../scripts/chat/chat-stack.ts';
 import {
   base,
   booksOf,
@@ -180,11 +181,14 @@ test(
   `${schedules} schedules of ${atOnce} requests at once, seed ${seed}`,
   { timeout: 60_000 + schedules * 60_000 },
   async () => {
-    for (let nth = 0; nth < schedules; nth += 1) {
-      await run(nth).catch((error: unknown) => {
-        throw new Error(`schedule ${nth} of seed ${seed}: ${String(error)}`, { cause: error });
-      });
-    }
+    await inParallel(
+      Array.from({ length: schedules }, (_, nth) => nth),
+      4,
+      (nth) =>
+        run(nth).catch((error: unknown) => {
+          throw new Error(`schedule ${nth} of seed ${seed}: ${String(error)}`, { cause: error });
+        }),
+    );
   },
 );
 
