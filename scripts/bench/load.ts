@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand } from '../command.ts';
-import { type GatewayTarget, type Layer, startGatewayTarget } from './gateway-target.ts';
+import { type GatewayTarget, startGatewayTarget } from './gateway-target.ts';
 import { openStream, percentile, steady } from './open-stream.ts';
 import { type Figure, report } from './report.ts';
+import type { Layer } from './stack-process.ts';
 import { measureWebhooks } from './webhooks.ts';
 
 const { values } = parseArgs({
@@ -58,18 +59,24 @@ async function answers({ url, customers }: GatewayTarget, count: number): Promis
   return times;
 }
 
+const layerNames: Record<Layer, string> = {
+  function: 'gateway',
+  postgres: 'postgres',
+  stack: 'local origin, data API and sandbox',
+};
+
 /** All the requests, in ten parts: the second tells the memory that the last is held against. */
 async function saturation(target: GatewayTarget): Promise<Figure[]> {
-  const before = target.cpuMs();
+  const before = target.stack.cpuByLayer('gateway');
   const startedAt = performance.now();
   const times: number[] = [];
   const memory: number[] = [];
   for (let part = 0; part < 10; part += 1) {
     times.push(...(await answers(target, Math.ceil(requests / 10))));
-    memory.push(target.memory());
+    memory.push(target.stack.memoryOf('gateway').whole);
   }
   const seconds = (performance.now() - startedAt) / 1000;
-  const after = target.cpuMs();
+  const after = target.stack.cpuByLayer('gateway');
   const cpuOf = (layer: Layer) => (after[layer] - before[layer]) / times.length;
   // Until then a young process only fills the heap that it keeps.
   const first = memory[1]!;
@@ -83,8 +90,8 @@ async function saturation(target: GatewayTarget): Promise<Figure[]> {
       better: 'higher',
       note: `p50 ${percentile(times, 0.5).toFixed(0)} ms, p99 ${percentile(times, 0.99).toFixed(0)} ms, of ${times.length}; the client is on the same machine`,
     },
-    ...(['gateway', 'postgres', 'stack'] as const).map((layer) => ({
-      name: `CPU a request, ${layer === 'stack' ? 'local origin, data API and sandbox' : layer}`,
+    ...(['function', 'postgres', 'stack'] as const).map((layer) => ({
+      name: `CPU a request, ${layerNames[layer]}`,
       value: cpuOf(layer),
       unit: 'ms',
       bar: null,
@@ -104,8 +111,8 @@ async function saturation(target: GatewayTarget): Promise<Figure[]> {
 }
 
 /** What the local origin wrote of each call that the gateway made on the way. */
-function timeByCall({ dataDir }: GatewayTarget): Figure[] {
-  const log = readFileSync(join(dataDir, 'logs/origin.log'), 'utf8');
+function timeByCall({ stack }: GatewayTarget): Figure[] {
+  const log = readFileSync(join(stack.dataDir, 'logs/origin.log'), 'utf8');
   const times = new Map<string, number[]>();
   for (const line of log.split('\n')) {
     const { path, ms } = (line ? JSON.parse(line) : {}) as { path?: string; ms?: number };

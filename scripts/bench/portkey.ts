@@ -14,6 +14,7 @@ const startLimitMs = 30_000;
 
 export interface Portkey extends AsyncDisposable {
   url: string;
+  pid: number;
 }
 
 export async function startPortkey(): Promise<Portkey> {
@@ -37,7 +38,9 @@ export async function startPortkey(): Promise<Portkey> {
   for (;;) {
     const answer = await fetch(url).catch(() => undefined);
     await answer?.body?.cancel();
-    if (answer) return { url: `${url}/v1`, [Symbol.asyncDispose]: stop };
+    if (answer) {
+      return { url: `${url}/v1`, pid: child.pid as number, [Symbol.asyncDispose]: stop };
+    }
     if (child.exitCode !== null || Date.now() > until) {
       await stop();
       throw new StackError('The gateway to compare with did not start.');

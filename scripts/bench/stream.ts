@@ -18,8 +18,10 @@ import {
 import { type ChatStack, inParallel, startChatStack } from '../chat/chat-stack.ts';
 import { runCommand } from '../command.ts';
 import { measureGateway } from './gateway.ts';
-import { type Figure, report } from './report.ts';
+import { cpuMs, ownMemory } from './processes.ts';
 import { startPortkey } from './portkey.ts';
+import { type Figure, report } from './report.ts';
+import { startStackProcess } from './stack-process.ts';
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +49,7 @@ type Open = () => Promise<Response>;
 
 await runCommand(async () => {
   if (values.gateway) return measureGateway(rounds);
-  const stack = await startChatStack();
+  const stack = await startChatStack(startStackProcess);
   try {
     await using portkey = await startPortkey();
     const person = await stack.person();
@@ -66,19 +68,18 @@ await runCommand(async () => {
 
     const figures: Figure[] = [];
     const lost: number[] = [];
-    let cpuMs = 0;
-    let memory = 0;
+    const pids: Record<string, number> = { ours: stack.chatPid() ?? 0, portkey: portkey.pid };
+    const used: Record<string, { cpuMs: number; own: number; whole: number }[]> = {};
     let ours: Stream[] = [];
     for (const concurrency of [1, 20, 50]) {
       const seen: Record<string, Stream[]> = { direct: [], ours: [], portkey: [] };
       const count = concurrency === 1 ? rounds * 4 : rounds;
       for (let round = 0; round < count; round += 1) {
         for (const [name, open] of Object.entries(targets)) {
-          const watch = name === 'ours' && concurrency === 50 ? watchProcess(stack) : undefined;
+          const pid = concurrency === 50 ? pids[name] : undefined;
+          const watch = pid ? watchProcess(pid) : undefined;
           seen[name]?.push(...(await streams(open, concurrency)));
-          const used = watch?.stop();
-          cpuMs += used?.cpuMs ?? 0;
-          memory = Math.max(memory, used?.memory ?? 0);
+          if (watch) (used[name] ??= []).push(watch.stop());
         }
       }
       const first = (name: string, part: number) =>
@@ -112,8 +113,11 @@ await runCommand(async () => {
       }
     }
 
-    const short = await cpuOf(stack, () => ask('sandbox/echo', '.'), rounds);
-    const perRun = cpuMs / (rounds * 50);
+    const short = await cpuOf(pids['ours'] ?? 0, () => ask('sandbox/echo', '.'), rounds);
+    const perRun = (name: string) =>
+      (used[name] ?? []).reduce((sum, { cpuMs }) => sum + cpuMs, 0) / (rounds * 50);
+    const most = (what: 'own' | 'whole') =>
+      Math.max(...(used['ours'] ?? []).map((one) => one[what])) / 1e6;
     figures.push(
       {
         name: 'frames lost',
@@ -125,11 +129,11 @@ await runCommand(async () => {
       },
       {
         name: 'CPU a frame in the function process',
-        value: ((perRun - short) * 1000) / (framesPerStream - 1),
+        value: ((perRun('ours') - short) * 1000) / (framesPerStream - 1),
         unit: 'µs',
         bar: 20,
         better: 'lower',
-        note: `a run takes ${perRun.toFixed(1)} ms of it with 50 frames and ${short.toFixed(1)} ms with one; every frame is a read and a write of its own`,
+        note: `a run takes ${perRun('ours').toFixed(1)} ms of it with 50 frames and ${short.toFixed(1)} ms with one, the peer's process ${perRun('portkey').toFixed(1)} ms with 50; every frame is a read and a write of its own`,
       },
       {
         name: 'CPU a frame in the stream core',
@@ -141,10 +145,11 @@ await runCommand(async () => {
       },
       {
         name: 'memory of the function process at 50 streams',
-        value: memory / 1e6,
+        value: most('own'),
         unit: 'MB',
         bar: 128,
         better: 'lower',
+        note: `what it has for itself; ${most('whole').toFixed(0)} MB with the pages of Deno's own file, which all functions share`,
       },
       {
         name: 'bundle of the function',
@@ -227,37 +232,30 @@ async function stream(open: Open): Promise<Stream> {
 
 // the function process ------------------------------------------------------------------------
 
-function watchProcess(stack: ChatStack) {
-  const pid = stack.chatPid();
-  const before = cpuMsOf(pid);
-  let memory = 0;
-  const timer = setInterval(() => (memory = Math.max(memory, memoryOf(pid))), 20);
+/** CPU and the most memory of a process from now on. */
+function watchProcess(pid: number) {
+  const before = cpuMs(pid);
+  let own = 0;
+  let whole = 0;
+  const timer = setInterval(() => {
+    const memory = ownMemory(pid);
+    own = Math.max(own, memory.own);
+    whole = Math.max(whole, memory.whole);
+  }, 20);
   return {
     stop() {
       clearInterval(timer);
-      return { cpuMs: cpuMsOf(pid) - before, memory };
+      return { cpuMs: cpuMs(pid) - before, own, whole };
     },
   };
 }
 
 /** Milliseconds of CPU a run, with fifty at a time. */
-async function cpuOf(stack: ChatStack, open: Open, times: number): Promise<number> {
+async function cpuOf(pid: number, open: Open, times: number): Promise<number> {
   await streams(open, 50);
-  const watch = watchProcess(stack);
+  const watch = watchProcess(pid);
   for (let round = 0; round < times; round += 1) await streams(open, 50);
   return watch.stop().cpuMs / (times * 50);
-}
-
-/** The kernel counts in hundredths of a second, user and system. */
-function cpuMsOf(pid: number | undefined): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function memoryOf(pid: number | undefined): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
 function coreMicros(): number {

@@ -3,15 +3,15 @@
 import { createHmac } from 'node:crypto';
 import postgres from 'postgres';
 import { sandboxKeys } from '../sandbox/razorpay.ts';
-import { startStack } from '../stack/stack.ts';
 import { percentile } from './open-stream.ts';
 import type { Figure } from './report.ts';
+import { startStackProcess } from './stack-process.ts';
 
 const accounts = 50;
 const clients = 16;
 
 export async function measureWebhooks(payments = 2000): Promise<Figure[]> {
-  await using stack = await startStack();
+  await using stack = await startStackProcess();
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   try {
     await sql`

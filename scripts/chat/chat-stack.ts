@@ -32,9 +32,14 @@ export interface StoredMessage {
   error_code: string | null;
 }
 
-export async function startChatStack() {
+type Backend = Pick<
+  Stack,
+  'url' | 'publishableKey' | 'secretKey' | 'databaseUrl' | 'env' | 'dataDir' | 'stop'
+>;
+
+export async function startChatStack(start?: () => Promise<Backend>) {
   const alerts: string[] = [];
-  const stack = await startStack({ alert: (message) => alerts.push(message) });
+  const stack = await (start?.() ?? startStack({ alert: (message) => alerts.push(message) }));
   const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
   const stop = async () => {
     await sql.end();
@@ -112,7 +117,7 @@ export async function startChatStack() {
 
 export type ChatStack = Awaited<ReturnType<typeof startChatStack>>;
 
-async function sandboxRequests({ env }: Stack, session: string): Promise<SandboxRequest[]> {
+async function sandboxRequests({ env }: Backend, session: string): Promise<SandboxRequest[]> {
   const origin = new URL(env['OPENROUTER_BASE_URL'] ?? '').origin;
   const response = await fetch(`${origin}/sandbox/requests?session_id=${session}`);
   return ((await response.json()) as { data: SandboxRequest[] }).data;

@@ -120,13 +120,22 @@ function recordingFetch(into: Uint8Array[]): typeof fetch {
     const response = await fetch(input, init);
     if (!response.ok || !response.body) return response;
     into.length = 0;
-    const record = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        into.push(chunk.slice());
-        controller.enqueue(chunk);
+    const reader = response.body.getReader();
+    const recorded = new ReadableStream({
+      type: 'bytes',
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (value) {
+          into.push(value.slice());
+          controller.enqueue(value);
+        } else if (done) {
+          controller.close();
+          controller.byobRequest?.respond(0);
+        }
       },
+      cancel: (reason) => reader.cancel(reason),
     });
-    return new Response(response.body.pipeThrough(record), response);
+    return new Response(recorded, response);
   };
 }
 

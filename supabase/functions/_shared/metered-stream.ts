@@ -161,13 +161,10 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
 
   // reading -----------------------------------------------------------------------------------
 
-  async function read({ reader, firstChunk }: UpstreamAnswer): Promise<void> {
+  async function readAll({ read, firstChunk }: UpstreamAnswer): Promise<void> {
     const cutter = createFrameCutter(limits.maxFrameBytes);
-    take(cutter.push(firstChunk));
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      take(cutter.push(value));
+    for (let chunk: Uint8Array | undefined = firstChunk; chunk; chunk = await read()) {
+      take(cutter.push(chunk));
     }
     // A last frame may lack its blank line. Half a frame cannot be read and is left out.
     const rest = cutter.rest();
@@ -237,7 +234,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
       lastByteAt = lastDataAt = performance.now();
       generationId = opened.generationId ?? null;
       answered.resolve(null);
-      await read(opened);
+      await readAll(opened);
     } catch (error) {
       upstream.abort();
       if (!isStopped && !sawEnd) fault ??= faultOf(error);

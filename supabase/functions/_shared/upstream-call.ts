@@ -30,7 +30,8 @@ export interface Attempt {
 }
 
 export interface UpstreamAnswer {
-  reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** What came next; nothing at the end. */
+  read: () => Promise<Uint8Array | undefined>;
   /** It has been waited for: until it is there, another try costs nobody anything. */
   firstChunk: Uint8Array;
   generationId: string | undefined;
@@ -62,7 +63,7 @@ export async function callUpstream(
   for (let tried = 1; ; tried += 1) {
     const startedAt = performance.now();
     const result = await tryOnce(call, models, signal);
-    if ('reader' in result) return result;
+    if ('read' in result) return result;
     const ms = Math.round(performance.now() - startedAt);
     for (const model of result.concerns) failed.push({ model, ms, ...result.note });
     const wait = result.waitMs ?? (call.backoffMs ?? usualBackoffMs) * 2 ** (tried - 1);
@@ -115,20 +116,17 @@ async function tryOnce(
       return broken('upstream_unavailable', 'not_a_stream', models, response.status);
     }
     const generationId = response.headers.get('x-generation-id') ?? undefined;
-    const reader = response.body.getReader();
+    const { read, cancel } = chunksOf(response.body);
     // Not left to fetch: once the response is collected, it does not hear its signal any more.
-    const hangUp = () => void reader.cancel().catch(() => {});
-    attempt.signal.addEventListener('abort', hangUp, { once: true });
+    attempt.signal.addEventListener('abort', cancel, { once: true });
     if (signal.aborted) attempt.abort();
-    const first = await reader.read().catch((error: unknown) => {
+    const firstChunk = await read().catch((error: unknown) => {
       if (!signal.aborted) throw error;
-      return { done: false, value: new Uint8Array() } as const;
     });
-    if (signal.aborted)
-      return { reader, firstChunk: first.value ?? new Uint8Array(), generationId };
+    if (signal.aborted) return { read, firstChunk: firstChunk ?? new Uint8Array(), generationId };
     attempt.signal.throwIfAborted();
-    if (first.done) return broken('upstream_unavailable', 'no_bytes', models);
-    return { reader, firstChunk: first.value, generationId };
+    if (!firstChunk) return broken('upstream_unavailable', 'no_bytes', models);
+    return { read, firstChunk, generationId };
   } catch (error) {
     if (signal.aborted) throw error;
     if (attempt.signal.aborted) return broken('upstream_timeout', 'timeout', models);
@@ -137,6 +135,22 @@ async function tryOnce(
     clearTimeout(patience);
     clearTimeout(late);
   }
+}
+
+/** Read into one buffer: a new one for every frame would be most of what a frame costs. */
+function chunksOf(body: ReadableStream<Uint8Array>) {
+  const reader = body.getReader({ mode: 'byob' });
+  let buffer = new Uint8Array(16_384);
+  return {
+    async read(): Promise<Uint8Array | undefined> {
+      const { done, value } = await reader.read(buffer);
+      if (done) return undefined;
+      const chunk = value.slice();
+      buffer = new Uint8Array(value.buffer);
+      return chunk;
+    },
+    cancel: () => void reader.cancel().catch(() => {}),
+  };
 }
 
 function requestBody(call: UpstreamCall, models: readonly string[]): Record<string, unknown> {
