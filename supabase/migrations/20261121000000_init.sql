@@ -3128,6 +3128,9 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
+  -- Tried, because whoever edits plans may wait for the account. What is found while they do holds
+  -- for this call only; of an edit that begins now the account will hear.
+  is_settled constant boolean := pg_try_advisory_xact_lock_shared(hashtext('private.catalogue'));
   wallet private.wallets;
 begin
   update private.wallets set
@@ -3143,7 +3146,9 @@ begin
     month_requests = case
       when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
     end,
-    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
+    allowance_until = case
+      when is_settled then least(private.month_end(account_plans.cycle_anchor, at), own.expires_at) else '-infinity'
+    end
   from private.account_plans
   join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -3194,6 +3199,33 @@ $$;
 
 comment on function private.outdate_allowances is 'Has the next call of an account work out anew what it may do.';
 
+create function private.require_order()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  account_id constant uuid := to_jsonb(case tg_op when 'DELETE' then old else new end) ->> 'account_id';
+begin
+  -- The row is locked already: to wait now for somebody who may wait for the row would be a deadlock.
+  if not private.try_lock_account(account_id) then
+    perform private.fail(
+      409, 'conflict', 'Somebody is at work on the account.', format('Begin with: select private.lock_account(%L);', account_id)
+    );
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end
+$$;
+
+comment on function private.require_order is
+  'Lets rows be changed by hand, unless the account is busy and was not locked before them, as the one order of locks wants it.';
+
+create trigger on_account_plans_order before update on private.account_plans
+  for each row execute function private.require_order();
+create trigger on_limit_overrides_order before insert or update or delete on private.limit_overrides
+  for each row execute function private.require_order();
 create trigger on_account_plans_insert after insert on private.account_plans
   referencing new table as changed for each statement execute function private.outdate_allowances();
 create trigger on_account_plans_update after update on private.account_plans

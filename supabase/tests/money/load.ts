@@ -289,10 +289,15 @@ function edit(random: Random, account: LoadedAccount): Act {
     ['unsuspend', `update private.accounts set suspended_at = null where name = 'Load'`],
     [
       'override',
-      `insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+      `select private.lock_account(${id});
+       insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
        values (${id}, ${id}, 2000000, 'Load') on conflict (subject_id) do update set requests_per_minute = 2000000`,
     ],
-    ['lift', `delete from private.limit_overrides where subject_id = ${id}`],
+    [
+      'lift',
+      `select private.lock_account(${id});
+       delete from private.limit_overrides where subject_id = ${id}`,
+    ],
     ['disable', `update private.models set enabled = false where id = '${random.pick(models)}'`],
     ['enable', `update private.models set enabled = true where id like 'load/%'`],
     [

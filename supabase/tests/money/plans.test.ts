@@ -1,0 +1,70 @@
+// Plans change while accounts move between them and call: on real connections, one step at a time.
+import { expect } from 'vitest';
+import { test } from '../database.ts';
+import { authorize, openPools, openStage, type Stage } from './stage.ts';
+
+/** A plan of one call a minute beside the stage's own, which allows any number. */
+async function openNarrowPlan({ look }: Stage): Promise<string> {
+  const [made] = await look(`
+    insert into private.plans (id, name) values ('narrow', 'Narrow');
+    insert into private.plan_models (plan_id, priority, pattern, allowed) values ('narrow', 1, '*', true)
+    returning plan_id as id`);
+  return String(made!.id);
+}
+
+const limitOf = async (stage: Stage) => (await authorize(stage)).rows?.[0]?.rate_limit;
+
+test('an account that moves onto a plan while that plan is edited goes by the edit', async ({
+  database,
+}) => {
+  await using pools = openPools(database);
+  const stage = await openStage(pools, { balance: 1_000_000 });
+  const plan = await openNarrowPlan(stage);
+  const editor = await pools.sql.reserve();
+  await editor`begin`;
+  await editor`update private.plans set requests_per_minute = 7 where id = ${plan}`;
+  await stage.look(`update private.account_plans set plan_id = '${plan}'
+    where account_id = '${stage.account.id}'`);
+  // The edit is not yet said: the call neither waits for it nor keeps what it found for long.
+  expect(await limitOf(stage)).toBeNull();
+  await editor`commit`;
+  editor.release();
+  expect(await limitOf(stage)).toBe(7);
+  await stage.audit();
+});
+
+for (const [what, statement] of [
+  ['a plan', `update private.account_plans set plan_id = plan_id where account_id = '$1'`],
+  [
+    'a limit',
+    `update private.limit_overrides set requests_per_minute = 9 where account_id = '$1'`,
+  ],
+] as const) {
+  test(`${what} changed by hand never waits for an account with the row in hand`, async ({
+    database,
+  }) => {
+    await using pools = openPools(database);
+    const stage = await openStage(pools, { balance: 1_000_000 });
+    const { id } = stage.account;
+    await stage.look(`insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+      values ('${id}', '${id}', 8, 'Stage')`);
+    const byHand = statement.replace('$1', id);
+    const busy = await pools.sql.reserve();
+    await busy`begin`;
+    await busy`set local lock_timeout = '10s'`;
+    await busy`select private.lock_account(${id})`;
+    await expect(pools.sql.unsafe(`set local lock_timeout = '10s'; ${byHand}`)).rejects.toMatchObject({
+      code: 'PT409',
+      message: 'conflict',
+      hint: `Begin with: select private.lock_account('${id}');`,
+    });
+    // As the hint says: in the order of everybody else.
+    const waiting = pools.sql.unsafe(`select private.lock_account('${id}'); ${byHand}`);
+    await busy.unsafe(byHand);
+    await busy`commit`;
+    busy.release();
+    await waiting;
+    await pools.sql.unsafe(byHand);
+    await stage.audit();
+  });
+}
