@@ -35,10 +35,7 @@ test('an account that moves onto a plan while that plan is edited goes by the ed
 
 for (const [what, statement] of [
   ['a plan', `update private.account_plans set plan_id = plan_id where account_id = '$1'`],
-  [
-    'a limit',
-    `update private.limit_overrides set requests_per_minute = 9 where account_id = '$1'`,
-  ],
+  ['a limit', `update private.limit_overrides set requests_per_minute = 9 where account_id = '$1'`],
 ] as const) {
   test(`${what} changed by hand never waits for an account with the row in hand`, async ({
     database,
@@ -53,7 +50,9 @@ for (const [what, statement] of [
     await busy`begin`;
     await busy`set local lock_timeout = '10s'`;
     await busy`select private.lock_account(${id})`;
-    await expect(pools.sql.unsafe(`set local lock_timeout = '10s'; ${byHand}`)).rejects.toMatchObject({
+    await expect(
+      pools.sql.unsafe(`set local lock_timeout = '10s'; ${byHand}`),
+    ).rejects.toMatchObject({
       code: 'PT409',
       message: 'conflict',
       hint: `Begin with: select private.lock_account('${id}');`,
