@@ -80,7 +80,7 @@ test('what runs as its owner says why', () => {
 test('only private.fail raises', () => {
   const body = good.replace(
     "  select 'RAISE'",
-    "  raise exception 'no';\n  raise;\n  perform x.raise",
+    "  raise exception 'no';\n  raise;\n  raise warning 'so';\n  perform x.raise",
   );
   expect(schema(body)).toEqual(['13: only private.fail raises']);
   expect(schema(body.replace('private.f(', 'private.fail('))).toEqual([]);

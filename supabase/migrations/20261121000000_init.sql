@@ -2075,7 +2075,12 @@ begin
     limit expire_due_lots.max_accounts
   loop
     continue when not private.try_lock_account(due.account_id);
-    expired := expired + private.expire_lots(due.account_id);
+    -- One account whose books are wrong keeps no other waiting.
+    begin
+      expired := expired + private.expire_lots(due.account_id);
+    exception when others then
+      raise warning 'nothing of account % can lapse: %', due.account_id, sqlerrm;
+    end;
   end loop;
   return expired;
 end
@@ -2733,13 +2738,18 @@ begin
     for update of account_plans skip locked
   loop
     continue when not private.try_lock_account(due.account_id);
-    perform private.grant_credits(
-      due.account_id, due.monthly_credits_micros, 'subscription',
-      format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
-      format('Monthly credits of the %s plan', due.name), 'system', due.ends_at
-    );
-    update private.account_plans set granted_until = due.ends_at where account_plans.account_id = due.account_id;
-    granted := granted + 1;
+    -- One account that can take nothing keeps no other waiting.
+    begin
+      perform private.grant_credits(
+        due.account_id, due.monthly_credits_micros, 'subscription',
+        format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
+        format('Monthly credits of the %s plan', due.name), 'system', due.ends_at
+      );
+      update private.account_plans set granted_until = due.ends_at where account_plans.account_id = due.account_id;
+      granted := granted + 1;
+    exception when others then
+      raise warning 'account % gets no credits of its month: %', due.account_id, sqlerrm;
+    end;
   end loop;
   return granted;
 end
@@ -4298,13 +4308,15 @@ begin
   if report.outcome in ('completed', 'stopped') then
     if report.is_reconciled then
       label := 'reconciled';
-    elsif used.prompt_tokens is null then
+    elsif used.prompt_tokens is null or used.completion_tokens is null then
       -- The cost is not known yet: OpenRouter's own record of the call decides, a little later.
       update private.runs set
         status = 'reconciling',
         generation_id = coalesce(report.generation_id, runs.generation_id),
         lease_until = at + interval '2 seconds'
-      where runs.id = finish_run.run_id and coalesce(report.generation_id, runs.generation_id) is not null;
+      where runs.id = finish_run.run_id
+        and coalesce(report.generation_id, runs.generation_id) is not null
+        and (used.prompt_tokens is null or runs.task = 'completion');
       if found then
         return null;
       end if;
@@ -4322,10 +4334,10 @@ begin
   end if;
 
   if report.outcome in ('completed', 'stopped') then
-    if used.prompt_tokens is null then
+    if used.prompt_tokens is null or (used.completion_tokens is null and run.task = 'completion') then
       label := 'estimated';
-      used.prompt_tokens := ceil((run.shape).prompt_bytes / 4.0);
-      used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
+      used.prompt_tokens := coalesce(used.prompt_tokens, ceil((run.shape).prompt_bytes / 4.0));
+      used.completion_tokens := coalesce(used.completion_tokens, ceil(coalesce(report.produced_bytes, 0) / 4.0));
     end if;
     gave_answer := coalesce(used.completion_tokens, 0) > 0 or run.task = 'embedding';
   end if;
@@ -4442,11 +4454,16 @@ begin
   loop
     continue when not private.try_lock_account(due.account_id);
     if due.generation_id is null or due.is_over then
-      perform private.finish_run(
-        due.id,
-        row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
-      );
-      swept := swept + 1;
+      -- One that cannot be ended keeps nobody else's credits.
+      begin
+        perform private.finish_run(
+          due.id,
+          row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
+        );
+        swept := swept + 1;
+      exception when others then
+        raise warning 'run % cannot be ended: %', due.id, sqlerrm;
+      end;
     else
       update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;
@@ -8095,11 +8112,14 @@ volatile
 security definer
 set search_path = ''
 as $$
+declare
+  -- The run before its answer, as when both end.
+  stop constant boolean := private.touch_run(run_id, generation_id);
 begin
   -- Text, not money: a crash may forget the last half second of it.
   set local synchronous_commit = off;
   perform private.keep_pieces(run_id, pieces);
-  return private.touch_run(run_id, generation_id);
+  return stop;
 end
 $$;
 
@@ -13088,7 +13108,7 @@ as $$
 $$;
 
 comment on function admin.ledger_problems is
-  'Whatever in the books is not as it must be: chain, sums, holds, lots, charges, receipts. Empty when all is well. Reads the whole ledger, all at one moment.';
+  'Whatever in the books is not as it must be: chain, sums, holds, lots, charges, receipts. Empty when all is well. Reads the whole ledger, all at one moment: work for the night, which grows with the ledger and keeps nobody waiting.';
 
 create function admin.audit_ledger()
 returns setof private.ledger_audits

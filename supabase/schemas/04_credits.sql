@@ -731,7 +731,12 @@ begin
     limit expire_due_lots.max_accounts
   loop
     continue when not private.try_lock_account(due.account_id);
-    expired := expired + private.expire_lots(due.account_id);
+    -- One account whose books are wrong keeps no other waiting.
+    begin
+      expired := expired + private.expire_lots(due.account_id);
+    exception when others then
+      raise warning 'nothing of account % can lapse: %', due.account_id, sqlerrm;
+    end;
   end loop;
   return expired;
 end

@@ -355,13 +355,18 @@ begin
     for update of account_plans skip locked
   loop
     continue when not private.try_lock_account(due.account_id);
-    perform private.grant_credits(
-      due.account_id, due.monthly_credits_micros, 'subscription',
-      format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
-      format('Monthly credits of the %s plan', due.name), 'system', due.ends_at
-    );
-    update private.account_plans set granted_until = due.ends_at where account_plans.account_id = due.account_id;
-    granted := granted + 1;
+    -- One account that can take nothing keeps no other waiting.
+    begin
+      perform private.grant_credits(
+        due.account_id, due.monthly_credits_micros, 'subscription',
+        format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
+        format('Monthly credits of the %s plan', due.name), 'system', due.ends_at
+      );
+      update private.account_plans set granted_until = due.ends_at where account_plans.account_id = due.account_id;
+      granted := granted + 1;
+    exception when others then
+      raise warning 'account % gets no credits of its month: %', due.account_id, sqlerrm;
+    end;
   end loop;
   return granted;
 end

@@ -651,13 +651,15 @@ begin
   if report.outcome in ('completed', 'stopped') then
     if report.is_reconciled then
       label := 'reconciled';
-    elsif used.prompt_tokens is null then
+    elsif used.prompt_tokens is null or used.completion_tokens is null then
       -- The cost is not known yet: OpenRouter's own record of the call decides, a little later.
       update private.runs set
         status = 'reconciling',
         generation_id = coalesce(report.generation_id, runs.generation_id),
         lease_until = at + interval '2 seconds'
-      where runs.id = finish_run.run_id and coalesce(report.generation_id, runs.generation_id) is not null;
+      where runs.id = finish_run.run_id
+        and coalesce(report.generation_id, runs.generation_id) is not null
+        and (used.prompt_tokens is null or runs.task = 'completion');
       if found then
         return null;
       end if;
@@ -675,10 +677,10 @@ begin
   end if;
 
   if report.outcome in ('completed', 'stopped') then
-    if used.prompt_tokens is null then
+    if used.prompt_tokens is null or (used.completion_tokens is null and run.task = 'completion') then
       label := 'estimated';
-      used.prompt_tokens := ceil((run.shape).prompt_bytes / 4.0);
-      used.completion_tokens := ceil(coalesce(report.produced_bytes, 0) / 4.0);
+      used.prompt_tokens := coalesce(used.prompt_tokens, ceil((run.shape).prompt_bytes / 4.0));
+      used.completion_tokens := coalesce(used.completion_tokens, ceil(coalesce(report.produced_bytes, 0) / 4.0));
     end if;
     gave_answer := coalesce(used.completion_tokens, 0) > 0 or run.task = 'embedding';
   end if;
@@ -795,11 +797,16 @@ begin
   loop
     continue when not private.try_lock_account(due.account_id);
     if due.generation_id is null or due.is_over then
-      perform private.finish_run(
-        due.id,
-        row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
-      );
-      swept := swept + 1;
+      -- One that cannot be ended keeps nobody else's credits.
+      begin
+        perform private.finish_run(
+          due.id,
+          row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
+        );
+        swept := swept + 1;
+      exception when others then
+        raise warning 'run % cannot be ended: %', due.id, sqlerrm;
+      end;
     else
       update private.runs set status = 'reconciling' where runs.id = due.id;
       swept := swept + 1;

@@ -428,11 +428,14 @@ volatile
 security definer
 set search_path = ''
 as $$
+declare
+  -- The run before its answer, as when both end.
+  stop constant boolean := private.touch_run(run_id, generation_id);
 begin
   -- Text, not money: a crash may forget the last half second of it.
   set local synchronous_commit = off;
   perform private.keep_pieces(run_id, pieces);
-  return private.touch_run(run_id, generation_id);
+  return stop;
 end
 $$;
 

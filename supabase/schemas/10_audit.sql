@@ -316,7 +316,7 @@ as $$
 $$;
 
 comment on function admin.ledger_problems is
-  'Whatever in the books is not as it must be: chain, sums, holds, lots, charges, receipts. Empty when all is well. Reads the whole ledger, all at one moment.';
+  'Whatever in the books is not as it must be: chain, sums, holds, lots, charges, receipts. Empty when all is well. Reads the whole ledger, all at one moment: work for the night, which grows with the ledger and keeps nobody waiting.';
 
 create function admin.audit_ledger()
 returns setof private.ledger_audits

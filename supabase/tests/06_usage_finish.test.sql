@@ -193,6 +193,17 @@ select results_eq(
   $$values (0::bigint, 'none')$$, 'an estimate of no output charges nothing'
 );
 
+select pg_temp.starts('half a bill ' || nth) from generate_series(1, 2) as nth;
+select is(
+  (pg_temp.ends('half a bill 1', 'completed', 10, null, generation => 'gen-5')).run_id, null,
+  'a bill that does not say how long the answer was is none: the record is asked'
+);
+select results_eq(
+  $$select charged_micros::bigint, cost_label::text, (used).prompt_tokens, (used).completion_tokens from pg_temp.ends('half a bill 2', 'completed', 10, null, produced => 41)$$,
+  $$values (195::bigint, 'estimated', 10::bigint, 11::bigint)$$, 'and without a record it is reckoned from what came'
+);
+select pg_temp.ends('half a bill 1', 'completed', 10, 5, reconciled => true);
+
 -- workers that are gone ----------------------------------------------------------------------------
 
 select pg_temp.starts('alive'), pg_temp.starts('lost'), pg_temp.starts('lost upstream'), pg_temp.starts('waiting');
