@@ -2,7 +2,7 @@ import { corsHeaders } from '../_shared/cors.ts';
 import { type ErrorCode, failure, type RequestError } from '../_shared/errors.ts';
 import { readUsage } from '../_shared/frame-facts.ts';
 import { readBounded } from '../_shared/read-bounded.ts';
-import { type Context, startCall } from './answer-call.ts';
+import { type Context, startCall, usualLeaseMs } from './answer-call.ts';
 import { invalid } from './api-error.ts';
 import { featuresOf, passOn, shapeOf } from './call-request.ts';
 import { readModels } from './chat-request.ts';
@@ -34,7 +34,12 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
   );
 
   const upstream = call({ ...rest, model: verdict.model_ids[0], input, user: account_id }, context);
+  const alive = setInterval(() => {
+    // Whether it was heard shows at the end.
+    void rpc('touch_run', { run_id: verdict.run_id }, { env, requestId }).catch(() => {});
+  }, deps.leaseMs ?? usualLeaseMs);
   const work = upstream.then(async ({ answer, error, generationId }) => {
+    clearInterval(alive);
     const usage = isFields(answer?.['usage']) ? readUsage(answer['usage']) : null;
     const report = {
       outcome: error ? 'failed' : 'completed',

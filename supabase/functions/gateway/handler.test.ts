@@ -39,13 +39,14 @@ interface Wish {
   more?: object;
   /** The caller is gone before the database has answered. */
   leaves?: boolean;
+  leaseMs?: number;
 }
 
 async function ask(
   url: string,
   fault: string | null,
   stream: boolean,
-  { limits, more, leaves }: Wish = {},
+  { limits, more, leaves, leaseMs }: Wish = {},
 ) {
   const caller = new AbortController();
   const asked: Asked[] = [];
@@ -77,6 +78,7 @@ async function ask(
     keepAlive: (promise) => void work.push(promise),
     ...(limits ? { limits } : {}),
     firstByteMs: 300,
+    ...(leaseMs === undefined ? {} : { leaseMs }),
   });
   const text = await response.text();
   await Promise.all(work);
@@ -105,6 +107,11 @@ Deno.test('a gateway over the sandbox', async (test) => {
       assertEquals([status, ignored?.slice(0, 27)], [200, 'provider.???set-cookie: a=b']);
       assertEquals([ignored?.length, headers.has('set-cookie')], [1000, false]);
     });
+    await test.step('says that it lives while it waits for the first byte', async () => {
+      const limits = { flushMs: 20 };
+      const { asked } = await ask(sandbox.url, 'hang', true, { limits, leaseMs: 50 });
+      assertEquals(asked.filter(({ name }) => name === 'keep_call').length > 1, true);
+    });
     const limits = { idleMs: 300, stallMs: 300, flushMs: 50 };
     for (const fault of ['hang', 'hang-after-headers', 'hang-mid-stream', 'comments-forever']) {
       const isMidway = fault === 'hang-mid-stream' || fault === 'comments-forever';
@@ -125,4 +132,32 @@ Deno.test('a gateway over the sandbox', async (test) => {
   } finally {
     await sandbox.stop();
   }
+});
+
+Deno.test('vectors that take long are waited for, and say so', async () => {
+  const asked: string[] = [];
+  const deps = {
+    env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' },
+    openRouterUrl: 'http://upstream',
+    openRouterKey: 'the-key',
+    rpc: ((name: string) => {
+      asked.push(name);
+      return Promise.resolve(name === 'start_call' ? { verdict, account_id: 'the-account' } : null);
+    }) as Rpc,
+    // It answers once the database has heard of it twice.
+    fetch: (async () => {
+      while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+      return Response.json({ data: [], usage: { prompt_tokens: 1 } });
+    }) as typeof fetch,
+    keepAlive: () => {},
+    leaseMs: 10,
+  };
+  const request = new Request('http://x/gateway/v1/embeddings', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: 'sandbox/embed', input: 'hello' }),
+  });
+  assertEquals((await handleGateway(request, deps)).status, 200);
+  assertEquals(asked.at(-1), 'finish_call');
+  assertEquals(new Set(asked.slice(1, -1)), new Set(['touch_run']));
 });
