@@ -281,7 +281,10 @@ function fits(receipt: Receipt, entry: Entry): boolean {
   const used = (report.used ?? {}) as Record<string, unknown>;
   if (receipt.outcome !== report.outcome || receipt.finished_at !== entry.at) return false;
   // What nobody counted is estimated, unless the call gave nothing at all.
-  if (plausible(used.prompt_tokens) === null && report.outcome !== 'failed')
+  const isCounted =
+    plausible(used.prompt_tokens) !== null &&
+    (receipt.task === 'embedding' || plausible(used.completion_tokens) !== null);
+  if (!isCounted && report.outcome !== 'failed')
     return receipt.cost_label !== 'reported';
   if (receipt.cost_label === 'estimated') return false;
   if (receipt.cost_label === 'reconciled' && report.is_reconciled !== true) return false;

@@ -86,6 +86,7 @@ export interface Receipt {
   account_id: string;
   user_id: string;
   key_id: string | null;
+  task: string;
   outcome: 'completed' | 'stopped' | 'failed' | 'expired';
   model_id: string;
   price_version_id: string;
