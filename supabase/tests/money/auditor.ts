@@ -284,8 +284,7 @@ function fits(receipt: Receipt, entry: Entry): boolean {
   const isCounted =
     plausible(used.prompt_tokens) !== null &&
     (receipt.task === 'embedding' || plausible(used.completion_tokens) !== null);
-  if (!isCounted && report.outcome !== 'failed')
-    return receipt.cost_label !== 'reported';
+  if (!isCounted && report.outcome !== 'failed') return receipt.cost_label !== 'reported';
   if (receipt.cost_label === 'estimated') return false;
   if (receipt.cost_label === 'reconciled' && report.is_reconciled !== true) return false;
   return ['prompt_tokens', 'completion_tokens', 'cache_read_tokens', 'reasoning_tokens'].every(
