@@ -73,9 +73,17 @@ export interface Done {
 
 export const doneEvent = (done: Done) => event('done', done);
 
+/** What an answer means by a code that elsewhere is about another service. */
+const modelIsAway = failure(
+  'upstream_unavailable',
+  'The model is not available right now.',
+  'Try again shortly, or choose another model.',
+);
+
 /** What failed, and what it cost; no cost as long as that is being asked upstream. */
 export function describe(code: string, receipt: Settlement['receipt']) {
-  const { detail, hint } = failure(isErrorCode(code) ? code : 'internal_error');
+  const { detail, hint } =
+    code === modelIsAway.code ? modelIsAway : failure(isErrorCode(code) ? code : 'internal_error');
   return { code, message: detail, hint, charged_micros: receipt?.charged_micros ?? null };
 }
 

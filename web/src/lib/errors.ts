@@ -80,6 +80,15 @@ const sentences: Readonly<Record<string, Sentences>> = {
   quota_exceeded: ['Your plan does not allow more of this for now.', 'See your limits.'],
   insufficient_credits: ['There are not enough credits for this.', 'Top up, then try again.'],
   upstream_unavailable: ['The model is not available right now.', 'Try again or choose another.'],
+  upstream_failed: ['The model failed while answering.', 'Try again, or choose another model.'],
+  upstream_broken: ['The connection to the model broke off.', 'Try again.'],
+  upstream_rejected: ['The model does not take this request.', 'Change it or the model.'],
+  upstream_silent: ['The model fell silent.', 'Try again, or choose another model.'],
+  upstream_timeout: ['The model did not begin to answer in time.', 'Try another model.'],
+  empty_answer: ['The model gave no answer.', 'Try again, or choose another model.'],
+  moderated: ['The provider does not take this prompt.', 'Change the prompt or the model.'],
+  run_too_long: ['The answer took longer than one may.', 'Ask for less at a time.'],
+  run_lost: ['The answer broke off on our side.', 'Try again.'],
 };
 
 const unexpected: Sentences = ['Something went wrong on our side.', 'Try again in a moment.'];

@@ -22,6 +22,15 @@ export async function listModels(client: Client): Promise<Model[]> {
   return data as unknown as Model[];
 }
 
+/** What people call these models; those that are gone are left out. */
+export async function listModelNames(
+  client: Client,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const { data } = await client.from('models').select('id, name').in('id', ids).throwOnError();
+  return new Map((data as Pick<Model, 'id' | 'name'>[]).map(({ id, name }) => [id, name]));
+}
+
 export async function listPresets(client: Client): Promise<Preset[]> {
   const { data } = await client.from('presets').select().order('id').throwOnError();
   return data as Preset[];

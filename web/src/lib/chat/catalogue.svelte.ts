@@ -53,8 +53,13 @@ export class Catalogue {
   /** Why the account's plan does not let it be chosen; nothing where it does. */
   whyExcluded(id: string): string | null {
     if (!this.#excluded.has(id)) return null;
-    const plan = this.#excluded.get(id);
+    const plan = this.planWith(id);
     return plan ? `Included in the ${plan} plan` : 'In none of the plans';
+  }
+
+  /** The first plan that has a model which the account's leaves out. */
+  planWith(id: string): string | null {
+    return this.#excluded.get(id) ?? null;
   }
 
   /** A model or preset as people call it; one that is gone by its id. */

@@ -27,7 +27,11 @@ const options = modelOptions(
     model('anthropic/claude-opus-4.5', 'Anthropic: Claude Opus 4.5'),
   ],
   [{ id: 'oneai/auto', name: 'Auto', description: 'Chooses a good model.' }],
-  (id) => (id.includes('opus') ? 'Included in the Pro plan' : null),
+  {
+    whyExcluded: (id) => (id.includes('opus') ? 'Included in the Pro plan' : null),
+    planWith: (id) => (id.includes('opus') ? 'Pro' : null),
+    usedLately: [],
+  },
 );
 const found = (query: string) => findOptions(options, query).map(({ id }) => id);
 
@@ -54,4 +58,16 @@ test('a search looks at names, providers and capabilities, word by word', () => 
   expect(found('images tools')).toEqual(['openai/gpt-4o-mini']);
   expect(found('ANTHROPIC')).toEqual(['anthropic/claude-opus-4.5']);
   expect(found('no such thing')).toEqual([]);
+});
+
+test('what was used lately comes before the makers, once, and what is gone does not', () => {
+  const listed = modelOptions([model('a/one', 'A: One'), model('b/two', 'B: Two')], [], {
+    whyExcluded: () => null,
+    planWith: () => null,
+    usedLately: ['b/two', 'c/gone'],
+  });
+  expect(listed.map(({ id, group }) => `${group}: ${id}`)).toEqual([
+    'Used lately: b/two',
+    'A: a/one',
+  ]);
 });

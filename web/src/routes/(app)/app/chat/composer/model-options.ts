@@ -10,6 +10,8 @@ export interface ModelOption {
   /** Credits for a thousand tokens in and out; none for a preset, whose price is that of its choice. */
   price: { input: number; output: number } | null;
   disabledBecause: string | null;
+  /** The first plan that has it, where this account's does not. */
+  planWith: string | null;
   group: string;
 }
 
@@ -25,12 +27,24 @@ function fold(text: string): string {
   return text.toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '');
 }
 
-/** Presets first, then models by provider, each with what one chooses by. */
+interface Knowledge {
+  whyExcluded: (id: string) => string | null;
+  planWith: (id: string) => string | null;
+  /** The last one first. */
+  usedLately: readonly string[];
+}
+
+/** Presets first, then what was used lately, then models by provider, each with what one chooses by. */
 export function modelOptions(
   models: readonly Model[],
   presets: readonly Preset[],
-  whyExcluded: (id: string) => string | null,
+  { whyExcluded, planWith, usedLately }: Knowledge,
 ): ModelOption[] {
+  const known = models.map((model) => describe(model));
+  const lately = usedLately.flatMap((id) => {
+    const option = known.find((one) => one.id === id);
+    return option ? [{ ...option, group: 'Used lately' }] : [];
+  });
   return [
     ...presets.map(({ id, name, description }) => ({
       id,
@@ -40,22 +54,30 @@ export function modelOptions(
       contextTokens: null,
       price: null,
       disabledBecause: null,
+      planWith: null,
       group: 'Chosen for you',
     })),
-    ...models.map((model) => ({
-      id: model.id,
-      name: model.name.replace(/^[^:]{1,30}: /, ''),
-      detail: model.id,
+    ...lately,
+    ...known.filter(({ id }) => !usedLately.includes(id)),
+  ];
+
+  function describe(model: Model): ModelOption {
+    const { id, name, provider } = model;
+    return {
+      id,
+      name: name.replace(/^[^:]{1,30}: /, ''),
+      detail: id,
       capabilities: capabilitiesOf(model),
       contextTokens: model.context_tokens,
       price: {
         input: (model.prompt_micros * 1000) / microsPerCredit,
         output: (model.completion_micros * 1000) / microsPerCredit,
       },
-      disabledBecause: whyExcluded(model.id),
-      group: /^([^:]{1,30}): /.exec(model.name)?.[1] ?? model.provider,
-    })),
-  ];
+      disabledBecause: whyExcluded(id),
+      planWith: planWith(id),
+      group: /^([^:]{1,30}): /.exec(name)?.[1] ?? provider,
+    };
+  }
 }
 
 /** Every word of the query is somewhere in the model: its name, id, provider or capabilities. */

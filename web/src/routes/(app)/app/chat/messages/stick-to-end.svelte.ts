@@ -10,6 +10,7 @@ export function stickToEnd() {
   let isStuck = true;
   let isAtEnd = $state(true);
   let lastTop = 0;
+  let isOpening = false;
 
   function distance(): number {
     return element ? element.scrollHeight - element.scrollTop - element.clientHeight : 0;
@@ -17,6 +18,7 @@ export function stickToEnd() {
 
   function settle() {
     if (!element) return;
+    if (isOpening && distance() > near) isStuck = false;
     if (isStuck) element.scrollTop = element.scrollHeight;
     lastTop = element.scrollTop;
     isAtEnd = isStuck || distance() < 120;
@@ -29,6 +31,13 @@ export function stickToEnd() {
     else if (distance() <= near) isStuck = true;
     lastTop = element.scrollTop;
     isAtEnd = isStuck || distance() < 120;
+  }
+
+  /** What the reader unfolds is read from its beginning: that it grows is no reason to leave it. */
+  function unfold() {
+    isOpening = true;
+    // The frame that measures it comes between these two.
+    requestAnimationFrame(() => requestAnimationFrame(() => (isOpening = false)));
   }
 
   return {
@@ -51,11 +60,18 @@ export function stickToEnd() {
     content(node: HTMLElement) {
       const observer = new ResizeObserver(settle);
       observer.observe(node);
-      return () => observer.disconnect();
+      node.addEventListener('click', unfold, true);
+      node.addEventListener('toggle', unfold, true);
+      return () => {
+        observer.disconnect();
+        node.removeEventListener('click', unfold, true);
+        node.removeEventListener('toggle', unfold, true);
+      };
     },
 
     toEnd() {
       isStuck = true;
+      isOpening = false;
       settle();
     },
 
