@@ -236,29 +236,3 @@ test('a temporary chat is metered and leaves nothing behind', async ({ page, per
   if (isPhone(page)) await page.getByRole('button', { name: 'Open the menu' }).click();
   await expect(list(page)).toContainText('will be listed here');
 });
-
-test('the page goes on by keyboard: palette, help, model, send', async ({ page, person }) => {
-  test.skip(isPhone(page), 'a phone has no such keys');
-  await openChat(page, person);
-  await expect(composer(page)).toBeFocused();
-  await page.keyboard.press('Control+k');
-  await expect(page.getByRole('combobox', { name: /^Find/ })).toBeFocused();
-  await page.keyboard.type('keyboard');
-  await page.keyboard.press('Enter');
-  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
-  await page.keyboard.press('Escape');
-  await composer(page).focus();
-  await page.keyboard.press('Shift+Tab');
-  await page.keyboard.press('?');
-  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
-  await page.keyboard.press('Escape');
-  await page.keyboard.press('/');
-  await expect(composer(page)).toBeFocused();
-  await page.keyboard.type('one');
-  await page.keyboard.press('Shift+Enter');
-  await page.keyboard.type('two');
-  await expect(composer(page)).toHaveValue('one\ntwo');
-  await page.keyboard.press('Enter');
-  await expect(questions(page)).toContainText('one');
-  await expect(page.getByRole('status').filter({ hasText: 'has answered in' })).toBeAttached();
-});

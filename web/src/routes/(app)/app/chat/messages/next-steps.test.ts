@@ -32,6 +32,14 @@ test('too long: shorten, or a model that reads more', () => {
   ]);
 });
 
+test('dearer than the plan lets one call be: a cheaper model, a larger plan, or less', () => {
+  expect(nextSteps(failure({ code: 'too_large', rule: 'price_cap' }))).toEqual([
+    'other-model',
+    'plans',
+    'shorten',
+  ]);
+});
+
 test('a model that is down is tried again or replaced; a closed door is waited for', () => {
   expect(nextSteps(failure({ code: 'upstream_unavailable' }))).toEqual(['retry', 'other-model']);
   expect(nextSteps(failure({ code: 'upstream_unavailable', resetsAt: new Date() }))).toEqual([

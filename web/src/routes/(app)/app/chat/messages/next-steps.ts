@@ -18,6 +18,8 @@ export function nextSteps({ code, rule, resetsAt }: Failure): readonly Step[] {
   // The whole account is meant, whatever model is asked.
   if (rule === 'suspended') return [];
   if (code === 'upstream_unavailable' && resetsAt) return ['wait'];
-  if (rule === 'context' || rule === 'price_cap') return ['shorten', 'other-model'];
+  if (rule === 'context') return ['shorten', 'other-model'];
+  if (rule === 'plan_models') return ['other-model', 'plans'];
+  if (rule === 'price_cap') return ['other-model', 'plans', 'shorten'];
   return steps[code] ?? ['retry', 'other-model'];
 }
