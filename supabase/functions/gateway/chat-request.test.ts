@@ -69,6 +69,9 @@ Deno.test('what is new goes on, what is ours or dear does not, and what matters 
     plugins: [],
   });
   assertEquals(body, { brand_new: 1, messages: hello });
+  const cache_control = { type: 'ephemeral', ttl: '1h' };
+  const cached = read({ model: 'a/b', messages: hello, cache_control }).body;
+  assertEquals(cached['cache_control'], { type: 'ephemeral' });
   assertEquals(ignored, ['user', 'speed']);
   assertEquals(paramOf({ model: 'a/b', messages: hello, plugins: [{}] }), 'plugins');
 });

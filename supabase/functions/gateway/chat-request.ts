@@ -57,12 +57,14 @@ export function readChatRequest(fields: Fields, bodyBytes: number): CallRequest 
 
   const shape = shapeOf(bodyBytes, prompt, { choices, maxTokens, tools: tools.length });
   const { body, ignored } = passOn(fields, handled);
+  const { cache_control } = body;
   return {
     models,
     shape,
     features: featuresOf(shape, prompt, tools.length),
     body: {
       ...body,
+      ...(isFields(cache_control) ? (withUsualCache({ cache_control }) as Fields) : {}),
       messages: withUsualCache(messages),
       ...(tools.length > 0 ? { tools: withUsualCache(tools) } : {}),
     },
