@@ -414,6 +414,8 @@ begin
   select stored_answers.run_id, (piece ->> 'number')::integer, piece ->> 'body'
   from jsonb_array_elements(pieces) as piece
   join private.stored_answers on stored_answers.run_id = keep_pieces.run_id and stored_answers.ended_at is null
+  -- Held, or it might be forgotten before its piece is there.
+  for key share of stored_answers
   on conflict on constraint stored_pieces_pkey do nothing;
 end
 $$;
