@@ -3651,7 +3651,127 @@ from private.usage_by_day;
 comment on view api.usage_days is
   'Usage by day, model, member and key. Latencies are sums: divide by requests, or by first_tokens. No key means the chat.';
 
+create function api.sum_usage(
+  account_id uuid, since date, until date, grouped_by text default 'model', measure text default 'credits',
+  model_id text default null, key text default null, user_id uuid default null
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  -- The largest have a line of their own in a chart. A mean is not a sum of parts.
+  most_lines constant integer := case when sum_usage.measure = 'latency' then 0 else 5 end;
+  most_groups constant integer := 500;
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if coalesce(sum_usage.grouped_by, '') not in ('model', 'key', 'member')
+    or coalesce(sum_usage.measure, '') not in ('credits', 'requests', 'tokens', 'errors', 'latency') then
+    perform private.fail(
+      422, 'invalid_input', 'Usage is summed by model, key or member, and measured in credits, requests, tokens, errors or latency.', null
+    );
+  end if;
+  if sum_usage.key <> 'chat' and not pg_input_is_valid(sum_usage.key, 'uuid') then
+    perform private.fail(422, 'invalid_input', 'A key is named by its id; the word chat means what was done without one.', null);
+  end if;
+  if sum_usage.until - sum_usage.since >= 3660 then
+    perform private.fail(422, 'invalid_input', 'Usage is summed over ten years at most.', 'Choose a shorter time.');
+  end if;
+  return (
+    with cells as materialized (
+      select
+        usage_by_day.day,
+        case sum_usage.grouped_by
+          when 'model' then usage_by_day.model_id
+          when 'member' then usage_by_day.user_id::text
+          else coalesce(nullif(usage_by_day.key_id, nobody)::text, 'chat')
+        end as id,
+        sum(usage_by_day.requests) as requests,
+        sum(usage_by_day.errors) as errors,
+        sum(usage_by_day.prompt_tokens) as prompt_tokens,
+        sum(usage_by_day.completion_tokens) as completion_tokens,
+        sum(usage_by_day.charged_micros) as charged_micros,
+        sum(usage_by_day.latency_ms) as latency_ms,
+        sum(usage_by_day.first_token_ms) as first_token_ms,
+        sum(usage_by_day.first_tokens) as first_tokens,
+        sum(
+          case sum_usage.measure
+            when 'credits' then usage_by_day.charged_micros
+            when 'requests' then usage_by_day.requests
+            when 'tokens' then usage_by_day.prompt_tokens + usage_by_day.completion_tokens
+            when 'errors' then usage_by_day.errors
+            else usage_by_day.latency_ms
+          end
+        ) as measured
+      from private.usage_by_day
+      where usage_by_day.account_id = sum_usage.account_id
+        and usage_by_day.day between sum_usage.since and sum_usage.until
+        and (sum_usage.model_id is null or usage_by_day.model_id = sum_usage.model_id)
+        and (sum_usage.user_id is null or usage_by_day.user_id = sum_usage.user_id)
+        and (sum_usage.key is null or usage_by_day.key_id = coalesce(nullif(sum_usage.key, 'chat')::uuid, nobody))
+      group by 1, 2
+    ),
+    sums as (
+      -- A row for each group, and one without an id for all of it.
+      select
+        cells.id,
+        grouping(cells.id) = 1 as is_total,
+        coalesce(sum(cells.requests), 0) as requests,
+        coalesce(sum(cells.errors), 0) as errors,
+        coalesce(sum(cells.prompt_tokens), 0) as prompt_tokens,
+        coalesce(sum(cells.completion_tokens), 0) as completion_tokens,
+        coalesce(sum(cells.charged_micros), 0) as charged_micros,
+        coalesce(sum(cells.latency_ms), 0) as latency_ms,
+        coalesce(sum(cells.first_token_ms), 0) as first_token_ms,
+        coalesce(sum(cells.first_tokens), 0) as first_tokens,
+        coalesce(sum(cells.measured), 0) as measured
+      from cells
+      group by grouping sets ((cells.id), ())
+    ),
+    lines as (
+      select sums.id, row_number() over (order by sums.measured desc, sums.id) as place
+      from sums
+      where not sums.is_total and sums.measured > 0
+      order by place
+      limit most_lines
+    ),
+    chart as (
+      select
+        cells.day,
+        lines.id,
+        case when sum_usage.measure = 'latency' then round(sum(cells.measured) / sum(cells.requests)) else sum(cells.measured) end as value
+      from cells
+      left join lines on lines.id = cells.id
+      group by cells.day, lines.id
+    )
+    select jsonb_build_object(
+      'totals', (select to_jsonb(sums) - array['id', 'is_total', 'measured'] from sums where sums.is_total),
+      'group_count', (select count(*) from sums where not sums.is_total),
+      'groups', (
+        select coalesce(jsonb_agg(to_jsonb(dearest) - array['is_total', 'measured']), '[]')
+        from (
+          select * from sums
+          where not sums.is_total
+          order by sums.charged_micros desc, sums.requests desc, sums.id
+          limit most_groups
+        ) as dearest
+      ),
+      'lines', (select coalesce(jsonb_agg(lines.id order by lines.place), '[]') from lines),
+      'chart', (
+        select coalesce(jsonb_agg(to_jsonb(chart) order by chart.day), '[]') from chart where chart.value > 0
+      )
+    )
+  );
+end
+$$;
+
+comment on function api.sum_usage is
+  'Usage between two days, summed: all of it, by model, key or member (the 500 dearest), and day by day for a chart: a line for each of the five largest, and one without an id for the rest. The key may be the word chat. Latency in the chart is the mean of the day.';
+
 grant select on api.receipts, api.usage_days to authenticated, service_role;
+grant execute on function api.sum_usage to authenticated;
 
 -- schemas/06_usage_runs.sql -------------------------------------------------------------------
 

@@ -1986,6 +1986,19 @@ export type Database = {
         Returns: Json;
       };
       stop_run: { Args: { run_id: string }; Returns: boolean };
+      sum_usage: {
+        Args: {
+          account_id: string;
+          grouped_by?: string;
+          key?: string;
+          measure?: string;
+          model_id?: string;
+          since: string;
+          until: string;
+          user_id?: string;
+        };
+        Returns: Json;
+      };
       sync_models: { Args: { payload: Json }; Returns: Json };
       title_conversation: { Args: { conversation_id: string; title: string }; Returns: boolean };
       touch_run: { Args: { generation_id?: string; run_id: string }; Returns: boolean };
