@@ -100,6 +100,64 @@ test('receipts come page by page, none twice and none left out', async ({ page, 
   for (const { id } of calls) expect(text).toContain(id.replace('chatcmpl-', ''));
 });
 
+test('however many days, models and keys there are, sums and files have all of them', async ({
+  page,
+  person,
+}) => {
+  await signIn(page, person);
+  await createKey(page, 'Busy');
+  // 2,640 rows: more than two pages of the Data API, of models whose names its filters must quote.
+  await asOperator(
+    (sql) => sql`
+      insert into private.usage_days (account_id, day, model_id, user_id, key_id, requests, charged_micros)
+      select
+        accounts.id, (now() at time zone 'UTC')::date - back, 'odd/a,(' || nth || '):b.c', accounts.personal_user_id,
+        key_id, 1, nth * 1000
+      from private.accounts, generate_series(0, 21) as back, generate_series(1, 60) as nth, (
+        select id as key_id from private.api_keys where account_id in (${accountOf(sql, person)})
+        union all select '00000000-0000-0000-0000-000000000000'
+      ) as keys
+      where accounts.id in (${accountOf(sql, person)})`,
+  );
+  await page.goto('/app/usage');
+  await expect(page.locator('dl').getByText('0 of 2,640')).toBeVisible();
+  const models = page.getByRole('region', { name: 'Usage by model' }).getByRole('row');
+  await expect(models).toHaveCount(11);
+  await page.getByRole('button', { name: 'Show all 60' }).click();
+  await expect(models).toHaveCount(61);
+  await expect(page.getByText('only the sums are here')).toBeVisible();
+
+  const save = async (name: string) => {
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page
+        .getByRole('button', { name: 'Download CSV' })
+        .click()
+        .then(() => page.getByRole('menuitem', { name }).click()),
+    ]);
+    return (await readFile(await file.path(), 'utf8')).trimEnd().split('\r\n');
+  };
+  const lines = await save('Sums by day');
+  expect(lines).toHaveLength(2641);
+  expect(new Set(lines).size).toBe(2641);
+
+  // What a file lacks is said: these receipts are not there any more.
+  expect(await save('Every receipt')).toHaveLength(1);
+  await expect(page.getByText('2,640 older ones are in the archive')).toBeVisible();
+
+  // A file that takes long can be given up, and one that breaks off is not half a file.
+  await page.route('**/rest/v1/usage_days?*', () => {});
+  await page.getByRole('button', { name: 'Download CSV' }).click();
+  await page.getByRole('menuitem', { name: 'Sums by day' }).click();
+  await expect(page.getByRole('progressbar', { name: 'The download' })).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.unroute('**/rest/v1/usage_days?*');
+  await page.route('**/rest/v1/usage_days?*', (route) => route.abort());
+  await page.getByRole('button', { name: 'Download CSV' }).click();
+  await page.getByRole('menuitem', { name: 'Sums by day' }).click();
+  await expect(page.getByText('Nothing was saved.')).toBeVisible();
+});
+
 const pages = ['/app/api/keys', '/app/usage', '/app/api/playground', '/reference'];
 
 for (const colorScheme of ['light', 'dark'] as const) {

@@ -1,4 +1,4 @@
-type Cell = string | number | null;
+export type Cell = string | number | null;
 
 /** A spreadsheet takes a text that begins so for a formula; the apostrophe makes it a text again. */
 const formula = /^[\s]*[=+\-@|%\t\r]/;
@@ -10,7 +10,7 @@ function cell(value: Cell): string {
   return /[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A table as RFC 4180 has it: lines end in CRLF, and what would break a cell is quoted. */
-export function toCsv(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+/** Rows as RFC 4180 has them: lines end in CRLF, and what would break a cell is quoted. */
+export function toCsv(rows: readonly (readonly Cell[])[]): string {
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }

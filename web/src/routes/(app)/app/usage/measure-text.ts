@@ -1,5 +1,5 @@
+import type { Measure } from '#lib/api/usage-log.ts';
 import { formatCredits, microsPerCredit } from '#lib/credits.ts';
-import type { Measure } from './usage-view.ts';
 
 export function secondsText(ms: number, locale?: string): string {
   return `${(ms / 1000).toLocaleString(locale, { maximumFractionDigits: ms < 10_000 ? 2 : 0 })} s`;
@@ -12,6 +12,15 @@ export function measureText(value: number, measure: Measure, locale?: string): s
   return value.toLocaleString(locale, {
     notation: value >= 100_000 ? 'compact' : 'standard',
     maximumFractionDigits: 1,
+  });
+}
+
+/** The same beside an axis, where there is little room. */
+export function axisText(value: number, measure: Measure, locale?: string): string {
+  if (measure === 'latency') return secondsText(value * 1000, locale);
+  return value.toLocaleString(locale, {
+    notation: value >= 10_000 ? 'compact' : 'standard',
+    maximumSignificantDigits: 3,
   });
 }
 

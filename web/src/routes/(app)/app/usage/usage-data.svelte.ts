@@ -1,34 +1,38 @@
 import { type Key, listKeys } from '#lib/api/keys.ts';
 import {
+  type Group,
   listMembers,
   listReceipts,
-  listUsageDays,
   type Member,
-  type UsageDay,
+  sumUsage,
   type UsageFilter,
+  type UsageSums,
 } from '#lib/api/usage-log.ts';
 import type { Receipt } from '#lib/api/usage.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
-import type { Group } from './usage-view.ts';
 import { chat, others } from './usage-sums.ts';
+import type { UsageView } from './usage-view.ts';
 
 const pageSize = 25;
 
-/** What the page shows of an account: its daily sums, its receipts, and the names in them. */
+/** What the page shows of an account: its sums, its receipts, and the names in them. */
 export class UsageData {
-  rows = $state.raw<readonly UsageDay[] | null>(null);
-  isCut = $state(false);
+  /** With the view they are of: another one is on its way while these are still shown. */
+  shown = $state.raw<{ view: UsageView; sums: UsageSums } | null>(null);
+  isSumming = $state(false);
   receipts = $state.raw<readonly Receipt[]>([]);
   hasMore = $state(false);
-  isLoadingMore = $state(false);
+  isListing = $state(false);
   keys = $state.raw<readonly Key[]>([]);
   members = $state.raw<readonly Member[]>([]);
   problem = $state.raw<Explained | null>(null);
+  receiptsProblem = $state.raw<Explained | null>(null);
   #client: Client;
   #accountId = '';
   #filter: UsageFilter | null = null;
-  #turn = 0;
+  #sumTurn = 0;
+  #listTurn = 0;
 
   constructor(client: Client) {
     this.#client = client;
@@ -45,56 +49,49 @@ export class UsageData {
     }
   }
 
-  async load(accountId: string, filter: UsageFilter): Promise<void> {
-    const turn = (this.#turn += 1);
-    if (accountId !== this.#accountId) this.rows = null;
-    this.#accountId = accountId;
-    this.#filter = filter;
-    this.problem = null;
-    try {
-      const [days, receipts] = await Promise.all([
-        listUsageDays(this.#client, accountId, filter),
-        listReceipts(this.#client, accountId, filter, pageSize, null),
-      ]);
-      if (turn !== this.#turn) return;
-      this.rows = days.rows;
-      this.isCut = days.isCut;
-      this.receipts = receipts;
-      this.hasMore = receipts.length === pageSize;
-    } catch (error) {
-      if (turn === this.#turn) this.problem = explain(error);
+  async sum(accountId: string, view: UsageView): Promise<void> {
+    const turn = (this.#sumTurn += 1);
+    if (accountId !== this.#accountId) {
+      this.shown = null;
+      this.receipts = [];
     }
+    this.#accountId = accountId;
+    this.problem = null;
+    this.isSumming = true;
+    try {
+      const sums = await sumUsage(this.#client, accountId, view, view.group, view.measure);
+      if (turn === this.#sumTurn) this.shown = { view, sums };
+    } catch (error) {
+      if (turn === this.#sumTurn) this.problem = explain(error);
+    }
+    if (turn === this.#sumTurn) this.isSumming = false;
+  }
+
+  async list(accountId: string, filter: UsageFilter): Promise<void> {
+    this.#filter = filter;
+    await this.#readReceipts(accountId, filter, []);
   }
 
   async loadMore(): Promise<void> {
-    const filter = this.#filter;
-    const last = this.receipts.at(-1);
-    if (!filter || !last || this.isLoadingMore) return;
-    const turn = this.#turn;
-    this.isLoadingMore = true;
-    try {
-      const more = await listReceipts(this.#client, this.#accountId, filter, pageSize, last);
-      if (turn === this.#turn) {
-        this.receipts = [...this.receipts, ...more];
-        this.hasMore = more.length === pageSize;
-      }
-    } catch (error) {
-      this.problem = explain(error);
-    }
-    this.isLoadingMore = false;
+    if (!this.#filter || this.isListing) return;
+    await this.#readReceipts(this.#accountId, this.#filter, this.receipts);
   }
 
-  /** Every receipt of what is shown, for a file; at most as many as a spreadsheet likes. */
-  async allReceipts(most = 50_000): Promise<Receipt[]> {
-    const all: Receipt[] = [];
-    const size = 1000;
-    while (this.#filter && all.length < most) {
-      const last = all.at(-1) ?? null;
-      const page = await listReceipts(this.#client, this.#accountId, this.#filter, size, last);
-      all.push(...page);
-      if (page.length < size) break;
+  async #readReceipts(accountId: string, filter: UsageFilter, before: readonly Receipt[]) {
+    const turn = (this.#listTurn += 1);
+    this.isListing = true;
+    this.receiptsProblem = null;
+    try {
+      const last = before.at(-1) ?? null;
+      const page = await listReceipts(this.#client, accountId, filter, pageSize, last);
+      if (turn === this.#listTurn) {
+        this.receipts = [...before, ...page];
+        this.hasMore = page.length === pageSize;
+      }
+    } catch (error) {
+      if (turn === this.#listTurn) this.receiptsProblem = explain(error);
     }
-    return all;
+    if (turn === this.#listTurn) this.isListing = false;
   }
 
   keyName(id: string | null): string {

@@ -1,7 +1,7 @@
 import type { UsageDay } from '#lib/api/usage-log.ts';
 import type { Receipt } from '#lib/api/usage.ts';
 import { microsPerCredit } from '#lib/credits.ts';
-import { toCsv } from './csv.ts';
+import { type Cell, toCsv } from './csv.ts';
 
 /** What ids are called. */
 export interface Names {
@@ -9,76 +9,73 @@ export interface Names {
   memberName: (id: string) => string;
 }
 
+/** A file with a row for each of something: its columns by name. */
+export type Columns<Row> = Readonly<Record<string, (row: Row, names: Names) => Cell>>;
+
 const credits = (micros: number) => micros / microsPerCredit;
 
-export function daysCsv(rows: readonly UsageDay[], names: Names): string {
-  const head = [
-    'day',
-    'model',
-    'key',
-    'member',
-    'requests',
-    'failed',
-    'prompt_tokens',
-    'completion_tokens',
-    'credits',
-    'mean_ms',
-  ];
-  return toCsv(
-    head,
-    rows.map((row) => [
-      row.day,
-      row.model_id,
-      names.keyName(row.key_id),
-      names.memberName(row.user_id),
-      row.requests,
-      row.errors,
-      row.prompt_tokens,
-      row.completion_tokens,
-      credits(row.charged_micros),
-      Math.round(row.latency_ms / Math.max(1, row.requests)),
-    ]),
-  );
+export const dayColumns: Columns<UsageDay> = {
+  day: (row) => row.day,
+  model: (row) => row.model_id,
+  key: (row, names) => names.keyName(row.key_id),
+  member: (row, names) => names.memberName(row.user_id),
+  requests: (row) => row.requests,
+  failed: (row) => row.errors,
+  prompt_tokens: (row) => row.prompt_tokens,
+  completion_tokens: (row) => row.completion_tokens,
+  credits: (row) => credits(row.charged_micros),
+  mean_ms: (row) => Math.round(row.latency_ms / Math.max(1, row.requests)),
+};
+
+export const receiptColumns: Columns<Receipt> = {
+  finished_at: (receipt) => receipt.finished_at,
+  call: (receipt) => receipt.run_id,
+  request_id: (receipt) => receipt.request_id,
+  model: (receipt) => receipt.model_id,
+  asked_for: (receipt) => receipt.requested_model,
+  key: (receipt, names) => names.keyName(receipt.key_id),
+  member: (receipt, names) => names.memberName(receipt.user_id),
+  outcome: (receipt) => receipt.outcome,
+  error: (receipt) => receipt.error_code,
+  prompt_tokens: (receipt) => receipt.prompt_tokens,
+  completion_tokens: (receipt) => receipt.completion_tokens,
+  credits: (receipt) => credits(receipt.charged_micros),
+  cost_label: (receipt) => receipt.cost_label,
+  ledger_line: (receipt) => receipt.transaction_id,
+  first_token_ms: (receipt) => receipt.first_token_ms,
+  ms: (receipt) => receipt.latency_ms,
+};
+
+interface Reading<Row> {
+  columns: Columns<Row>;
+  names: Names;
+  pageSize: number;
+  /** What comes behind a row, or the first of it; fewer than a page means that it is all. */
+  readPage: (behind: Row | null, count: number) => Promise<Row[]>;
+  onprogress: (rows: number) => void;
+  signal: AbortSignal;
 }
 
-export function receiptsCsv(receipts: readonly Receipt[], names: Names): string {
-  const head = [
-    'finished_at',
-    'call',
-    'request_id',
-    'model',
-    'asked_for',
-    'key',
-    'member',
-    'outcome',
-    'error',
-    'prompt_tokens',
-    'completion_tokens',
-    'credits',
-    'cost_label',
-    'ledger_line',
-    'first_token_ms',
-    'ms',
-  ];
-  return toCsv(
-    head,
-    receipts.map((receipt) => [
-      receipt.finished_at,
-      receipt.run_id,
-      receipt.request_id,
-      receipt.model_id,
-      receipt.requested_model,
-      names.keyName(receipt.key_id),
-      names.memberName(receipt.user_id),
-      receipt.outcome,
-      receipt.error_code,
-      receipt.prompt_tokens,
-      receipt.completion_tokens,
-      credits(receipt.charged_micros),
-      receipt.cost_label,
-      receipt.transaction_id,
-      receipt.first_token_ms,
-      receipt.latency_ms,
-    ]),
-  );
+/** All of it, page by page, as the parts of a file; a page that fails leaves no file at all. */
+export async function readCsv<Row>({
+  columns,
+  names,
+  pageSize,
+  readPage,
+  onprogress,
+  signal,
+}: Reading<Row>): Promise<{ parts: Blob[]; rows: number }> {
+  const parts = [new Blob([toCsv([Object.keys(columns)])])];
+  const cells = Object.values(columns);
+  let behind: Row | null = null;
+  for (let rows = 0; ;) {
+    const page: Row[] = await readPage(behind, pageSize);
+    signal.throwIfAborted();
+    // As blobs, which a browser may keep out of its memory.
+    parts.push(new Blob([toCsv(page.map((row) => cells.map((read) => read(row, names))))]));
+    rows += page.length;
+    onprogress(rows);
+    behind = page.at(-1) ?? null;
+    if (page.length < pageSize) return { parts, rows };
+  }
 }

@@ -1,7 +1,5 @@
-import type { UsageFilter } from '#lib/api/usage-log.ts';
-
-export type Group = 'model' | 'key' | 'member';
-export type Measure = 'credits' | 'requests' | 'tokens' | 'errors' | 'latency';
+import type { Group, Measure, UsageFilter } from '#lib/api/usage-log.ts';
+import { chat } from './usage-sums.ts';
 
 /** What the page shows, as its address says it: so that it can be sent to somebody, and gone back to. */
 export interface UsageView extends UsageFilter {
@@ -36,6 +34,12 @@ function startOf(day: string | null): number | null {
   return Number.isNaN(at) ? null : at;
 }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function idOf(text: string | null): string | null {
+  return text && uuid.test(text) ? text : null;
+}
+
 /** Whatever is odd in an address is read as what is usual: the last thirty days, by model. */
 export function readView(parameters: Pick<URLSearchParams, 'get'>, now: number): UsageView {
   const until = startOf(parameters.get('to')) ?? startOf(dayOf(now)) ?? now;
@@ -47,8 +51,8 @@ export function readView(parameters: Pick<URLSearchParams, 'get'>, now: number):
     from: dayOf(from),
     to: dayOf(until),
     model: parameters.get('model') || null,
-    key: parameters.get('key') || null,
-    member: parameters.get('member') || null,
+    key: parameters.get('key') === chat ? chat : idOf(parameters.get('key')),
+    member: idOf(parameters.get('member')),
     group: group ?? 'model',
     measure: measure ?? 'credits',
   };

@@ -9,7 +9,7 @@ import {
   setKeyBudget,
   updateKey,
 } from '#lib/api/keys.ts';
-import { listUsageDays } from '#lib/api/usage-log.ts';
+import { sumUsage } from '#lib/api/usage-log.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
 import { dayOf } from '../../usage/usage-view.ts';
@@ -17,7 +17,6 @@ import type { KeyChanges } from './key-draft.ts';
 
 export interface KeyUsage {
   requests: number;
-  errors: number;
   chargedMicros: number;
 }
 
@@ -56,22 +55,15 @@ export class KeyList {
   }
 
   async #readUsage(accountId: string): Promise<Record<string, KeyUsage>> {
-    const { rows } = await listUsageDays(this.#client, accountId, {
-      from: dayOf(Date.now() - 29 * dayMs),
-      to: dayOf(Date.now()),
-      model: null,
-      key: null,
-      member: null,
-    });
-    const sums: Record<string, KeyUsage> = {};
-    for (const { key_id, requests, errors, charged_micros } of rows) {
-      if (!key_id) continue;
-      const sum = (sums[key_id] ??= { requests: 0, errors: 0, chargedMicros: 0 });
-      sum.requests += requests;
-      sum.errors += errors;
-      sum.chargedMicros += charged_micros;
-    }
-    return sums;
+    const days = { from: dayOf(Date.now() - 29 * dayMs), to: dayOf(Date.now()) };
+    const filter = { ...days, model: null, key: null, member: null };
+    const { groups } = await sumUsage(this.#client, accountId, filter, 'key', 'requests');
+    return Object.fromEntries(
+      groups.map(({ id, requests, charged_micros }) => [
+        id,
+        { requests, chargedMicros: charged_micros },
+      ]),
+    );
   }
 
   budgetsOf(key: Key): Budget[] {
