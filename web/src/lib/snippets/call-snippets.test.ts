@@ -61,6 +61,22 @@ test('a key stands in the code only where it is given', () => {
   }
 });
 
+test('what is to be installed and set before is said', () => {
+  const setups = (given: Call, key?: string) =>
+    callSnippets(given, { baseUrl, key }).map(({ setup }) => setup);
+  const environment = "export ONEAI_API_KEY='sk-oneai-…'";
+  expect(setups(call)).toEqual([
+    environment,
+    `npm install openai\n${environment}`,
+    `pip install openai\n${environment}`,
+  ]);
+  expect(setups(call, 'sk-oneai-1')).toEqual(['', 'npm install openai', 'pip install openai']);
+  expect(setups({ ...call, path: '/messages' }, 'sk-oneai-1').slice(1)).toEqual([
+    'npm install @anthropic-ai/sdk',
+    'pip install anthropic',
+  ]);
+});
+
 test('a stream is read as one, and Anthropic has its own package and base', () => {
   const streamed = { ...call, body: { ...call.body, stream: true } };
   expect(code('curl', streamed)).toMatch(/^curl -N /);

@@ -10,7 +10,11 @@ export interface Snippet {
   value: 'curl' | 'typescript' | 'python';
   label: string;
   language: string;
+  /** What a shell has to be told once before the code runs; empty if nothing. */
+  setup: string;
   code: string;
+  /** The file the code is to be saved as; without one it is pasted into a shell. */
+  file: string | null;
 }
 
 interface Options {
@@ -19,17 +23,37 @@ interface Options {
   key?: string | undefined;
 }
 
-const languages = { curl: 'bash', typescript: 'typescript', python: 'python' } as const;
-
 export function callSnippets(call: Call, options: Options): Snippet[] {
+  const environment = options.key ? [] : ["export ONEAI_API_KEY='sk-oneai-…'"];
+  const setup = (...install: string[]) => [...install, ...environment].join('\n');
+  const isAnthropic = call.path === '/messages';
   return [
-    { value: 'curl', label: 'curl', code: curl(call, options) },
-    { value: 'typescript', label: 'TypeScript', code: typescript(call, options) },
-    { value: 'python', label: 'Python', code: python(call, options) },
-  ].map((snippet) => {
-    const value = snippet.value as Snippet['value'];
-    return { ...snippet, value, language: languages[value] };
-  });
+    {
+      value: 'curl',
+      label: 'curl',
+      language: 'bash',
+      setup: setup(),
+      code: curl(call, options),
+      file: null,
+    },
+    {
+      value: 'typescript',
+      label: 'TypeScript',
+      language: 'typescript',
+      setup: setup(`npm install ${isAnthropic ? '@anthropic-ai/sdk' : 'openai'}`),
+      code: typescript(call, options),
+      // No types are written in it, and so it is JavaScript too, which every Node runs as it is.
+      file: 'first-call.mjs',
+    },
+    {
+      value: 'python',
+      label: 'Python',
+      language: 'python',
+      setup: setup(`pip install ${isAnthropic ? 'anthropic' : 'openai'}`),
+      code: python(call, options),
+      file: 'first_call.py',
+    },
+  ];
 }
 
 /** One word for a shell, whatever is in it. */
