@@ -9,6 +9,11 @@ const markKey = 'signed-in';
  * cannot renew without a word; this mark is what lets us say that it has ended.
  */
 export function sessionWasLost(): boolean {
+  return isSignedInHere();
+}
+
+/** What a page goes by that asks nothing of the database: it may be wrong, and then one signs in. */
+export function isSignedInHere(): boolean {
   return localStorage.getItem(markKey) !== null;
 }
 

@@ -1,3 +1,3 @@
 export function load() {
-  return { title: 'API keys' };
+  return { title: 'API keys', wide: true };
 }
