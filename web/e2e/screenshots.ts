@@ -1,14 +1,19 @@
 // Photographs every page, light and dark, on a desk and on a phone, into test-results/screens/.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium, type Page } from '@playwright/test';
+import { type BrowserContext, chromium, type Page } from '@playwright/test';
+import { ask, createKey, outcome } from './api-client.ts';
+import { notice, pay } from './billing.ts';
 import { buildSite } from './build-site.ts';
+import { accountOf, asOperator } from './chat.ts';
 import { chromium as ours } from './chromium.ts';
 import { serveSite } from './serve.ts';
 import { startDevelopmentSite, startStack } from './stack.ts';
 
 const target = join(import.meta.dirname, '../../test-results/screens');
-const person = { email: 'asha@example.com', password: 'correct horse battery' };
+const password = 'correct horse battery';
+const person = { email: 'asha@example.com', password };
+const newcomer = { email: 'newcomer@example.com', password };
 
 type Shot = [name: string, path: string, prepare?: (page: Page) => Promise<void>];
 
@@ -25,6 +30,7 @@ const outside: Shot[] = [
   ['reset-confirm', '/reset/confirm'],
   ['callback', '/auth/callback'],
   ['reference', '/reference'],
+  ['share-gone', `/s/${'A'.repeat(22)}`],
   ['404', '/no/such/page'],
 ];
 
@@ -36,6 +42,9 @@ const inside: Shot[] = [
   ['keys', '/app/api/keys'],
   ['playground', '/app/api/playground'],
   ['usage', '/app/usage'],
+  ['usage-table', '/app/usage?by=key&show=requests', showAsTable],
+  ['usage-nothing', '/app/usage?model=no/such'],
+  ['key-dialog', '/app/api/keys', openKeyDialog],
   ['profile', '/app/settings/profile'],
   ['profile-saved', '/app/settings/profile', saveName],
   ['security', '/app/settings/security'],
@@ -49,6 +58,15 @@ const inside: Shot[] = [
   ['billing-statement', '/app/billing/statement'],
   // Last, because a narrowed sidebar stays so.
   ['app-drawer', '/app/chat', openDrawer],
+];
+
+/** The same pages of somebody who has done nothing yet. */
+const empty: Shot[] = [
+  ['empty-keys', '/app/api/keys'],
+  ['empty-usage', '/app/usage'],
+  ['empty-billing', '/app/billing'],
+  ['empty-invoices', '/app/billing/invoices'],
+  ['empty-statement', '/app/billing/statement'],
 ];
 
 const workshop: Shot[] = [
@@ -101,6 +119,15 @@ async function saveName(page: Page) {
   await page.getByText('Your name is saved.').waitFor();
 }
 
+async function showAsTable(page: Page) {
+  await page.getByLabel('As a table').check();
+}
+
+async function openKeyDialog(page: Page) {
+  await page.getByRole('button', { name: 'Create key' }).click();
+  await page.getByRole('dialog').waitFor();
+}
+
 async function openDialog(page: Page) {
   await page.getByRole('button', { name: 'Sign out everywhere' }).click();
   await page.getByRole('dialog').waitFor();
@@ -125,32 +152,76 @@ parts.defer(() => browser.close());
 
 await rm(target, { recursive: true, force: true });
 await mkdir(target, { recursive: true });
-const signedUp = await fetch(`${stack.url}/auth/v1/signup`, {
-  method: 'POST',
-  headers: { apikey: stack.publishableKey, 'content-type': 'application/json' },
-  body: JSON.stringify({ ...person, data: { name: 'Asha Rao' } }),
-});
-if (!signedUp.ok) throw new Error(`Sign-up answered ${signedUp.status}.`);
+for (const { email } of [person, newcomer]) {
+  const signedUp = await fetch(`${stack.url}/auth/v1/signup`, {
+    method: 'POST',
+    headers: { apikey: stack.publishableKey, 'content-type': 'application/json' },
+    body: JSON.stringify({ email, password, data: { name: 'Asha Rao' } }),
+  });
+  if (!signedUp.ok) throw new Error(`Sign-up answered ${signedUp.status}.`);
+}
+
+async function signIn(context: BrowserContext, { email }: typeof person): Promise<void> {
+  const page = await context.newPage();
+  await page.goto('/signin');
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('heading', { name: 'Hello, Asha' }).waitFor();
+  await page.close();
+}
+
+// Keys, calls, a payment and days of use: what is looked at is full.
+process.env['E2E_API_URL'] = stack.url;
+process.env['E2E_DATABASE_URL'] = stack.databaseUrl;
+{
+  await using context = await browser.newContext({ baseURL: stack.siteUrl, locale: 'en-GB' });
+  await signIn(context, person);
+  const page = await context.newPage();
+  const secrets: string[] = [];
+  for (const name of ['Website, production', 'Nightly summaries of the old server in Pune']) {
+    secrets.push(await createKey(page, name));
+  }
+  for (const model of ['openai/gpt-4o-mini', 'oneai/auto', 'no/such-model']) {
+    for (const secret of secrets) await outcome(ask(secret, model));
+  }
+  await page.goto('/app/billing/top-up');
+  await page.getByRole('button', { name: 'Buy Starter' }).click();
+  await pay(page);
+  await notice(page, 'Done').waitFor();
+  await asOperator(
+    (sql) => sql`
+      insert into private.usage_days (
+        account_id, day, model_id, user_id, key_id, requests, errors, prompt_tokens,
+        completion_tokens, charged_micros, latency_ms, first_token_ms, first_tokens
+      )
+      select
+        api_keys.account_id, (now() at time zone 'UTC')::date - back, models.id, api_keys.created_by,
+        api_keys.id, calls, calls / 20, calls * 430, calls * 260, calls * place * 90000,
+        calls * 1830, calls * 410, calls
+      from private.api_keys
+      cross join generate_series(1, 60) as back
+      cross join (
+        select id, row_number() over (order by id) as place from private.models
+        where id like 'anthropic/%' or id like 'openai/gpt-4%'
+      ) as models
+      cross join lateral (select (abs(sin(back * 1.7 + place)) * 60 / place)::integer as calls) as used
+      where calls > 0 and api_keys.account_id in (${accountOf(sql, { ...person, name: '' })})`,
+  );
+}
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [360, 1440]) {
     const viewport = { width, height: width === 360 ? 740 : 900 };
     const options = { viewport, colorScheme, reducedMotion: 'reduce' } as const;
-    const take = async (site: string, shots: Shot[], signedIn: boolean) => {
+    const take = async (site: string, shots: Shot[], who: typeof person | null) => {
       await using context = await browser.newContext({ ...options, baseURL: site });
-      if (signedIn) {
-        const page = await context.newPage();
-        await page.goto('/signin');
-        await page.getByLabel('Email').fill(person.email);
-        await page.getByLabel('Password', { exact: true }).fill(person.password);
-        await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-        await page.getByRole('heading', { name: 'Hello, Asha' }).waitFor();
-        await page.close();
-      }
+      if (who) await signIn(context, who);
       for (const [name, path, prepare] of shots) {
         const page = await context.newPage();
         await page.goto(path);
         await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'hidden' });
         await prepare?.(page);
         await page.evaluate(() => document.fonts.ready);
         const file = join(target, `${name}-${colorScheme}-${width}.png`);
@@ -159,9 +230,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.close();
       }
     };
-    await take(stack.siteUrl, outside, false);
-    await take(stack.siteUrl, inside, true);
-    await take(workshopSite.url, workshop, false);
+    await take(stack.siteUrl, outside, null);
+    await take(stack.siteUrl, inside, person);
+    await take(stack.siteUrl, empty, newcomer);
+    await take(workshopSite.url, workshop, null);
   }
 }
 console.log(`Wrote the pictures to ${target}`);
