@@ -105,7 +105,7 @@ async function openDrawer(page: Page) {
 async function holdData(page: Page) {
   await page.route('**/rest/v1/**', () => {});
   await page.reload();
-  await page.getByText('Loading').waitFor();
+  await page.getByText('Loading', { exact: true }).first().waitFor();
 }
 
 async function refuseData(page: Page) {
