@@ -14,17 +14,11 @@ const chunk = encoder.encode(
 
 async function run(frames: number): Promise<void> {
   let left = frames / framesPerChunk;
-  const body = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (left-- > 0) controller.enqueue(chunk);
-      else controller.close();
-    },
-  });
+  const read = () => Promise.resolve(left-- > 0 ? chunk : undefined);
   const { viewer, ended } = streamRun({
     models: ['openai/gpt-4o'],
     answering: () => 'openai/gpt-4o',
-    open: () =>
-      Promise.resolve({ reader: body.getReader(), firstChunk: chunk, generationId: undefined }),
+    open: () => Promise.resolve({ read, firstChunk: chunk, generationId: undefined }),
     flush: () => Promise.resolve(false),
     finish: () => Promise.resolve({ settlement: null, isFinal: true }),
     framing: {
