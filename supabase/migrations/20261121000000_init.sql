@@ -6623,6 +6623,8 @@ volatile
 security definer
 set search_path = ''
 set plan_cache_mode = force_generic_plan
+-- Plans made while a table was nearly empty must be right when it is not.
+set enable_seqscan = off
 as $$
 declare
   at constant timestamptz := private.clock();
