@@ -23,6 +23,7 @@ import {
 import { notFound, Refusal } from './razorpay/refusal.ts';
 import { advanceTo, agreeTo, hiddenOf, payOpen, planOf } from './razorpay/subscriptions.ts';
 import { createCourier, type Event, type Target } from './razorpay/webhooks.ts';
+import { setTokenStatus } from './razorpay/tokens.ts';
 import { createClock, loadWorld, saveWorld, textOf, type World } from './razorpay/world.ts';
 
 export const sandboxKeys = {
@@ -90,6 +91,7 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
     refundKeys: new Map(),
     disputes: new Map(),
     tokens: new Map(),
+    agreements: new Map(),
     clock: createClock(options.now),
     courier,
     keySecret: sandboxKeys.RAZORPAY_KEY_SECRET,
@@ -199,7 +201,7 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
       action: '/v1/checkout/pay',
       fields: { subscription_id: subscription.id, open: '1' },
       parent: '',
-      saves: false,
+      agreement: '',
     });
     sendText(response, 200, 'text/html; charset=utf-8', page);
   }
@@ -209,6 +211,14 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
     const subscription = world.subscriptions.get(query.get('subscription_id') ?? '');
     const plan = subscription && planOf(world, subscription.plan_id);
     if (!order && !plan) throw notFound();
+    const agreement = order && world.agreements.get(order.id);
+    // Razorpay's checkout keeps a card only for the customer that the order was made for.
+    if (
+      agreement &&
+      (query.get('customer_id') !== agreement.customerId || !query.has('recurring'))
+    ) {
+      throw new Refusal(400, 'The customer of a recurring order is missing');
+    }
     return checkoutPage({
       title: query.get('name') ?? '',
       description: query.get('description') ?? '',
@@ -219,7 +229,9 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
       action: '/v1/checkout/pay',
       fields: order ? { order_id: order.id } : { subscription_id: subscription!.id },
       parent: query.get('parent') ?? '',
-      saves: Boolean(order) && query.has('save'),
+      agreement: agreement
+        ? `You agree that this card is charged again, at most ${price(order.currency, agreement.maxAmount)} each time, until ${new Date(agreement.expireAt * 1000).getUTCFullYear()}.`
+        : '',
     });
   }
 
@@ -230,7 +242,7 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
     const choice: Choice = {
       outcome: (body['outcome'] as Outcome | undefined) ?? 'success',
       method: (body['method'] as Method | undefined) ?? 'card',
-      save: Boolean(body['save']),
+      bankWaits: Boolean(body['bank_waits']),
     };
     const pay = () => {
       if (order) return payOrder(world, order, choice);
@@ -293,10 +305,11 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
         return subscription;
       }
       case 'POST tokens': {
-        const token = world.tokens.get(id ?? '');
-        if (!token) throw notFound();
-        token.pays = verb !== 'break';
-        return token;
+        const kept = world.tokens.get(id ?? '');
+        if (!kept) throw notFound();
+        if (verb === 'break' || verb === 'mend') kept.pays = verb === 'mend';
+        else setTokenStatus(world, kept, verb as 'confirmed');
+        return kept.token;
       }
       case 'POST payments': {
         const payment = world.payments.get(id ?? '');
@@ -343,13 +356,15 @@ export async function startRazorpay(options: RazorpayOptions): Promise<RazorpayS
 }
 
 const CONTROL = {
-  'POST /sandbox/pay': '{order_id | subscription_id, outcome, method, save, open}: the checkout.',
+  'POST /sandbox/pay':
+    '{order_id | subscription_id, outcome, method, bank_waits, open}: the checkout.',
   'POST /sandbox/clock': '{advance_seconds | to}: what is due until then happens.',
   'POST /sandbox/faults': '{fault, times, path}: the next answers of the API go wrong.',
   'POST /sandbox/delivery':
     '{mode, copies, delayMs, lost, reverse, retries, retryMs}: how webhooks travel.',
   'POST /sandbox/subscriptions/ID/break': 'Its card fails from now on; `mend` makes it pay again.',
-  'POST /sandbox/tokens/ID/break': 'The same for a saved card.',
+  'POST /sandbox/tokens/ID/break':
+    'The same for a card that is kept; `confirmed`, `rejected`, `paused`, `cancelled` by its bank.',
   'POST /sandbox/payments/ID/authorize':
     'A failed payment is authorised late; `settle` captures it too; `dispute` {amount}.',
   'POST /sandbox/disputes/ID/lost': 'Or won, closed, under_review.',

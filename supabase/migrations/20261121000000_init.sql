@@ -8741,26 +8741,25 @@ alter table private.billing_settings enable row level security;
 
 create table private.customers (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  razorpay_customer_id text unique,
+  razorpay_customer_id text,
   billing_name text not null default '' check (char_length(billing_name) <= 200),
   billing_email text not null default '' check (char_length(billing_email) <= 320),
   billing_address text not null default '' check (char_length(billing_address) <= 500),
   tax_number text not null default '' check (char_length(tax_number) <= 40),
-  token_id text,
-  token_label text,
   subscription_id uuid,
   plan_id text references private.plans (id),
   plan_until timestamptz,
   created_at timestamptz not null default now()
 );
 
-comment on table private.customers is 'An account as Razorpay knows it, what its invoices say, its saved way to pay, and where its plan comes from.';
+comment on table private.customers is 'An account as Razorpay knows it, what its invoices say, and where its plan comes from.';
 comment on column private.customers.subscription_id is 'The subscription that gave the account its plan; empty when it has none, or got its plan by hand.';
 comment on column private.customers.plan_until is 'When that subscription stops giving the plan unless another payment arrives.';
 
 alter table private.customers enable row level security;
 create index customers_plan_until_idx on private.customers (plan_until) where plan_until is not null;
 create index customers_plan_id_idx on private.customers (plan_id);
+create index customers_razorpay_customer_id_idx on private.customers (razorpay_customer_id) where razorpay_customer_id is not null;
 
 -- what was asked of Razorpay ------------------------------------------------------------------
 
@@ -8771,6 +8770,7 @@ create table private.orders (
   price_id bigint not null references private.prices (id),
   request_key text not null check (octet_length(request_key) between 1 and 100),
   is_automatic boolean not null default false,
+  mandate_until timestamptz,
   currency text not null,
   amount_minor bigint not null,
   credits_micros bigint not null,
@@ -8784,6 +8784,9 @@ create table private.orders (
 );
 
 comment on table private.orders is 'Every package somebody set out to buy, with what it cost and gave at that moment. Its id is the receipt at Razorpay.';
+
+comment on column private.orders.mandate_until is
+  'If set, whoever pays it agrees to later charges of at most its amount each, until then.';
 
 alter table private.orders enable row level security;
 create index orders_price_id_idx on private.orders (price_id);
@@ -8803,6 +8806,7 @@ create table private.subscriptions (
   razorpay_subscription_id text unique,
   status text not null default 'created',
   seen_at timestamptz not null default '-infinity',
+  noted_at timestamptz not null default '-infinity',
   current_start timestamptz,
   current_end timestamptz,
   charge_at timestamptz,
@@ -8819,7 +8823,9 @@ create table private.subscriptions (
 );
 
 comment on table private.subscriptions is 'Every subscription somebody set out to take, and what Razorpay last said of it.';
-comment on column private.subscriptions.seen_at is 'When Razorpay said so. What it said earlier never overwrites it.';
+comment on column private.subscriptions.seen_at is 'When Razorpay said so: the second of an event, the end of the second of an answer.';
+comment on column private.subscriptions.noted_at is
+  'When what we know of it last changed, by the clock on the wall. The answer to a question asked since then is newer.';
 comment on column private.subscriptions.replaces is 'The subscription this one continues, where a change of plan needed a new one.';
 comment on column private.subscriptions.cancel_wish is 'It is to be cancelled: the function does so at once, the sweep if that failed.';
 
@@ -8912,6 +8918,33 @@ create index payments_price_id_idx on private.payments (price_id);
 create index payments_grant_id_idx on private.payments (grant_id);
 create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start, price_id) where grant_id is not null;
 create index payments_subscription_id_idx on private.payments (subscription_id);
+
+create table private.mandates (
+  id text primary key check (octet_length(id) between 5 and 60),
+  account_id uuid references private.accounts (id) on delete restrict,
+  payment_id text unique references private.payments (id),
+  currency text,
+  max_minor bigint,
+  label text,
+  status text not null default 'initiated',
+  reason text,
+  expires_at timestamptz,
+  agreed_at timestamptz,
+  removed_at timestamptz,
+  seen_at timestamptz not null default '-infinity',
+  noted_at timestamptz not null default '-infinity',
+  checked_at timestamptz,
+  constraint agreed_to_by_somebody check (account_id is null or (payment_id, currency, max_minor, expires_at, agreed_at) is not null)
+);
+
+comment on table private.mandates is
+  'Cards that may be charged again without their owner, by what Razorpay calls the token. One whose account is empty was agreed to by nobody we know.';
+comment on column private.mandates.payment_id is 'The payment with which its owner agreed to it.';
+comment on column private.mandates.max_minor is 'The most that one charge may come to.';
+comment on column private.mandates.removed_at is 'Not charged from then on; the function has it deleted at Razorpay at once, the sweep if that failed.';
+
+alter table private.mandates enable row level security;
+create index mandates_account_id_idx on private.mandates (account_id, agreed_at) where account_id is not null;
 
 create table private.refunds (
   id uuid primary key default private.new_id(),
@@ -9013,7 +9046,7 @@ create table private.auto_top_ups (
 );
 
 comment on table private.auto_top_ups is
-  'Buys a package when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
+  'Buys a package with a mandate when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
 
 alter table private.auto_top_ups enable row level security;
 create index auto_top_ups_package_id_idx on private.auto_top_ups (package_id);
@@ -9136,6 +9169,8 @@ create policy "those who manage an account see its orders" on private.orders
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its subscriptions" on private.subscriptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its mandates" on private.mandates
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its payments" on private.payments
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its invoices" on private.invoices
@@ -9149,8 +9184,8 @@ create policy "those who manage an account read its notices" on private.notices
 
 grant select on private.packages, private.prices to anon, authenticated, service_role;
 grant select on
-  private.customers, private.orders, private.subscriptions, private.payments, private.invoices, private.auto_top_ups,
-  private.alert_thresholds, private.notices
+  private.customers, private.orders, private.subscriptions, private.payments, private.mandates, private.invoices,
+  private.auto_top_ups, private.alert_thresholds, private.notices
 to authenticated, service_role;
 grant select on
   private.billing_settings, private.subscription_prices, private.razorpay_calls, private.refunds, private.disputes,
@@ -9256,9 +9291,9 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'razorpay_customer_id', customers.razorpay_customer_id,
-    'token_id', customers.token_id,
     'name', coalesce(nullif(customers.billing_name, ''), accounts.name),
-    'email', coalesce(nullif(customers.billing_email, ''), owners.email)
+    'email', coalesce(nullif(customers.billing_email, ''), owners.email),
+    'owner_email', owners.email
   )
   from private.accounts
   left join private.customers on customers.account_id = accounts.id
@@ -9292,11 +9327,17 @@ as $$
     'bonus_micros', asked.bonus_micros,
     'razorpay_order_id', asked.razorpay_order_id,
     'description', packages.name || ' package',
+    'keeps_card', asked.mandate_until is not null,
     'customer', private.describe_customer(asked.account_id),
     'request', jsonb_build_object(
       'amount', asked.amount_minor, 'currency', asked.currency, 'receipt', asked.id,
       'payment_capture', true, 'notes', jsonb_build_object('oneai_account', asked.account_id)
-    )
+    ) || case
+      when asked.mandate_until is null then '{}'
+      else jsonb_build_object('method', 'card', 'token', jsonb_build_object(
+        'max_amount', asked.amount_minor, 'expire_at', floor(extract(epoch from asked.mandate_until)), 'frequency', 'as_presented'
+      ))
+    end
   )
   from private.prices
   join private.packages on packages.id = prices.package_id
@@ -9305,7 +9346,7 @@ $$;
 
 comment on function private.describe_order is 'An order as functions/billing needs it, with the request that makes it at Razorpay.';
 
-create function private.start_top_up(account_id uuid, price_id bigint, request_key text)
+create function private.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean)
 returns jsonb
 language plpgsql
 volatile
@@ -9323,25 +9364,94 @@ begin
   where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   if asked.id is null then
     price := private.require_price(start_top_up.price_id, false);
+    -- What the central bank lets a card be charged with nobody there to confirm it.
+    if start_top_up.keeps_card and price.currency = 'INR' and price.amount_minor > 1500000 then
+      perform private.fail(
+        409, 'conflict', format('A card in rupees can be charged by itself with at most %s.', private.price_text('INR', 1500000)),
+        'Buy a smaller package to keep the card, or buy this one without.'
+      );
+    end if;
     insert into private.orders (
-      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at
+      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
     )
     values (
       start_top_up.account_id, auth.uid(), price.id, start_top_up.request_key, price.currency, price.amount_minor,
-      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
+      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
+      case when start_top_up.keeps_card then private.clock() + interval '5 years' end
     )
     on conflict on constraint orders_account_id_request_key_key do nothing;
     select * into asked from private.orders
     where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   end if;
-  if asked.price_id <> start_top_up.price_id then
+  if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
     perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
   end if;
   return private.describe_order(asked);
 end
 $$;
 
-comment on function private.start_top_up is 'Writes down that somebody sets out to buy a package; the same request key is the same order.';
+comment on function private.start_top_up is
+  'Writes down that somebody sets out to buy a package, and whether they agree to later charges of as much; the same request key is the same order.';
+
+create function private.live_mandate(account_id uuid)
+returns setof private.mandates
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select mandates.*
+  from private.mandates
+  where mandates.account_id = live_mandate.account_id
+    and mandates.status = 'confirmed' and mandates.removed_at is null and mandates.expires_at > private.clock()
+  order by mandates.agreed_at desc, mandates.id desc
+  limit 1
+$$;
+
+comment on function private.live_mandate is 'The card of an account that may be charged by itself now, if any.';
+
+create function private.start_card_removal(account_id uuid)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write mandates. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  ended jsonb;
+begin
+  perform private.require_payer(start_card_removal.account_id);
+  perform private.require_wallet(start_card_removal.account_id);
+  update private.auto_top_ups set enabled = false where auto_top_ups.account_id = start_card_removal.account_id;
+  update private.mandates set removed_at = private.clock()
+  where mandates.account_id = start_card_removal.account_id and mandates.removed_at is null;
+  select coalesce(jsonb_agg(private.describe_mandate(mandates)), '[]') into ended
+  from private.mandates
+  where mandates.account_id = start_card_removal.account_id and mandates.status not in ('rejected', 'cancelled');
+  return jsonb_build_object('asked_at', clock_timestamp(), 'mandates', ended);
+end
+$$;
+
+comment on function private.start_card_removal is
+  'Lets no card of an account be charged by itself from now on, and says which ones Razorpay is to delete.';
+
+create function private.describe_mandate(mandate private.mandates)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', mandate.id, 'payment_id', mandate.payment_id, 'razorpay_customer_id', customers.razorpay_customer_id,
+    'is_removed', mandate.removed_at is not null
+  )
+  from private.customers
+  where customers.account_id = mandate.account_id
+$$;
+
+comment on function private.describe_mandate is 'A mandate as the functions that carry need it.';
 
 create function private.describe_subscription(asked private.subscriptions)
 returns jsonb
@@ -9353,6 +9463,7 @@ as $$
   select jsonb_build_object(
     'subscription_id', asked.id,
     'account_id', asked.account_id,
+    'asked_at', clock_timestamp(),
     'status', asked.status,
     'plan_id', prices.plan_id,
     'price_id', prices.id,
@@ -9609,7 +9720,7 @@ begin
     (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
   )
   returning subscription_prices.id into asked_id;
-  return verdict || jsonb_build_object('change_id', asked_id, 'request', jsonb_build_object(
+  return verdict || jsonb_build_object('change_id', asked_id, 'asked_at', clock_timestamp(), 'request', jsonb_build_object(
     'plan_id', (select prices.razorpay_plan_id from private.prices where prices.id = start_plan_change.price_id),
     'schedule_change_at', case verdict ->> 'mode' when 'in_place_now' then 'now' else 'cycle_end' end,
     'customer_notify', false
@@ -9715,7 +9826,7 @@ begin
   end if;
   return jsonb_build_object(
     'subscription_id', current.id, 'razorpay_subscription_id', current.razorpay_subscription_id, 'status', current.status,
-    'cancel_wish', current.cancel_wish, 'short_url', current.short_url
+    'cancel_wish', current.cancel_wish, 'short_url', current.short_url, 'asked_at', clock_timestamp()
   );
 end
 $$;
@@ -9783,16 +9894,22 @@ begin
   if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
     perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
+  -- Razorpay knows people by their address, and one person may have several accounts.
+  if exists (
+    select from private.customers
+    where customers.razorpay_customer_id = note_customer.razorpay_customer_id
+      and private.describe_customer(customers.account_id) -> 'owner_email'
+        is distinct from private.describe_customer(note_customer.account_id) -> 'owner_email'
+  ) then
+    perform private.fail(409, 'conflict', 'Razorpay calls somebody else''s customer that.', null);
+  end if;
   perform private.require_customer(note_customer.account_id);
   update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
   where customers.account_id = note_customer.account_id;
-exception
-  when unique_violation then
-    perform private.fail(409, 'conflict', 'Razorpay calls another account''s customer that.', null);
 end
 $$;
 
-comment on function private.note_customer is 'Notes what Razorpay calls a customer.';
+comment on function private.note_customer is 'Notes what Razorpay calls a customer; two accounts share one only if they have the same owner.';
 
 create function private.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
 returns private.refunds
@@ -9923,6 +10040,18 @@ $$;
 
 comment on function private.read_text is 'A field of an entity as text; objects, lists and nothing are none.';
 
+create function private.read_uuid(value text)
+returns uuid
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case when value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then value::uuid end
+$$;
+
+comment on function private.read_uuid is 'An id of ours that Razorpay was given and gave back; anything else is none.';
+
 create function private.read_minor(entity jsonb, field text)
 returns bigint
 language plpgsql
@@ -9968,7 +10097,7 @@ as $$
 $$;
 
 comment on function private.subscription_rank is
-  'Decides between two states that Razorpay reported for the same second. The last three are final.';
+  'Decides between two states that events reported for the same second. The last three are final.';
 
 -- subscriptions -----------------------------------------------------------------------------
 
@@ -9988,7 +10117,7 @@ $$;
 
 comment on function private.price_place is 'Which of two prices reported for the same second is the later one: the one asked for last.';
 
-create function private.apply_subscription(entity jsonb, seen_at timestamptz)
+create function private.apply_subscription(entity jsonb, seen_at timestamptz, asked_at timestamptz)
 returns private.subscriptions
 language plpgsql
 volatile
@@ -9997,23 +10126,29 @@ set search_path = ''
 as $$
 declare
   razorpay_id constant text := private.read_text(entity, 'id', 60);
-  noted_id constant text := case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end;
+  noted_id constant uuid := private.read_uuid(
+    case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end
+  );
   new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'unknown');
   new_paid_count constant integer := coalesce(private.read_text(entity, 'paid_count')::integer, 0);
+  told_period constant timestamptz := private.read_epoch(entity -> 'current_start');
+  told_plan constant text := private.read_text(entity, 'plan_id', 60);
+  has_changes constant boolean := coalesce(entity -> 'has_scheduled_changes' = 'true', false);
   subscription private.subscriptions;
   price private.prices;
+  said_at timestamptz;
 begin
   select * into subscription from private.subscriptions
   where subscriptions.razorpay_subscription_id = razorpay_id
     -- We may have been cut off before we could note what it is called.
-    or (subscriptions.razorpay_subscription_id is null and subscriptions.id::text = noted_id)
+    or (subscriptions.razorpay_subscription_id is null and subscriptions.id = noted_id)
   order by subscriptions.razorpay_subscription_id nulls last
   limit 1
   for update;
   if subscription.id is null then
     return null;
   end if;
-  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
+  select * into price from private.prices where prices.razorpay_plan_id = told_plan;
   update private.subscriptions set
     razorpay_subscription_id = razorpay_id,
     short_url = coalesce(private.read_text(entity, 'short_url'), subscriptions.short_url),
@@ -10021,17 +10156,29 @@ begin
     paid_count = greatest(subscriptions.paid_count, new_paid_count)
   where subscriptions.id = subscription.id;
 
-  -- A final state stays, and of two states the later one counts.
+  -- What was asked before the latest news came may have been answered before it happened.
+  said_at := case
+    when apply_subscription.asked_at < subscription.noted_at then date_trunc('second', apply_subscription.seen_at)
+    else apply_subscription.seen_at
+  end;
+  if new_status <> subscription.status and date_trunc('second', said_at) = date_trunc('second', subscription.seen_at) then
+    -- Which of them came last in that second only Razorpay knows: the next sweep asks for this one first.
+    update private.subscriptions set checked_at = null where subscriptions.id = subscription.id;
+  end if;
+
+  -- A final state stays; an answer counts if nothing was heard since it was asked for. Of two reports the later one counts:
+  -- first by what only ever grows, whatever the clocks say, then by when it was said.
   if private.subscription_rank(new_status) > 6 and private.subscription_rank(subscription.status) > 6
     and private.subscription_rank(new_status) <= private.subscription_rank(subscription.status)
     or private.subscription_rank(new_status) <= 6 and private.subscription_rank(subscription.status) > 6
     or private.subscription_rank(new_status) <= 6
+      and (apply_subscription.asked_at >= subscription.noted_at) is not true
       and (
-        apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status),
+        new_paid_count, least(private.subscription_rank(new_status), 3), said_at, private.subscription_rank(new_status),
         private.price_place(subscription.id, coalesce(price.id, subscription.price_id))
       ) <= (
-        subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status),
-        private.price_place(subscription.id, subscription.price_id)
+        subscription.paid_count, least(private.subscription_rank(subscription.status), 3), subscription.seen_at,
+        private.subscription_rank(subscription.status), private.price_place(subscription.id, subscription.price_id)
       )
   then
     select * into subscription from private.subscriptions where subscriptions.id = subscription.id;
@@ -10048,21 +10195,27 @@ begin
     if not found then
       insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
       values (
-        subscription.id, price.id, coalesce(private.read_epoch(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
+        subscription.id, price.id, coalesce(told_period, apply_subscription.seen_at), 'agreed'
       );
     end if;
   end if;
 
   update private.subscriptions set
     status = new_status,
-    seen_at = apply_subscription.seen_at,
+    seen_at = said_at,
+    -- Real time, not the product's: it is held against the moment of a request.
+    noted_at = case
+      when (subscriptions.status, subscriptions.price_id, subscriptions.current_start, subscriptions.has_scheduled_changes)
+        is distinct from (new_status, coalesce(price.id, subscriptions.price_id), told_period, has_changes)
+      then clock_timestamp() else subscriptions.noted_at
+    end,
     price_id = coalesce(price.id, subscriptions.price_id),
-    current_start = private.read_epoch(entity -> 'current_start'),
+    current_start = told_period,
     current_end = private.read_epoch(entity -> 'current_end'),
     charge_at = private.read_epoch(entity -> 'charge_at'),
     ended_at = private.read_epoch(entity -> 'ended_at'),
     auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
-    has_scheduled_changes = coalesce(entity -> 'has_scheduled_changes' = 'true', false),
+    has_scheduled_changes = has_changes,
     cancel_wish = case
       when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
     end
@@ -10078,7 +10231,7 @@ end
 $$;
 
 comment on function private.apply_subscription is
-  'Notes what Razorpay says of a subscription as of a moment. Returns ours, or nothing if it is none of ours.';
+  'Notes what Razorpay says of a subscription: an event by its second, an answer also by when it was asked for. Returns ours, or nothing if it is none of ours.';
 
 create function private.take_over(subscription private.subscriptions)
 returns void
@@ -10285,17 +10438,21 @@ security invoker
 set search_path = ''
 as $$
 declare
+  told_id constant text := private.read_text(entity, 'id', 60);
+  told_receipt constant uuid := private.read_uuid(private.read_text(entity, 'receipt', 60));
+  told_currency constant text := private.read_text(entity, 'currency', 10);
+  told_amount constant bigint := private.read_minor(entity, 'amount');
   new_status constant text := private.read_text(entity, 'status', 40);
 begin
   update private.orders set
-    razorpay_order_id = private.read_text(entity, 'id', 60),
+    razorpay_order_id = told_id,
     status = case when orders.status = 'created' and new_status = 'attempted' then 'attempted' else orders.status end
   where (
-    orders.razorpay_order_id = private.read_text(entity, 'id', 60)
-    or (orders.razorpay_order_id is null and orders.id::text = private.read_text(entity, 'receipt', 60))
+    orders.razorpay_order_id = told_id
+    or (orders.razorpay_order_id is null and orders.id = told_receipt)
   )
   -- That it is paid follows from its payment, which may be another's for all an order says.
-  and (orders.currency, orders.amount_minor) = (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'));
+  and (orders.currency, orders.amount_minor) = (told_currency, told_amount);
 end
 $$;
 
@@ -10388,6 +10545,21 @@ $$;
 
 comment on function private.price_at is 'Which price of a subscription a charge for the period that begins at a moment was for.';
 
+create function private.describe_method(entity jsonb)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    private.read_text(entity -> 'card', 'network', 40) || ' ···· ' || private.read_text(entity -> 'card', 'last4', 4),
+    private.read_text(entity, 'vpa', 80), private.read_text(entity, 'bank', 40), private.read_text(entity, 'wallet', 40)
+  )
+$$;
+
+comment on function private.describe_method is 'A way to pay as its owner would recognise it.';
+
 create function private.apply_payment(entity jsonb, subscription private.subscriptions default null, charged jsonb default null)
 returns void
 language plpgsql
@@ -10396,74 +10568,174 @@ security invoker
 set search_path = ''
 as $$
 declare
+  -- Read once, and not in the statements: there a plan made while a table was small would read them for each of its rows.
+  told_id constant text := private.read_text(entity, 'id', 60);
+  told_order constant text := private.read_text(entity, 'order_id', 60);
+  told_invoice constant text := private.read_text(entity, 'invoice_id', 60);
+  told_token constant text := private.read_text(entity, 'token_id', 60);
+  told_currency constant text := coalesce(private.read_text(entity, 'currency', 10), '');
+  told_amount constant bigint := private.read_minor(entity, 'amount');
+  told_refunded constant bigint := coalesce(private.read_text(entity, 'amount_refunded')::bigint, 0);
+  told_method constant text := private.read_text(entity, 'method', 40);
+  told_at constant timestamptz := coalesce(private.read_epoch(entity -> 'created_at'), private.clock());
+  charged_plan constant text := private.read_text(charged, 'plan_id', 60);
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'created');
+  was_captured constant boolean := coalesce(entity ->> 'captured', '') in ('true', '1') or new_status = 'captured';
   payment private.payments;
   invoice private.invoices;
   wanted private.orders;
-  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'created');
-  was_captured constant boolean := coalesce(entity ->> 'captured', '') in ('true', '1');
-  label constant text := coalesce(
-    private.read_text(entity -> 'card', 'network', 40) || ' ···· ' || private.read_text(entity -> 'card', 'last4', 4),
-    private.read_text(entity, 'vpa', 80), private.read_text(entity, 'bank', 40), private.read_text(entity, 'wallet', 40)
-  );
+  charged_price bigint;
 begin
-  insert into private.payments (id, currency, amount_minor, status, paid_at)
-  values (
-    private.read_text(entity, 'id', 60), coalesce(private.read_text(entity, 'currency', 10), ''), private.read_minor(entity, 'amount'),
-    new_status, coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  select * into wanted from private.orders where orders.razorpay_order_id = told_order;
+  select * into invoice from private.invoices
+  where invoices.razorpay_invoice_id = told_invoice and invoices.subscription_id is not null;
+  if charged_plan is not null then
+    charged_price := (select prices.id from private.prices where prices.razorpay_plan_id = charged_plan);
+  end if;
+  insert into private.payments as known (
+    id, account_id, order_id, subscription_id, razorpay_order_id, razorpay_invoice_id, currency, amount_minor, refunded_minor,
+    status, is_captured, method, method_label, is_international, error_code, error_description, price_id, period_start, period_end, paid_at
   )
-  on conflict on constraint payments_pkey do nothing;
-  select * into payment from private.payments where payments.id = private.read_text(entity, 'id', 60) for update;
-  if (payment.currency, payment.amount_minor)
-    is distinct from (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'))
-  then
+  values (
+    told_id, coalesce(wanted.account_id, invoice.account_id, subscription.account_id), wanted.id,
+    coalesce(invoice.subscription_id, subscription.id), told_order, told_invoice, told_currency, told_amount, told_refunded,
+    new_status, was_captured, told_method, private.describe_method(entity), coalesce(entity -> 'international' = 'true', false),
+    private.read_text(entity, 'error_code', 100), private.read_text(entity, 'error_description'), charged_price,
+    coalesce(invoice.period_start, private.read_epoch(charged -> 'current_start')),
+    coalesce(invoice.period_end, private.read_epoch(charged -> 'current_end')), told_at
+  )
+  on conflict on constraint payments_pkey do update set
+    status = case
+      when private.payment_rank(excluded.status) > private.payment_rank(known.status) then excluded.status else known.status
+    end,
+    is_captured = known.is_captured or excluded.is_captured,
+    refunded_minor = greatest(known.refunded_minor, excluded.refunded_minor),
+    method = coalesce(excluded.method, known.method),
+    method_label = coalesce(excluded.method_label, known.method_label),
+    is_international = known.is_international or excluded.is_international,
+    error_code = coalesce(excluded.error_code, known.error_code),
+    error_description = coalesce(excluded.error_description, known.error_description),
+    razorpay_order_id = coalesce(excluded.razorpay_order_id, known.razorpay_order_id),
+    razorpay_invoice_id = coalesce(excluded.razorpay_invoice_id, known.razorpay_invoice_id),
+    order_id = coalesce(known.order_id, excluded.order_id),
+    subscription_id = coalesce(known.subscription_id, excluded.subscription_id),
+    account_id = coalesce(known.account_id, excluded.account_id),
+    period_start = coalesce(known.period_start, excluded.period_start),
+    period_end = coalesce(known.period_end, excluded.period_end),
+    price_id = coalesce(known.price_id, excluded.price_id)
+  returning * into payment;
+  if (payment.currency, payment.amount_minor) <> (told_currency, told_amount) then
     perform private.fail(
       409, 'conflict', format('Payment %s was %s before.', payment.id, private.price_text(payment.currency, payment.amount_minor)), null
     );
   end if;
 
-  select * into wanted from private.orders where orders.razorpay_order_id = private.read_text(entity, 'order_id', 60);
-  select * into invoice from private.invoices
-  where invoices.razorpay_invoice_id = private.read_text(entity, 'invoice_id', 60) and invoices.subscription_id is not null;
-  update private.payments set
-    status = case
-      when private.payment_rank(new_status) > private.payment_rank(payments.status) then new_status else payments.status
-    end,
-    is_captured = payments.is_captured or was_captured or new_status = 'captured',
-    refunded_minor = greatest(
-      payments.refunded_minor,
-      case when entity ? 'amount_refunded' then coalesce(private.read_text(entity, 'amount_refunded')::bigint, 0) else 0 end
-    ),
-    method = coalesce(private.read_text(entity, 'method', 40), payments.method),
-    method_label = coalesce(label, payments.method_label),
-    is_international = payments.is_international or coalesce(entity -> 'international' = 'true', false),
-    error_code = coalesce(private.read_text(entity, 'error_code', 100), payments.error_code),
-    error_description = coalesce(private.read_text(entity, 'error_description'), payments.error_description),
-    razorpay_order_id = coalesce(private.read_text(entity, 'order_id', 60), payments.razorpay_order_id),
-    razorpay_invoice_id = coalesce(private.read_text(entity, 'invoice_id', 60), payments.razorpay_invoice_id),
-    order_id = coalesce(payments.order_id, wanted.id),
-    subscription_id = coalesce(payments.subscription_id, invoice.subscription_id, subscription.id),
-    account_id = coalesce(payments.account_id, wanted.account_id, invoice.account_id, subscription.account_id),
-    period_start = coalesce(payments.period_start, invoice.period_start, private.read_epoch(charged -> 'current_start')),
-    period_end = coalesce(payments.period_end, invoice.period_end, private.read_epoch(charged -> 'current_end')),
-    price_id = coalesce(
-      payments.price_id,
-      (select prices.id from private.prices where prices.razorpay_plan_id = private.read_text(charged, 'plan_id', 60))
-    )
-  where payments.id = payment.id
-  returning * into payment;
-
   update private.subscriptions set method = payment.method
   where subscriptions.id = payment.subscription_id and payment.is_captured and subscriptions.method is distinct from payment.method;
-  if payment.account_id is not null and payment.is_captured and private.read_text(entity, 'token_id', 60) is not null then
-    perform private.require_customer(payment.account_id);
-    update private.customers set token_id = private.read_text(entity, 'token_id', 60), token_label = label
-    where customers.account_id = payment.account_id;
+  if wanted.mandate_until is not null and payment.is_captured and told_token is not null then
+    perform private.agree_to_mandate(told_token, wanted, payment);
   end if;
 end
 $$;
 
 comment on function private.apply_payment is
   'Notes what Razorpay says of a payment, and what of ours it pays: an order, or the period of a subscription that was charged with it.';
+
+create function private.agree_to_mandate(token_id text, bought private.orders, payment private.payments)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  insert into private.mandates as known (id, account_id, payment_id, currency, max_minor, label, expires_at, agreed_at)
+  values (
+    token_id, bought.account_id, payment.id, bought.currency, bought.amount_minor, payment.method_label, bought.mandate_until, payment.paid_at
+  )
+  -- Razorpay may have told of it before, and a second payment with the same card agrees to no more.
+  on conflict on constraint mandates_pkey do update set
+    account_id = excluded.account_id, payment_id = excluded.payment_id, currency = excluded.currency, agreed_at = excluded.agreed_at,
+    max_minor = least(known.max_minor, excluded.max_minor), expires_at = least(known.expires_at, excluded.expires_at),
+    label = coalesce(known.label, excluded.label)
+  where known.account_id is null;
+  perform private.retire_mandates(bought.account_id);
+end
+$$;
+
+comment on function private.agree_to_mandate is 'Notes that whoever paid an order agreed to later charges of the card it was paid with.';
+
+create function private.retire_mandates(account_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.mandates as older set removed_at = private.clock()
+  where older.account_id = retire_mandates.account_id and older.removed_at is null
+    and exists (
+      select from private.mandates as newer
+      where newer.account_id = older.account_id and newer.status = 'confirmed' and newer.removed_at is null
+        and (newer.agreed_at, newer.id) > (older.agreed_at, older.id)
+    )
+$$;
+
+comment on function private.retire_mandates is 'An account has one card that is charged by itself: the one agreed to last.';
+
+create function private.apply_token(entity jsonb, seen_at timestamptz, asked_at timestamptz)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ranks constant text[] := '{initiated,confirmed,paused,rejected,cancelled}';
+  told_id constant text := private.read_text(entity, 'id', 60);
+  -- Where a card was simply agreed to, Razorpay says no more than that it recurs.
+  new_status constant text := coalesce(
+    private.read_text(entity -> 'recurring_details', 'status', 40), case when entity -> 'recurring' = 'true' then 'confirmed' end
+  );
+  mandate private.mandates;
+begin
+  insert into private.mandates (id) values (told_id) on conflict on constraint mandates_pkey do nothing;
+  update private.mandates set
+    max_minor = least(mandates.max_minor, private.read_text(entity, 'max_amount')::bigint),
+    expires_at = least(mandates.expires_at, private.read_epoch(entity -> 'expired_at')),
+    label = coalesce(mandates.label, private.describe_method(entity)),
+    reason = coalesce(private.read_text(entity -> 'recurring_details', 'failure_reason'), mandates.reason)
+  where mandates.id = told_id
+  returning * into mandate;
+  -- As with subscriptions: the last two are final, and of two reports the later one counts.
+  if new_status is not null and new_status <> mandate.status and mandate.status not in ('rejected', 'cancelled')
+    and (
+      new_status in ('rejected', 'cancelled')
+      or apply_token.asked_at >= mandate.noted_at
+      or (apply_token.seen_at, coalesce(array_position(ranks, new_status), 0))
+        > (mandate.seen_at, coalesce(array_position(ranks, mandate.status), 0))
+    )
+  then
+    update private.mandates set status = new_status, seen_at = apply_token.seen_at, noted_at = clock_timestamp()
+    where mandates.id = told_id
+    returning * into mandate;
+    perform private.retire_mandates(mandate.account_id);
+  end if;
+  if mandate.account_id is not null and mandate.removed_at is null and mandate.status in ('paused', 'rejected', 'cancelled') then
+    perform private.notify(
+      mandate.account_id, 'card_lost', format('mandate:%s:%s', mandate.id, mandate.status), 'Your card can no longer be charged by itself',
+      format(
+        'The agreement for %s is %s. Automatic top-ups wait until you keep a card with your next package.',
+        coalesce(mandate.label, 'your card'), mandate.status
+      ),
+      '/billing'
+    );
+  end if;
+  return case when mandate.account_id is null then 'none of ours' else 'mandate ' || mandate.status end;
+end
+$$;
+
+comment on function private.apply_token is 'Notes what Razorpay says of a token: whether a card may be charged again, up to how much and until when.';
 
 create function private.settle_payment(payment_id text)
 returns text
@@ -10664,7 +10936,7 @@ declare
   new_status constant text := case when private.read_text(entity, 'status') in ('processed', 'failed') then entity ->> 'status' else 'pending' end;
   asked_id constant uuid := (
     select refunds.id from private.refunds
-    where refunds.id::text = private.read_text(entity, 'receipt', 60) and refunds.razorpay_refund_id is null
+    where refunds.id = private.read_uuid(private.read_text(entity, 'receipt', 60)) and refunds.razorpay_refund_id is null
   );
 begin
   if asked_id is not null then
@@ -10794,7 +11066,7 @@ comment on function private.reverse_payment is
 
 -- all of it ---------------------------------------------------------------------------------------
 
-create function private.apply_entities(payload jsonb, seen_at timestamptz)
+create function private.apply_entities(payload jsonb, seen_at timestamptz, asked_at timestamptz default null)
 returns text
 language plpgsql
 volatile
@@ -10808,6 +11080,7 @@ declare
   told_payment constant jsonb := payload #> '{payment,entity}';
   told_refund constant jsonb := payload #> '{refund,entity}';
   told_dispute constant jsonb := payload #> '{dispute,entity}';
+  told_token constant jsonb := payload #> '{token,entity}';
   payment_id constant text := coalesce(
     told_payment ->> 'id', told_refund ->> 'payment_id', told_dispute ->> 'payment_id', told_invoice ->> 'payment_id'
   );
@@ -10816,7 +11089,7 @@ declare
   outcome text;
 begin
   if told_subscription is not null then
-    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at);
+    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at, apply_entities.asked_at);
     outcome := case when subscription.id is null then 'none of ours' else 'subscription ' || subscription.status end;
   end if;
   -- Everything about one purchase happens one after the other; what it is about is its order at Razorpay.
@@ -10843,6 +11116,9 @@ begin
   if told_dispute is not null then
     perform private.apply_dispute(told_dispute);
   end if;
+  if told_token is not null then
+    outcome := concat_ws('; ', outcome, private.apply_token(told_token, apply_entities.seen_at, apply_entities.asked_at));
+  end if;
   if payment_id is not null then
     outcome := concat_ws('; ', outcome, private.settle_payment(payment_id));
   end if;
@@ -10854,7 +11130,7 @@ end
 $$;
 
 comment on function private.apply_entities is
-  'Applies what Razorpay says, in the form its webhooks say it, as of a moment. The one way in for webhooks, checkouts and the sweep.';
+  'Applies what Razorpay says, in the form its webhooks say it: an event by its second, an answer also by when it was asked for. The one way in for webhooks, checkouts and the sweep.';
 
 -- schemas/09_billing_receive.sql --------------------------------------------------------------
 
@@ -11001,7 +11277,7 @@ $$;
 
 comment on function private.replay_webhooks is 'Applies dead events again, or one event by its id. Safe at any time.';
 
-create function private.note_entities(payload jsonb, seen_at bigint)
+create function private.note_entities(payload jsonb, seen_at bigint, asked_at timestamptz default null)
 returns text
 language plpgsql
 volatile
@@ -11010,7 +11286,10 @@ security definer
 set search_path = ''
 as $$
 begin
-  return private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at));
+  -- Razorpay's clock has seconds. Its answer counts as the last word of its second: no event of that second overrules it.
+  return private.apply_entities(
+    note_entities.payload, to_timestamp(note_entities.seen_at) + interval '0.999999 seconds', note_entities.asked_at
+  );
 exception
   -- What a webhook would be left dead for.
   when data_exception or integrity_constraint_violation then
@@ -11018,7 +11297,7 @@ exception
 end
 $$;
 
-comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
+comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered, to a question asked after a moment of our own.';
 
 grant execute on function private.receive_webhook, private.replay_webhooks to service_role;
 
@@ -11046,6 +11325,7 @@ declare
   ) - interval '5 days';
   orders jsonb;
   subscriptions jsonb;
+  kept jsonb;
 begin
   with due as (
     select asked.id from private.orders as asked
@@ -11055,7 +11335,9 @@ begin
     for update skip locked
   ), claimed as (
     update private.orders set checked_at = moment from due where orders.id = due.id
-    returning orders.id, orders.razorpay_order_id, orders.status, orders.amount_minor, orders.currency
+    returning orders.id, orders.razorpay_order_id, orders.status, orders.amount_minor, orders.currency,
+      -- Cut off before it was charged: nothing is under way, and the next one may be tried.
+      orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < moment - interval '1 hour' as is_stranded
   )
   select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into orders from claimed;
 
@@ -11081,9 +11363,23 @@ begin
   )
   select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into subscriptions from claimed;
 
+  with due as (
+    select known.id from private.mandates as known
+    where known.account_id is not null and known.status not in ('rejected', 'cancelled') and known.expires_at > moment
+    order by known.removed_at is null, known.checked_at nulls first, known.agreed_at
+    limit greatest(claim_sweep.most, 0)
+    for update skip locked
+  ), claimed as (
+    update private.mandates set checked_at = moment from due where mandates.id = due.id
+    returning private.describe_mandate(mandates) as described
+  )
+  select coalesce(jsonb_agg(claimed.described), '[]') into kept from claimed;
+
   return jsonb_build_object(
+    'asked_at', clock_timestamp(),
     'orders', orders,
     'subscriptions', subscriptions,
+    'mandates', kept,
     'refunds', (
       select coalesce(jsonb_agg(jsonb_build_object('id', refunds.razorpay_refund_id)), '[]')
       from (
@@ -11204,10 +11500,11 @@ select
   coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
 from private.auto_top_ups
 join private.wallets on wallets.account_id = auto_top_ups.account_id
-join private.customers on customers.account_id = auto_top_ups.account_id
 join private.accounts on accounts.id = auto_top_ups.account_id
 join private.prices
   on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
+join private.live_mandate(auto_top_ups.account_id) as mandate
+  on mandate.currency = prices.currency and mandate.max_minor >= prices.amount_minor
 cross join private.billing_settings as settings
 left join lateral (
   select sum(orders.amount_minor) as spent_minor
@@ -11220,7 +11517,6 @@ left join lateral (
 where auto_top_ups.enabled
   and auto_top_ups.failures < 3
   and accounts.suspended_at is null
-  and customers.token_id is not null
   and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
   and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
   and not exists (
@@ -11228,7 +11524,7 @@ where auto_top_ups.enabled
     where orders.account_id = auto_top_ups.account_id and orders.is_automatic and orders.status in ('created', 'attempted')
   );
 
-comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now.';
+comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now, with a card that was agreed to be charged as much.';
 
 create function private.claim_auto_top_ups(most integer default 20)
 returns setof jsonb
@@ -11243,6 +11539,9 @@ declare
   price private.prices;
   asked private.orders;
 begin
+  -- A bank may take days, which is no reason to wait for one that never answers. Should it pay after all, that counts.
+  update private.orders set status = 'failed'
+  where orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < private.clock() - interval '7 days';
   for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
     -- Under the row's lock and with what is true then: two askers never order for one account.
     perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
@@ -11267,12 +11566,13 @@ begin
     )
     returning * into asked;
     update private.auto_top_ups set last_order_at = private.clock() where auto_top_ups.account_id = due.account_id;
-    return next private.describe_order(asked);
+    return next private.describe_order(asked)
+      || jsonb_build_object('mandate', (select private.describe_mandate(live) from private.live_mandate(asked.account_id) as live));
   end loop;
 end
 $$;
 
-comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a saved way to pay now, one at a time for each account.';
+comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a mandate now, one at a time for each account.';
 
 create function private.fail_auto_top_up(order_id uuid, reason text)
 returns void
@@ -11434,6 +11734,16 @@ begin
       'Raise the ceiling.'
     );
   end if;
+  if set_auto_top_up.enabled and not exists (
+    select from private.live_mandate(set_auto_top_up.account_id) as mandate
+    where mandate.currency = price.currency and mandate.max_minor >= price.amount_minor
+  ) then
+    perform private.fail(
+      409, 'conflict',
+      format('There is no card that may be charged %s by itself.', private.price_text(price.currency, price.amount_minor)),
+      'Buy this package once and keep the card.'
+    );
+  end if;
   insert into private.auto_top_ups as known (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
   values (
     set_auto_top_up.account_id, coalesce(set_auto_top_up.enabled, false), set_auto_top_up.threshold_micros,
@@ -11507,7 +11817,7 @@ $$;
 
 comment on function private.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
 
-create function private.read_notices(notice_ids uuid[])
+create function private.read_notices(notice_ids uuid[], account_id uuid)
 returns integer
 language plpgsql
 volatile
@@ -11519,7 +11829,7 @@ declare
   touched integer;
 begin
   update private.notices set read_at = private.clock()
-  where notices.id = any (read_notices.notice_ids)
+  where (notices.id = any (read_notices.notice_ids) or notices.account_id = read_notices.account_id)
     and notices.read_at is null
     and notices.account_id in (select private.my_ledger_account_ids());
   get diagnostics touched = row_count;
@@ -11527,28 +11837,31 @@ begin
 end
 $$;
 
-comment on function private.read_notices is 'Marks notices as read.';
+comment on function private.read_notices is 'Marks notices as read: some by their ids, or all of an account.';
 
 create function private.billing_overview(account_id uuid)
 returns jsonb
 language plpgsql
 stable
--- As its owner, because prices that are no longer sold are in it. Only those who may see the bill get past the first check.
+-- As its owner, because prices that are no longer sold are in it. Members get past the first check, and see more only if they may pay.
 security definer
 set search_path = ''
 as $$
 declare
+  can_pay constant boolean := private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing');
   current private.subscriptions;
   paid private.prices;
   asked private.prices;
   customer private.customers;
 begin
-  if not private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
+  if billing_overview.account_id is null or billing_overview.account_id not in (select private.my_account_ids()) then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your accounts.');
   end if;
-  select * into current from private.live_subscription(billing_overview.account_id);
-  select * into paid from private.prices where prices.id = current.price_id;
-  select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  if can_pay then
+    select * into current from private.live_subscription(billing_overview.account_id);
+    select * into paid from private.prices where prices.id = current.price_id;
+    select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  end if;
   select prices.* into asked
   from private.subscription_prices
   join private.prices on prices.id = subscription_prices.price_id
@@ -11557,6 +11870,7 @@ begin
   order by subscription_prices.id desc limit 1;
   return jsonb_build_object(
     'account_id', billing_overview.account_id,
+    'can_pay', can_pay,
     'plan', (
       select jsonb_build_object('id', plans.id, 'name', plans.name, 'until', customer.plan_until)
       from private.account_plans join private.plans on plans.id = account_plans.plan_id
@@ -11585,7 +11899,16 @@ begin
       where following.replaces = current.id and following.status = 'authenticated'
       limit 1
     ),
-    'payment_method', case when customer.token_id is not null then jsonb_build_object('label', customer.token_label, 'can_top_up', true) end,
+    'payment_method', (
+      select jsonb_build_object(
+        'label', kept.label, 'status', kept.status, 'currency', kept.currency, 'max_minor', kept.max_minor, 'expires_at', kept.expires_at,
+        'can_top_up', kept.status = 'confirmed'
+      )
+      from private.mandates as kept
+      where can_pay and kept.account_id = billing_overview.account_id
+        and kept.status not in ('rejected', 'cancelled') and kept.removed_at is null and kept.expires_at > private.clock()
+      order by kept.status = 'confirmed' desc, kept.agreed_at desc, kept.id desc limit 1
+    ),
     'details', jsonb_build_object(
       'name', coalesce(customer.billing_name, ''), 'email', coalesce(customer.billing_email, ''),
       'address', coalesce(customer.billing_address, ''), 'tax_number', coalesce(customer.tax_number, '')
@@ -11593,18 +11916,19 @@ begin
     'waiting_bonus', (
       select jsonb_build_object('code', coupons.code, 'bonus_percent', coupons.bonus_percent)
       from private.redemptions join private.coupons on coupons.id = redemptions.coupon_id
-      where redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
+      where can_pay and redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
       order by redemptions.created_at limit 1
     ),
     'unread_notices', (
       select count(*) from private.notices
-      where notices.account_id = billing_overview.account_id and notices.read_at is null
+      where can_pay and notices.account_id = billing_overview.account_id and notices.read_at is null
     )
   );
 end
 $$;
 
-comment on function private.billing_overview is 'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change.';
+comment on function private.billing_overview is
+  'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change. A member who may not pay sees the plan and the wallet.';
 
 create function private.preview_change(account_id uuid, price_id bigint)
 returns jsonb
@@ -11626,7 +11950,7 @@ $$;
 comment on function private.preview_change is 'What a change to a price would do, or the end of the subscription when no price is given.';
 
 grant execute on function
-  private.start_top_up, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
+  private.start_top_up, private.start_card_removal, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
   private.set_auto_top_up, private.set_alert_thresholds, private.set_billing_details, private.read_notices, private.billing_overview,
   private.preview_change
 to authenticated;
@@ -11735,17 +12059,31 @@ grant select on
   api.orders, api.payments, api.subscriptions, api.invoices, api.notices, api.auto_top_ups, api.alert_thresholds
 to authenticated, service_role;
 
-create function api.start_top_up(account_id uuid, price_id bigint, request_key text)
+create function api.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean default false)
 returns jsonb
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_top_up(account_id, price_id, request_key)
+  select private.start_top_up(account_id, price_id, request_key, coalesce(keeps_card, false))
 $$;
 
-comment on function api.start_top_up is 'Sets out to buy a package at a price; the answer has what the checkout needs.';
+comment on function api.start_top_up is
+  'Sets out to buy a package at a price, and to agree to later charges of as much if the card is kept; the answer has what the checkout needs.';
+
+create function api.start_card_removal(account_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_card_removal(account_id)
+$$;
+
+comment on function api.start_card_removal is
+  'Ends every agreement to charge a card of the account again; functions/billing has them deleted at Razorpay.';
 
 create function api.start_subscription(account_id uuid, price_id bigint, request_key text)
 returns jsonb
@@ -11831,17 +12169,17 @@ $$;
 
 comment on function api.billing_overview is 'All that a billing page begins with.';
 
-create function api.read_notices(notice_ids uuid[])
+create function api.read_notices(notice_ids uuid[] default null, account_id uuid default null)
 returns integer
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.read_notices(notice_ids)
+  select private.read_notices(notice_ids, account_id)
 $$;
 
-comment on function api.read_notices is 'Marks notices as read and says how many were not.';
+comment on function api.read_notices is 'Marks notices as read, or all of an account, and says how many were not.';
 
 create function api.receive_webhook(event_id text, event_body text)
 returns jsonb
@@ -11905,14 +12243,14 @@ $$;
 
 comment on function api.note_customer is 'Notes what Razorpay calls a customer.';
 
-create function api.note_entities(payload jsonb, seen_at bigint)
+create function api.note_entities(payload jsonb, seen_at bigint, asked_at timestamptz default null)
 returns text
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.note_entities(payload, seen_at)
+  select private.note_entities(payload, seen_at, asked_at)
 $$;
 
 comment on function api.note_entities is 'Applies what Razorpay answered, in the form of its webhooks.';
@@ -12091,7 +12429,7 @@ $$;
 comment on function api.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
 
 grant execute on function
-  api.start_top_up, api.start_subscription, api.find_checkout, api.preview_plan_change, api.preview_cancel,
+  api.start_top_up, api.start_card_removal, api.start_subscription, api.find_checkout, api.preview_plan_change, api.preview_cancel,
   api.start_plan_change, api.start_subscription_act, api.billing_overview, api.read_notices, api.set_auto_top_up,
   api.set_alert_thresholds, api.set_billing_details
 to authenticated;

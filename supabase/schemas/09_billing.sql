@@ -90,26 +90,25 @@ alter table private.billing_settings enable row level security;
 
 create table private.customers (
   account_id uuid primary key references private.accounts (id) on delete restrict,
-  razorpay_customer_id text unique,
+  razorpay_customer_id text,
   billing_name text not null default '' check (char_length(billing_name) <= 200),
   billing_email text not null default '' check (char_length(billing_email) <= 320),
   billing_address text not null default '' check (char_length(billing_address) <= 500),
   tax_number text not null default '' check (char_length(tax_number) <= 40),
-  token_id text,
-  token_label text,
   subscription_id uuid,
   plan_id text references private.plans (id),
   plan_until timestamptz,
   created_at timestamptz not null default now()
 );
 
-comment on table private.customers is 'An account as Razorpay knows it, what its invoices say, its saved way to pay, and where its plan comes from.';
+comment on table private.customers is 'An account as Razorpay knows it, what its invoices say, and where its plan comes from.';
 comment on column private.customers.subscription_id is 'The subscription that gave the account its plan; empty when it has none, or got its plan by hand.';
 comment on column private.customers.plan_until is 'When that subscription stops giving the plan unless another payment arrives.';
 
 alter table private.customers enable row level security;
 create index customers_plan_until_idx on private.customers (plan_until) where plan_until is not null;
 create index customers_plan_id_idx on private.customers (plan_id);
+create index customers_razorpay_customer_id_idx on private.customers (razorpay_customer_id) where razorpay_customer_id is not null;
 
 -- what was asked of Razorpay ------------------------------------------------------------------
 
@@ -120,6 +119,7 @@ create table private.orders (
   price_id bigint not null references private.prices (id),
   request_key text not null check (octet_length(request_key) between 1 and 100),
   is_automatic boolean not null default false,
+  mandate_until timestamptz,
   currency text not null,
   amount_minor bigint not null,
   credits_micros bigint not null,
@@ -133,6 +133,9 @@ create table private.orders (
 );
 
 comment on table private.orders is 'Every package somebody set out to buy, with what it cost and gave at that moment. Its id is the receipt at Razorpay.';
+
+comment on column private.orders.mandate_until is
+  'If set, whoever pays it agrees to later charges of at most its amount each, until then.';
 
 alter table private.orders enable row level security;
 create index orders_price_id_idx on private.orders (price_id);
@@ -152,6 +155,7 @@ create table private.subscriptions (
   razorpay_subscription_id text unique,
   status text not null default 'created',
   seen_at timestamptz not null default '-infinity',
+  noted_at timestamptz not null default '-infinity',
   current_start timestamptz,
   current_end timestamptz,
   charge_at timestamptz,
@@ -168,7 +172,9 @@ create table private.subscriptions (
 );
 
 comment on table private.subscriptions is 'Every subscription somebody set out to take, and what Razorpay last said of it.';
-comment on column private.subscriptions.seen_at is 'When Razorpay said so. What it said earlier never overwrites it.';
+comment on column private.subscriptions.seen_at is 'When Razorpay said so: the second of an event, the end of the second of an answer.';
+comment on column private.subscriptions.noted_at is
+  'When what we know of it last changed, by the clock on the wall. The answer to a question asked since then is newer.';
 comment on column private.subscriptions.replaces is 'The subscription this one continues, where a change of plan needed a new one.';
 comment on column private.subscriptions.cancel_wish is 'It is to be cancelled: the function does so at once, the sweep if that failed.';
 
@@ -261,6 +267,33 @@ create index payments_price_id_idx on private.payments (price_id);
 create index payments_grant_id_idx on private.payments (grant_id);
 create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start, price_id) where grant_id is not null;
 create index payments_subscription_id_idx on private.payments (subscription_id);
+
+create table private.mandates (
+  id text primary key check (octet_length(id) between 5 and 60),
+  account_id uuid references private.accounts (id) on delete restrict,
+  payment_id text unique references private.payments (id),
+  currency text,
+  max_minor bigint,
+  label text,
+  status text not null default 'initiated',
+  reason text,
+  expires_at timestamptz,
+  agreed_at timestamptz,
+  removed_at timestamptz,
+  seen_at timestamptz not null default '-infinity',
+  noted_at timestamptz not null default '-infinity',
+  checked_at timestamptz,
+  constraint agreed_to_by_somebody check (account_id is null or (payment_id, currency, max_minor, expires_at, agreed_at) is not null)
+);
+
+comment on table private.mandates is
+  'Cards that may be charged again without their owner, by what Razorpay calls the token. One whose account is empty was agreed to by nobody we know.';
+comment on column private.mandates.payment_id is 'The payment with which its owner agreed to it.';
+comment on column private.mandates.max_minor is 'The most that one charge may come to.';
+comment on column private.mandates.removed_at is 'Not charged from then on; the function has it deleted at Razorpay at once, the sweep if that failed.';
+
+alter table private.mandates enable row level security;
+create index mandates_account_id_idx on private.mandates (account_id, agreed_at) where account_id is not null;
 
 create table private.refunds (
   id uuid primary key default private.new_id(),
@@ -362,7 +395,7 @@ create table private.auto_top_ups (
 );
 
 comment on table private.auto_top_ups is
-  'Buys a package when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
+  'Buys a package with a mandate when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
 
 alter table private.auto_top_ups enable row level security;
 create index auto_top_ups_package_id_idx on private.auto_top_ups (package_id);
@@ -485,6 +518,8 @@ create policy "those who manage an account see its orders" on private.orders
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its subscriptions" on private.subscriptions
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its mandates" on private.mandates
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its payments" on private.payments
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its invoices" on private.invoices
@@ -498,8 +533,8 @@ create policy "those who manage an account read its notices" on private.notices
 
 grant select on private.packages, private.prices to anon, authenticated, service_role;
 grant select on
-  private.customers, private.orders, private.subscriptions, private.payments, private.invoices, private.auto_top_ups,
-  private.alert_thresholds, private.notices
+  private.customers, private.orders, private.subscriptions, private.payments, private.mandates, private.invoices,
+  private.auto_top_ups, private.alert_thresholds, private.notices
 to authenticated, service_role;
 grant select on
   private.billing_settings, private.subscription_prices, private.razorpay_calls, private.refunds, private.disputes,

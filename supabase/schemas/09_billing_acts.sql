@@ -95,9 +95,9 @@ set search_path = ''
 as $$
   select jsonb_build_object(
     'razorpay_customer_id', customers.razorpay_customer_id,
-    'token_id', customers.token_id,
     'name', coalesce(nullif(customers.billing_name, ''), accounts.name),
-    'email', coalesce(nullif(customers.billing_email, ''), owners.email)
+    'email', coalesce(nullif(customers.billing_email, ''), owners.email),
+    'owner_email', owners.email
   )
   from private.accounts
   left join private.customers on customers.account_id = accounts.id
@@ -131,11 +131,17 @@ as $$
     'bonus_micros', asked.bonus_micros,
     'razorpay_order_id', asked.razorpay_order_id,
     'description', packages.name || ' package',
+    'keeps_card', asked.mandate_until is not null,
     'customer', private.describe_customer(asked.account_id),
     'request', jsonb_build_object(
       'amount', asked.amount_minor, 'currency', asked.currency, 'receipt', asked.id,
       'payment_capture', true, 'notes', jsonb_build_object('oneai_account', asked.account_id)
-    )
+    ) || case
+      when asked.mandate_until is null then '{}'
+      else jsonb_build_object('method', 'card', 'token', jsonb_build_object(
+        'max_amount', asked.amount_minor, 'expire_at', floor(extract(epoch from asked.mandate_until)), 'frequency', 'as_presented'
+      ))
+    end
   )
   from private.prices
   join private.packages on packages.id = prices.package_id
@@ -144,7 +150,7 @@ $$;
 
 comment on function private.describe_order is 'An order as functions/billing needs it, with the request that makes it at Razorpay.';
 
-create function private.start_top_up(account_id uuid, price_id bigint, request_key text)
+create function private.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean)
 returns jsonb
 language plpgsql
 volatile
@@ -162,25 +168,94 @@ begin
   where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   if asked.id is null then
     price := private.require_price(start_top_up.price_id, false);
+    -- What the central bank lets a card be charged with nobody there to confirm it.
+    if start_top_up.keeps_card and price.currency = 'INR' and price.amount_minor > 1500000 then
+      perform private.fail(
+        409, 'conflict', format('A card in rupees can be charged by itself with at most %s.', private.price_text('INR', 1500000)),
+        'Buy a smaller package to keep the card, or buy this one without.'
+      );
+    end if;
     insert into private.orders (
-      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at
+      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
     )
     values (
       start_top_up.account_id, auth.uid(), price.id, start_top_up.request_key, price.currency, price.amount_minor,
-      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
+      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
+      case when start_top_up.keeps_card then private.clock() + interval '5 years' end
     )
     on conflict on constraint orders_account_id_request_key_key do nothing;
     select * into asked from private.orders
     where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   end if;
-  if asked.price_id <> start_top_up.price_id then
+  if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
     perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
   end if;
   return private.describe_order(asked);
 end
 $$;
 
-comment on function private.start_top_up is 'Writes down that somebody sets out to buy a package; the same request key is the same order.';
+comment on function private.start_top_up is
+  'Writes down that somebody sets out to buy a package, and whether they agree to later charges of as much; the same request key is the same order.';
+
+create function private.live_mandate(account_id uuid)
+returns setof private.mandates
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select mandates.*
+  from private.mandates
+  where mandates.account_id = live_mandate.account_id
+    and mandates.status = 'confirmed' and mandates.removed_at is null and mandates.expires_at > private.clock()
+  order by mandates.agreed_at desc, mandates.id desc
+  limit 1
+$$;
+
+comment on function private.live_mandate is 'The card of an account that may be charged by itself now, if any.';
+
+create function private.start_card_removal(account_id uuid)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write mandates. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  ended jsonb;
+begin
+  perform private.require_payer(start_card_removal.account_id);
+  perform private.require_wallet(start_card_removal.account_id);
+  update private.auto_top_ups set enabled = false where auto_top_ups.account_id = start_card_removal.account_id;
+  update private.mandates set removed_at = private.clock()
+  where mandates.account_id = start_card_removal.account_id and mandates.removed_at is null;
+  select coalesce(jsonb_agg(private.describe_mandate(mandates)), '[]') into ended
+  from private.mandates
+  where mandates.account_id = start_card_removal.account_id and mandates.status not in ('rejected', 'cancelled');
+  return jsonb_build_object('asked_at', clock_timestamp(), 'mandates', ended);
+end
+$$;
+
+comment on function private.start_card_removal is
+  'Lets no card of an account be charged by itself from now on, and says which ones Razorpay is to delete.';
+
+create function private.describe_mandate(mandate private.mandates)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', mandate.id, 'payment_id', mandate.payment_id, 'razorpay_customer_id', customers.razorpay_customer_id,
+    'is_removed', mandate.removed_at is not null
+  )
+  from private.customers
+  where customers.account_id = mandate.account_id
+$$;
+
+comment on function private.describe_mandate is 'A mandate as the functions that carry need it.';
 
 create function private.describe_subscription(asked private.subscriptions)
 returns jsonb
@@ -192,6 +267,7 @@ as $$
   select jsonb_build_object(
     'subscription_id', asked.id,
     'account_id', asked.account_id,
+    'asked_at', clock_timestamp(),
     'status', asked.status,
     'plan_id', prices.plan_id,
     'price_id', prices.id,
@@ -448,7 +524,7 @@ begin
     (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
   )
   returning subscription_prices.id into asked_id;
-  return verdict || jsonb_build_object('change_id', asked_id, 'request', jsonb_build_object(
+  return verdict || jsonb_build_object('change_id', asked_id, 'asked_at', clock_timestamp(), 'request', jsonb_build_object(
     'plan_id', (select prices.razorpay_plan_id from private.prices where prices.id = start_plan_change.price_id),
     'schedule_change_at', case verdict ->> 'mode' when 'in_place_now' then 'now' else 'cycle_end' end,
     'customer_notify', false
@@ -554,7 +630,7 @@ begin
   end if;
   return jsonb_build_object(
     'subscription_id', current.id, 'razorpay_subscription_id', current.razorpay_subscription_id, 'status', current.status,
-    'cancel_wish', current.cancel_wish, 'short_url', current.short_url
+    'cancel_wish', current.cancel_wish, 'short_url', current.short_url, 'asked_at', clock_timestamp()
   );
 end
 $$;
@@ -622,16 +698,22 @@ begin
   if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
     perform private.fail(404, 'not_found', 'There is no such account.', null);
   end if;
+  -- Razorpay knows people by their address, and one person may have several accounts.
+  if exists (
+    select from private.customers
+    where customers.razorpay_customer_id = note_customer.razorpay_customer_id
+      and private.describe_customer(customers.account_id) -> 'owner_email'
+        is distinct from private.describe_customer(note_customer.account_id) -> 'owner_email'
+  ) then
+    perform private.fail(409, 'conflict', 'Razorpay calls somebody else''s customer that.', null);
+  end if;
   perform private.require_customer(note_customer.account_id);
   update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
   where customers.account_id = note_customer.account_id;
-exception
-  when unique_violation then
-    perform private.fail(409, 'conflict', 'Razorpay calls another account''s customer that.', null);
 end
 $$;
 
-comment on function private.note_customer is 'Notes what Razorpay calls a customer.';
+comment on function private.note_customer is 'Notes what Razorpay calls a customer; two accounts share one only if they have the same owner.';
 
 create function private.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
 returns private.refunds

@@ -28,6 +28,18 @@ $$;
 
 comment on function private.read_text is 'A field of an entity as text; objects, lists and nothing are none.';
 
+create function private.read_uuid(value text)
+returns uuid
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case when value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then value::uuid end
+$$;
+
+comment on function private.read_uuid is 'An id of ours that Razorpay was given and gave back; anything else is none.';
+
 create function private.read_minor(entity jsonb, field text)
 returns bigint
 language plpgsql
@@ -73,7 +85,7 @@ as $$
 $$;
 
 comment on function private.subscription_rank is
-  'Decides between two states that Razorpay reported for the same second. The last three are final.';
+  'Decides between two states that events reported for the same second. The last three are final.';
 
 -- subscriptions -----------------------------------------------------------------------------
 
@@ -93,7 +105,7 @@ $$;
 
 comment on function private.price_place is 'Which of two prices reported for the same second is the later one: the one asked for last.';
 
-create function private.apply_subscription(entity jsonb, seen_at timestamptz)
+create function private.apply_subscription(entity jsonb, seen_at timestamptz, asked_at timestamptz)
 returns private.subscriptions
 language plpgsql
 volatile
@@ -102,23 +114,29 @@ set search_path = ''
 as $$
 declare
   razorpay_id constant text := private.read_text(entity, 'id', 60);
-  noted_id constant text := case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end;
+  noted_id constant uuid := private.read_uuid(
+    case when jsonb_typeof(entity -> 'notes') = 'object' then entity #>> '{notes,oneai_subscription}' end
+  );
   new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'unknown');
   new_paid_count constant integer := coalesce(private.read_text(entity, 'paid_count')::integer, 0);
+  told_period constant timestamptz := private.read_epoch(entity -> 'current_start');
+  told_plan constant text := private.read_text(entity, 'plan_id', 60);
+  has_changes constant boolean := coalesce(entity -> 'has_scheduled_changes' = 'true', false);
   subscription private.subscriptions;
   price private.prices;
+  said_at timestamptz;
 begin
   select * into subscription from private.subscriptions
   where subscriptions.razorpay_subscription_id = razorpay_id
     -- We may have been cut off before we could note what it is called.
-    or (subscriptions.razorpay_subscription_id is null and subscriptions.id::text = noted_id)
+    or (subscriptions.razorpay_subscription_id is null and subscriptions.id = noted_id)
   order by subscriptions.razorpay_subscription_id nulls last
   limit 1
   for update;
   if subscription.id is null then
     return null;
   end if;
-  select * into price from private.prices where prices.razorpay_plan_id = private.read_text(entity, 'plan_id', 60);
+  select * into price from private.prices where prices.razorpay_plan_id = told_plan;
   update private.subscriptions set
     razorpay_subscription_id = razorpay_id,
     short_url = coalesce(private.read_text(entity, 'short_url'), subscriptions.short_url),
@@ -126,17 +144,29 @@ begin
     paid_count = greatest(subscriptions.paid_count, new_paid_count)
   where subscriptions.id = subscription.id;
 
-  -- A final state stays, and of two states the later one counts.
+  -- What was asked before the latest news came may have been answered before it happened.
+  said_at := case
+    when apply_subscription.asked_at < subscription.noted_at then date_trunc('second', apply_subscription.seen_at)
+    else apply_subscription.seen_at
+  end;
+  if new_status <> subscription.status and date_trunc('second', said_at) = date_trunc('second', subscription.seen_at) then
+    -- Which of them came last in that second only Razorpay knows: the next sweep asks for this one first.
+    update private.subscriptions set checked_at = null where subscriptions.id = subscription.id;
+  end if;
+
+  -- A final state stays; an answer counts if nothing was heard since it was asked for. Of two reports the later one counts:
+  -- first by what only ever grows, whatever the clocks say, then by when it was said.
   if private.subscription_rank(new_status) > 6 and private.subscription_rank(subscription.status) > 6
     and private.subscription_rank(new_status) <= private.subscription_rank(subscription.status)
     or private.subscription_rank(new_status) <= 6 and private.subscription_rank(subscription.status) > 6
     or private.subscription_rank(new_status) <= 6
+      and (apply_subscription.asked_at >= subscription.noted_at) is not true
       and (
-        apply_subscription.seen_at, new_paid_count, private.subscription_rank(new_status),
+        new_paid_count, least(private.subscription_rank(new_status), 3), said_at, private.subscription_rank(new_status),
         private.price_place(subscription.id, coalesce(price.id, subscription.price_id))
       ) <= (
-        subscription.seen_at, subscription.paid_count, private.subscription_rank(subscription.status),
-        private.price_place(subscription.id, subscription.price_id)
+        subscription.paid_count, least(private.subscription_rank(subscription.status), 3), subscription.seen_at,
+        private.subscription_rank(subscription.status), private.price_place(subscription.id, subscription.price_id)
       )
   then
     select * into subscription from private.subscriptions where subscriptions.id = subscription.id;
@@ -153,21 +183,27 @@ begin
     if not found then
       insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
       values (
-        subscription.id, price.id, coalesce(private.read_epoch(entity -> 'current_start'), apply_subscription.seen_at), 'agreed'
+        subscription.id, price.id, coalesce(told_period, apply_subscription.seen_at), 'agreed'
       );
     end if;
   end if;
 
   update private.subscriptions set
     status = new_status,
-    seen_at = apply_subscription.seen_at,
+    seen_at = said_at,
+    -- Real time, not the product's: it is held against the moment of a request.
+    noted_at = case
+      when (subscriptions.status, subscriptions.price_id, subscriptions.current_start, subscriptions.has_scheduled_changes)
+        is distinct from (new_status, coalesce(price.id, subscriptions.price_id), told_period, has_changes)
+      then clock_timestamp() else subscriptions.noted_at
+    end,
     price_id = coalesce(price.id, subscriptions.price_id),
-    current_start = private.read_epoch(entity -> 'current_start'),
+    current_start = told_period,
     current_end = private.read_epoch(entity -> 'current_end'),
     charge_at = private.read_epoch(entity -> 'charge_at'),
     ended_at = private.read_epoch(entity -> 'ended_at'),
     auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
-    has_scheduled_changes = coalesce(entity -> 'has_scheduled_changes' = 'true', false),
+    has_scheduled_changes = has_changes,
     cancel_wish = case
       when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
     end
@@ -183,7 +219,7 @@ end
 $$;
 
 comment on function private.apply_subscription is
-  'Notes what Razorpay says of a subscription as of a moment. Returns ours, or nothing if it is none of ours.';
+  'Notes what Razorpay says of a subscription: an event by its second, an answer also by when it was asked for. Returns ours, or nothing if it is none of ours.';
 
 create function private.take_over(subscription private.subscriptions)
 returns void

@@ -14,17 +14,21 @@ security invoker
 set search_path = ''
 as $$
 declare
+  told_id constant text := private.read_text(entity, 'id', 60);
+  told_receipt constant uuid := private.read_uuid(private.read_text(entity, 'receipt', 60));
+  told_currency constant text := private.read_text(entity, 'currency', 10);
+  told_amount constant bigint := private.read_minor(entity, 'amount');
   new_status constant text := private.read_text(entity, 'status', 40);
 begin
   update private.orders set
-    razorpay_order_id = private.read_text(entity, 'id', 60),
+    razorpay_order_id = told_id,
     status = case when orders.status = 'created' and new_status = 'attempted' then 'attempted' else orders.status end
   where (
-    orders.razorpay_order_id = private.read_text(entity, 'id', 60)
-    or (orders.razorpay_order_id is null and orders.id::text = private.read_text(entity, 'receipt', 60))
+    orders.razorpay_order_id = told_id
+    or (orders.razorpay_order_id is null and orders.id = told_receipt)
   )
   -- That it is paid follows from its payment, which may be another's for all an order says.
-  and (orders.currency, orders.amount_minor) = (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'));
+  and (orders.currency, orders.amount_minor) = (told_currency, told_amount);
 end
 $$;
 
@@ -117,6 +121,21 @@ $$;
 
 comment on function private.price_at is 'Which price of a subscription a charge for the period that begins at a moment was for.';
 
+create function private.describe_method(entity jsonb)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(
+    private.read_text(entity -> 'card', 'network', 40) || ' ···· ' || private.read_text(entity -> 'card', 'last4', 4),
+    private.read_text(entity, 'vpa', 80), private.read_text(entity, 'bank', 40), private.read_text(entity, 'wallet', 40)
+  )
+$$;
+
+comment on function private.describe_method is 'A way to pay as its owner would recognise it.';
+
 create function private.apply_payment(entity jsonb, subscription private.subscriptions default null, charged jsonb default null)
 returns void
 language plpgsql
@@ -125,74 +144,174 @@ security invoker
 set search_path = ''
 as $$
 declare
+  -- Read once, and not in the statements: there a plan made while a table was small would read them for each of its rows.
+  told_id constant text := private.read_text(entity, 'id', 60);
+  told_order constant text := private.read_text(entity, 'order_id', 60);
+  told_invoice constant text := private.read_text(entity, 'invoice_id', 60);
+  told_token constant text := private.read_text(entity, 'token_id', 60);
+  told_currency constant text := coalesce(private.read_text(entity, 'currency', 10), '');
+  told_amount constant bigint := private.read_minor(entity, 'amount');
+  told_refunded constant bigint := coalesce(private.read_text(entity, 'amount_refunded')::bigint, 0);
+  told_method constant text := private.read_text(entity, 'method', 40);
+  told_at constant timestamptz := coalesce(private.read_epoch(entity -> 'created_at'), private.clock());
+  charged_plan constant text := private.read_text(charged, 'plan_id', 60);
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'created');
+  was_captured constant boolean := coalesce(entity ->> 'captured', '') in ('true', '1') or new_status = 'captured';
   payment private.payments;
   invoice private.invoices;
   wanted private.orders;
-  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'created');
-  was_captured constant boolean := coalesce(entity ->> 'captured', '') in ('true', '1');
-  label constant text := coalesce(
-    private.read_text(entity -> 'card', 'network', 40) || ' ···· ' || private.read_text(entity -> 'card', 'last4', 4),
-    private.read_text(entity, 'vpa', 80), private.read_text(entity, 'bank', 40), private.read_text(entity, 'wallet', 40)
-  );
+  charged_price bigint;
 begin
-  insert into private.payments (id, currency, amount_minor, status, paid_at)
-  values (
-    private.read_text(entity, 'id', 60), coalesce(private.read_text(entity, 'currency', 10), ''), private.read_minor(entity, 'amount'),
-    new_status, coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  select * into wanted from private.orders where orders.razorpay_order_id = told_order;
+  select * into invoice from private.invoices
+  where invoices.razorpay_invoice_id = told_invoice and invoices.subscription_id is not null;
+  if charged_plan is not null then
+    charged_price := (select prices.id from private.prices where prices.razorpay_plan_id = charged_plan);
+  end if;
+  insert into private.payments as known (
+    id, account_id, order_id, subscription_id, razorpay_order_id, razorpay_invoice_id, currency, amount_minor, refunded_minor,
+    status, is_captured, method, method_label, is_international, error_code, error_description, price_id, period_start, period_end, paid_at
   )
-  on conflict on constraint payments_pkey do nothing;
-  select * into payment from private.payments where payments.id = private.read_text(entity, 'id', 60) for update;
-  if (payment.currency, payment.amount_minor)
-    is distinct from (private.read_text(entity, 'currency', 10), private.read_minor(entity, 'amount'))
-  then
+  values (
+    told_id, coalesce(wanted.account_id, invoice.account_id, subscription.account_id), wanted.id,
+    coalesce(invoice.subscription_id, subscription.id), told_order, told_invoice, told_currency, told_amount, told_refunded,
+    new_status, was_captured, told_method, private.describe_method(entity), coalesce(entity -> 'international' = 'true', false),
+    private.read_text(entity, 'error_code', 100), private.read_text(entity, 'error_description'), charged_price,
+    coalesce(invoice.period_start, private.read_epoch(charged -> 'current_start')),
+    coalesce(invoice.period_end, private.read_epoch(charged -> 'current_end')), told_at
+  )
+  on conflict on constraint payments_pkey do update set
+    status = case
+      when private.payment_rank(excluded.status) > private.payment_rank(known.status) then excluded.status else known.status
+    end,
+    is_captured = known.is_captured or excluded.is_captured,
+    refunded_minor = greatest(known.refunded_minor, excluded.refunded_minor),
+    method = coalesce(excluded.method, known.method),
+    method_label = coalesce(excluded.method_label, known.method_label),
+    is_international = known.is_international or excluded.is_international,
+    error_code = coalesce(excluded.error_code, known.error_code),
+    error_description = coalesce(excluded.error_description, known.error_description),
+    razorpay_order_id = coalesce(excluded.razorpay_order_id, known.razorpay_order_id),
+    razorpay_invoice_id = coalesce(excluded.razorpay_invoice_id, known.razorpay_invoice_id),
+    order_id = coalesce(known.order_id, excluded.order_id),
+    subscription_id = coalesce(known.subscription_id, excluded.subscription_id),
+    account_id = coalesce(known.account_id, excluded.account_id),
+    period_start = coalesce(known.period_start, excluded.period_start),
+    period_end = coalesce(known.period_end, excluded.period_end),
+    price_id = coalesce(known.price_id, excluded.price_id)
+  returning * into payment;
+  if (payment.currency, payment.amount_minor) <> (told_currency, told_amount) then
     perform private.fail(
       409, 'conflict', format('Payment %s was %s before.', payment.id, private.price_text(payment.currency, payment.amount_minor)), null
     );
   end if;
 
-  select * into wanted from private.orders where orders.razorpay_order_id = private.read_text(entity, 'order_id', 60);
-  select * into invoice from private.invoices
-  where invoices.razorpay_invoice_id = private.read_text(entity, 'invoice_id', 60) and invoices.subscription_id is not null;
-  update private.payments set
-    status = case
-      when private.payment_rank(new_status) > private.payment_rank(payments.status) then new_status else payments.status
-    end,
-    is_captured = payments.is_captured or was_captured or new_status = 'captured',
-    refunded_minor = greatest(
-      payments.refunded_minor,
-      case when entity ? 'amount_refunded' then coalesce(private.read_text(entity, 'amount_refunded')::bigint, 0) else 0 end
-    ),
-    method = coalesce(private.read_text(entity, 'method', 40), payments.method),
-    method_label = coalesce(label, payments.method_label),
-    is_international = payments.is_international or coalesce(entity -> 'international' = 'true', false),
-    error_code = coalesce(private.read_text(entity, 'error_code', 100), payments.error_code),
-    error_description = coalesce(private.read_text(entity, 'error_description'), payments.error_description),
-    razorpay_order_id = coalesce(private.read_text(entity, 'order_id', 60), payments.razorpay_order_id),
-    razorpay_invoice_id = coalesce(private.read_text(entity, 'invoice_id', 60), payments.razorpay_invoice_id),
-    order_id = coalesce(payments.order_id, wanted.id),
-    subscription_id = coalesce(payments.subscription_id, invoice.subscription_id, subscription.id),
-    account_id = coalesce(payments.account_id, wanted.account_id, invoice.account_id, subscription.account_id),
-    period_start = coalesce(payments.period_start, invoice.period_start, private.read_epoch(charged -> 'current_start')),
-    period_end = coalesce(payments.period_end, invoice.period_end, private.read_epoch(charged -> 'current_end')),
-    price_id = coalesce(
-      payments.price_id,
-      (select prices.id from private.prices where prices.razorpay_plan_id = private.read_text(charged, 'plan_id', 60))
-    )
-  where payments.id = payment.id
-  returning * into payment;
-
   update private.subscriptions set method = payment.method
   where subscriptions.id = payment.subscription_id and payment.is_captured and subscriptions.method is distinct from payment.method;
-  if payment.account_id is not null and payment.is_captured and private.read_text(entity, 'token_id', 60) is not null then
-    perform private.require_customer(payment.account_id);
-    update private.customers set token_id = private.read_text(entity, 'token_id', 60), token_label = label
-    where customers.account_id = payment.account_id;
+  if wanted.mandate_until is not null and payment.is_captured and told_token is not null then
+    perform private.agree_to_mandate(told_token, wanted, payment);
   end if;
 end
 $$;
 
 comment on function private.apply_payment is
   'Notes what Razorpay says of a payment, and what of ours it pays: an order, or the period of a subscription that was charged with it.';
+
+create function private.agree_to_mandate(token_id text, bought private.orders, payment private.payments)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  insert into private.mandates as known (id, account_id, payment_id, currency, max_minor, label, expires_at, agreed_at)
+  values (
+    token_id, bought.account_id, payment.id, bought.currency, bought.amount_minor, payment.method_label, bought.mandate_until, payment.paid_at
+  )
+  -- Razorpay may have told of it before, and a second payment with the same card agrees to no more.
+  on conflict on constraint mandates_pkey do update set
+    account_id = excluded.account_id, payment_id = excluded.payment_id, currency = excluded.currency, agreed_at = excluded.agreed_at,
+    max_minor = least(known.max_minor, excluded.max_minor), expires_at = least(known.expires_at, excluded.expires_at),
+    label = coalesce(known.label, excluded.label)
+  where known.account_id is null;
+  perform private.retire_mandates(bought.account_id);
+end
+$$;
+
+comment on function private.agree_to_mandate is 'Notes that whoever paid an order agreed to later charges of the card it was paid with.';
+
+create function private.retire_mandates(account_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.mandates as older set removed_at = private.clock()
+  where older.account_id = retire_mandates.account_id and older.removed_at is null
+    and exists (
+      select from private.mandates as newer
+      where newer.account_id = older.account_id and newer.status = 'confirmed' and newer.removed_at is null
+        and (newer.agreed_at, newer.id) > (older.agreed_at, older.id)
+    )
+$$;
+
+comment on function private.retire_mandates is 'An account has one card that is charged by itself: the one agreed to last.';
+
+create function private.apply_token(entity jsonb, seen_at timestamptz, asked_at timestamptz)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ranks constant text[] := '{initiated,confirmed,paused,rejected,cancelled}';
+  told_id constant text := private.read_text(entity, 'id', 60);
+  -- Where a card was simply agreed to, Razorpay says no more than that it recurs.
+  new_status constant text := coalesce(
+    private.read_text(entity -> 'recurring_details', 'status', 40), case when entity -> 'recurring' = 'true' then 'confirmed' end
+  );
+  mandate private.mandates;
+begin
+  insert into private.mandates (id) values (told_id) on conflict on constraint mandates_pkey do nothing;
+  update private.mandates set
+    max_minor = least(mandates.max_minor, private.read_text(entity, 'max_amount')::bigint),
+    expires_at = least(mandates.expires_at, private.read_epoch(entity -> 'expired_at')),
+    label = coalesce(mandates.label, private.describe_method(entity)),
+    reason = coalesce(private.read_text(entity -> 'recurring_details', 'failure_reason'), mandates.reason)
+  where mandates.id = told_id
+  returning * into mandate;
+  -- As with subscriptions: the last two are final, and of two reports the later one counts.
+  if new_status is not null and new_status <> mandate.status and mandate.status not in ('rejected', 'cancelled')
+    and (
+      new_status in ('rejected', 'cancelled')
+      or apply_token.asked_at >= mandate.noted_at
+      or (apply_token.seen_at, coalesce(array_position(ranks, new_status), 0))
+        > (mandate.seen_at, coalesce(array_position(ranks, mandate.status), 0))
+    )
+  then
+    update private.mandates set status = new_status, seen_at = apply_token.seen_at, noted_at = clock_timestamp()
+    where mandates.id = told_id
+    returning * into mandate;
+    perform private.retire_mandates(mandate.account_id);
+  end if;
+  if mandate.account_id is not null and mandate.removed_at is null and mandate.status in ('paused', 'rejected', 'cancelled') then
+    perform private.notify(
+      mandate.account_id, 'card_lost', format('mandate:%s:%s', mandate.id, mandate.status), 'Your card can no longer be charged by itself',
+      format(
+        'The agreement for %s is %s. Automatic top-ups wait until you keep a card with your next package.',
+        coalesce(mandate.label, 'your card'), mandate.status
+      ),
+      '/billing'
+    );
+  end if;
+  return case when mandate.account_id is null then 'none of ours' else 'mandate ' || mandate.status end;
+end
+$$;
+
+comment on function private.apply_token is 'Notes what Razorpay says of a token: whether a card may be charged again, up to how much and until when.';
 
 create function private.settle_payment(payment_id text)
 returns text
@@ -393,7 +512,7 @@ declare
   new_status constant text := case when private.read_text(entity, 'status') in ('processed', 'failed') then entity ->> 'status' else 'pending' end;
   asked_id constant uuid := (
     select refunds.id from private.refunds
-    where refunds.id::text = private.read_text(entity, 'receipt', 60) and refunds.razorpay_refund_id is null
+    where refunds.id = private.read_uuid(private.read_text(entity, 'receipt', 60)) and refunds.razorpay_refund_id is null
   );
 begin
   if asked_id is not null then
@@ -523,7 +642,7 @@ comment on function private.reverse_payment is
 
 -- all of it ---------------------------------------------------------------------------------------
 
-create function private.apply_entities(payload jsonb, seen_at timestamptz)
+create function private.apply_entities(payload jsonb, seen_at timestamptz, asked_at timestamptz default null)
 returns text
 language plpgsql
 volatile
@@ -537,6 +656,7 @@ declare
   told_payment constant jsonb := payload #> '{payment,entity}';
   told_refund constant jsonb := payload #> '{refund,entity}';
   told_dispute constant jsonb := payload #> '{dispute,entity}';
+  told_token constant jsonb := payload #> '{token,entity}';
   payment_id constant text := coalesce(
     told_payment ->> 'id', told_refund ->> 'payment_id', told_dispute ->> 'payment_id', told_invoice ->> 'payment_id'
   );
@@ -545,7 +665,7 @@ declare
   outcome text;
 begin
   if told_subscription is not null then
-    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at);
+    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at, apply_entities.asked_at);
     outcome := case when subscription.id is null then 'none of ours' else 'subscription ' || subscription.status end;
   end if;
   -- Everything about one purchase happens one after the other; what it is about is its order at Razorpay.
@@ -572,6 +692,9 @@ begin
   if told_dispute is not null then
     perform private.apply_dispute(told_dispute);
   end if;
+  if told_token is not null then
+    outcome := concat_ws('; ', outcome, private.apply_token(told_token, apply_entities.seen_at, apply_entities.asked_at));
+  end if;
   if payment_id is not null then
     outcome := concat_ws('; ', outcome, private.settle_payment(payment_id));
   end if;
@@ -583,4 +706,4 @@ end
 $$;
 
 comment on function private.apply_entities is
-  'Applies what Razorpay says, in the form its webhooks say it, as of a moment. The one way in for webhooks, checkouts and the sweep.';
+  'Applies what Razorpay says, in the form its webhooks say it: an event by its second, an answer also by when it was asked for. The one way in for webhooks, checkouts and the sweep.';

@@ -141,7 +141,7 @@ $$;
 
 comment on function private.replay_webhooks is 'Applies dead events again, or one event by its id. Safe at any time.';
 
-create function private.note_entities(payload jsonb, seen_at bigint)
+create function private.note_entities(payload jsonb, seen_at bigint, asked_at timestamptz default null)
 returns text
 language plpgsql
 volatile
@@ -150,7 +150,10 @@ security definer
 set search_path = ''
 as $$
 begin
-  return private.apply_entities(note_entities.payload, to_timestamp(note_entities.seen_at));
+  -- Razorpay's clock has seconds. Its answer counts as the last word of its second: no event of that second overrules it.
+  return private.apply_entities(
+    note_entities.payload, to_timestamp(note_entities.seen_at) + interval '0.999999 seconds', note_entities.asked_at
+  );
 exception
   -- What a webhook would be left dead for.
   when data_exception or integrity_constraint_violation then
@@ -158,6 +161,6 @@ exception
 end
 $$;
 
-comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered.';
+comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered, to a question asked after a moment of our own.';
 
 grant execute on function private.receive_webhook, private.replay_webhooks to service_role;

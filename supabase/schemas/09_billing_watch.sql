@@ -20,6 +20,7 @@ declare
   ) - interval '5 days';
   orders jsonb;
   subscriptions jsonb;
+  kept jsonb;
 begin
   with due as (
     select asked.id from private.orders as asked
@@ -29,7 +30,9 @@ begin
     for update skip locked
   ), claimed as (
     update private.orders set checked_at = moment from due where orders.id = due.id
-    returning orders.id, orders.razorpay_order_id, orders.status, orders.amount_minor, orders.currency
+    returning orders.id, orders.razorpay_order_id, orders.status, orders.amount_minor, orders.currency,
+      -- Cut off before it was charged: nothing is under way, and the next one may be tried.
+      orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < moment - interval '1 hour' as is_stranded
   )
   select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into orders from claimed;
 
@@ -55,9 +58,23 @@ begin
   )
   select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') into subscriptions from claimed;
 
+  with due as (
+    select known.id from private.mandates as known
+    where known.account_id is not null and known.status not in ('rejected', 'cancelled') and known.expires_at > moment
+    order by known.removed_at is null, known.checked_at nulls first, known.agreed_at
+    limit greatest(claim_sweep.most, 0)
+    for update skip locked
+  ), claimed as (
+    update private.mandates set checked_at = moment from due where mandates.id = due.id
+    returning private.describe_mandate(mandates) as described
+  )
+  select coalesce(jsonb_agg(claimed.described), '[]') into kept from claimed;
+
   return jsonb_build_object(
+    'asked_at', clock_timestamp(),
     'orders', orders,
     'subscriptions', subscriptions,
+    'mandates', kept,
     'refunds', (
       select coalesce(jsonb_agg(jsonb_build_object('id', refunds.razorpay_refund_id)), '[]')
       from (
@@ -178,10 +195,11 @@ select
   coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
 from private.auto_top_ups
 join private.wallets on wallets.account_id = auto_top_ups.account_id
-join private.customers on customers.account_id = auto_top_ups.account_id
 join private.accounts on accounts.id = auto_top_ups.account_id
 join private.prices
   on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
+join private.live_mandate(auto_top_ups.account_id) as mandate
+  on mandate.currency = prices.currency and mandate.max_minor >= prices.amount_minor
 cross join private.billing_settings as settings
 left join lateral (
   select sum(orders.amount_minor) as spent_minor
@@ -194,7 +212,6 @@ left join lateral (
 where auto_top_ups.enabled
   and auto_top_ups.failures < 3
   and accounts.suspended_at is null
-  and customers.token_id is not null
   and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
   and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
   and not exists (
@@ -202,7 +219,7 @@ where auto_top_ups.enabled
     where orders.account_id = auto_top_ups.account_id and orders.is_automatic and orders.status in ('created', 'attempted')
   );
 
-comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now.';
+comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now, with a card that was agreed to be charged as much.';
 
 create function private.claim_auto_top_ups(most integer default 20)
 returns setof jsonb
@@ -217,6 +234,9 @@ declare
   price private.prices;
   asked private.orders;
 begin
+  -- A bank may take days, which is no reason to wait for one that never answers. Should it pay after all, that counts.
+  update private.orders set status = 'failed'
+  where orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < private.clock() - interval '7 days';
   for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
     -- Under the row's lock and with what is true then: two askers never order for one account.
     perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
@@ -241,12 +261,13 @@ begin
     )
     returning * into asked;
     update private.auto_top_ups set last_order_at = private.clock() where auto_top_ups.account_id = due.account_id;
-    return next private.describe_order(asked);
+    return next private.describe_order(asked)
+      || jsonb_build_object('mandate', (select private.describe_mandate(live) from private.live_mandate(asked.account_id) as live));
   end loop;
 end
 $$;
 
-comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a saved way to pay now, one at a time for each account.';
+comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a mandate now, one at a time for each account.';
 
 create function private.fail_auto_top_up(order_id uuid, reason text)
 returns void
@@ -408,6 +429,16 @@ begin
       'Raise the ceiling.'
     );
   end if;
+  if set_auto_top_up.enabled and not exists (
+    select from private.live_mandate(set_auto_top_up.account_id) as mandate
+    where mandate.currency = price.currency and mandate.max_minor >= price.amount_minor
+  ) then
+    perform private.fail(
+      409, 'conflict',
+      format('There is no card that may be charged %s by itself.', private.price_text(price.currency, price.amount_minor)),
+      'Buy this package once and keep the card.'
+    );
+  end if;
   insert into private.auto_top_ups as known (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
   values (
     set_auto_top_up.account_id, coalesce(set_auto_top_up.enabled, false), set_auto_top_up.threshold_micros,
@@ -481,7 +512,7 @@ $$;
 
 comment on function private.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
 
-create function private.read_notices(notice_ids uuid[])
+create function private.read_notices(notice_ids uuid[], account_id uuid)
 returns integer
 language plpgsql
 volatile
@@ -493,7 +524,7 @@ declare
   touched integer;
 begin
   update private.notices set read_at = private.clock()
-  where notices.id = any (read_notices.notice_ids)
+  where (notices.id = any (read_notices.notice_ids) or notices.account_id = read_notices.account_id)
     and notices.read_at is null
     and notices.account_id in (select private.my_ledger_account_ids());
   get diagnostics touched = row_count;
@@ -501,28 +532,31 @@ begin
 end
 $$;
 
-comment on function private.read_notices is 'Marks notices as read.';
+comment on function private.read_notices is 'Marks notices as read: some by their ids, or all of an account.';
 
 create function private.billing_overview(account_id uuid)
 returns jsonb
 language plpgsql
 stable
--- As its owner, because prices that are no longer sold are in it. Only those who may see the bill get past the first check.
+-- As its owner, because prices that are no longer sold are in it. Members get past the first check, and see more only if they may pay.
 security definer
 set search_path = ''
 as $$
 declare
+  can_pay constant boolean := private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing');
   current private.subscriptions;
   paid private.prices;
   asked private.prices;
   customer private.customers;
 begin
-  if not private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
+  if billing_overview.account_id is null or billing_overview.account_id not in (select private.my_account_ids()) then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your accounts.');
   end if;
-  select * into current from private.live_subscription(billing_overview.account_id);
-  select * into paid from private.prices where prices.id = current.price_id;
-  select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  if can_pay then
+    select * into current from private.live_subscription(billing_overview.account_id);
+    select * into paid from private.prices where prices.id = current.price_id;
+    select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  end if;
   select prices.* into asked
   from private.subscription_prices
   join private.prices on prices.id = subscription_prices.price_id
@@ -531,6 +565,7 @@ begin
   order by subscription_prices.id desc limit 1;
   return jsonb_build_object(
     'account_id', billing_overview.account_id,
+    'can_pay', can_pay,
     'plan', (
       select jsonb_build_object('id', plans.id, 'name', plans.name, 'until', customer.plan_until)
       from private.account_plans join private.plans on plans.id = account_plans.plan_id
@@ -559,7 +594,16 @@ begin
       where following.replaces = current.id and following.status = 'authenticated'
       limit 1
     ),
-    'payment_method', case when customer.token_id is not null then jsonb_build_object('label', customer.token_label, 'can_top_up', true) end,
+    'payment_method', (
+      select jsonb_build_object(
+        'label', kept.label, 'status', kept.status, 'currency', kept.currency, 'max_minor', kept.max_minor, 'expires_at', kept.expires_at,
+        'can_top_up', kept.status = 'confirmed'
+      )
+      from private.mandates as kept
+      where can_pay and kept.account_id = billing_overview.account_id
+        and kept.status not in ('rejected', 'cancelled') and kept.removed_at is null and kept.expires_at > private.clock()
+      order by kept.status = 'confirmed' desc, kept.agreed_at desc, kept.id desc limit 1
+    ),
     'details', jsonb_build_object(
       'name', coalesce(customer.billing_name, ''), 'email', coalesce(customer.billing_email, ''),
       'address', coalesce(customer.billing_address, ''), 'tax_number', coalesce(customer.tax_number, '')
@@ -567,18 +611,19 @@ begin
     'waiting_bonus', (
       select jsonb_build_object('code', coupons.code, 'bonus_percent', coupons.bonus_percent)
       from private.redemptions join private.coupons on coupons.id = redemptions.coupon_id
-      where redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
+      where can_pay and redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
       order by redemptions.created_at limit 1
     ),
     'unread_notices', (
       select count(*) from private.notices
-      where notices.account_id = billing_overview.account_id and notices.read_at is null
+      where can_pay and notices.account_id = billing_overview.account_id and notices.read_at is null
     )
   );
 end
 $$;
 
-comment on function private.billing_overview is 'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change.';
+comment on function private.billing_overview is
+  'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change. A member who may not pay sees the plan and the wallet.';
 
 create function private.preview_change(account_id uuid, price_id bigint)
 returns jsonb
@@ -600,7 +645,7 @@ $$;
 comment on function private.preview_change is 'What a change to a price would do, or the end of the subscription when no price is given.';
 
 grant execute on function
-  private.start_top_up, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
+  private.start_top_up, private.start_card_removal, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
   private.set_auto_top_up, private.set_alert_thresholds, private.set_billing_details, private.read_notices, private.billing_overview,
   private.preview_change
 to authenticated;

@@ -95,17 +95,31 @@ grant select on
   api.orders, api.payments, api.subscriptions, api.invoices, api.notices, api.auto_top_ups, api.alert_thresholds
 to authenticated, service_role;
 
-create function api.start_top_up(account_id uuid, price_id bigint, request_key text)
+create function api.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean default false)
 returns jsonb
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.start_top_up(account_id, price_id, request_key)
+  select private.start_top_up(account_id, price_id, request_key, coalesce(keeps_card, false))
 $$;
 
-comment on function api.start_top_up is 'Sets out to buy a package at a price; the answer has what the checkout needs.';
+comment on function api.start_top_up is
+  'Sets out to buy a package at a price, and to agree to later charges of as much if the card is kept; the answer has what the checkout needs.';
+
+create function api.start_card_removal(account_id uuid)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.start_card_removal(account_id)
+$$;
+
+comment on function api.start_card_removal is
+  'Ends every agreement to charge a card of the account again; functions/billing has them deleted at Razorpay.';
 
 create function api.start_subscription(account_id uuid, price_id bigint, request_key text)
 returns jsonb
@@ -191,17 +205,17 @@ $$;
 
 comment on function api.billing_overview is 'All that a billing page begins with.';
 
-create function api.read_notices(notice_ids uuid[])
+create function api.read_notices(notice_ids uuid[] default null, account_id uuid default null)
 returns integer
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.read_notices(notice_ids)
+  select private.read_notices(notice_ids, account_id)
 $$;
 
-comment on function api.read_notices is 'Marks notices as read and says how many were not.';
+comment on function api.read_notices is 'Marks notices as read, or all of an account, and says how many were not.';
 
 create function api.receive_webhook(event_id text, event_body text)
 returns jsonb
@@ -265,14 +279,14 @@ $$;
 
 comment on function api.note_customer is 'Notes what Razorpay calls a customer.';
 
-create function api.note_entities(payload jsonb, seen_at bigint)
+create function api.note_entities(payload jsonb, seen_at bigint, asked_at timestamptz default null)
 returns text
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select private.note_entities(payload, seen_at)
+  select private.note_entities(payload, seen_at, asked_at)
 $$;
 
 comment on function api.note_entities is 'Applies what Razorpay answered, in the form of its webhooks.';
@@ -451,7 +465,7 @@ $$;
 comment on function api.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
 
 grant execute on function
-  api.start_top_up, api.start_subscription, api.find_checkout, api.preview_plan_change, api.preview_cancel,
+  api.start_top_up, api.start_card_removal, api.start_subscription, api.find_checkout, api.preview_plan_change, api.preview_cancel,
   api.start_plan_change, api.start_subscription_act, api.billing_overview, api.read_notices, api.set_auto_top_up,
   api.set_alert_thresholds, api.set_billing_details
 to authenticated;

@@ -249,6 +249,15 @@ const told = {
     respond_by: 1700000000,
     created_at: 1700000000,
   },
+  token: {
+    id: 'token_Extreme1',
+    method: 'card',
+    card: { network: 'Visa', last4: '1111' },
+    recurring: true,
+    recurring_details: { status: 'confirmed', failure_reason: null },
+    max_amount: 10000,
+    expired_at: 4000000000,
+  },
 };
 const payload = JSON.stringify(
   Object.fromEntries(Object.entries(told).map(([kind, entity]) => [kind, { entity }])),
@@ -417,8 +426,14 @@ const calls: Record<string, Call> = {
   },
   start_top_up: {
     who: 'owner',
-    sound: { account_id: account, price_id: aPackagePrice, request_key: `'request-1'` },
+    sound: {
+      account_id: account,
+      price_id: aPackagePrice,
+      request_key: `'request-1'`,
+      keeps_card: 'true',
+    },
   },
+  start_card_removal: { who: 'owner', sound: { account_id: account } },
   start_subscription: {
     who: 'owner',
     sound: { account_id: account, price_id: priceOf('test'), request_key: `'request-1'` },
@@ -443,7 +458,7 @@ const calls: Record<string, Call> = {
   billing_overview: { who: 'owner', sound: { account_id: account }, given: aSubscription },
   read_notices: {
     who: 'owner',
-    sound: { notice_ids: aNotice },
+    sound: { notice_ids: aNotice, account_id: account },
   },
   receive_webhook: {
     who: 'service',
@@ -480,7 +495,7 @@ const calls: Record<string, Call> = {
   },
   note_entities: {
     who: 'service',
-    sound: { payload: text(payload), seen_at: '1700000000' },
+    sound: { payload: text(payload), seen_at: '1700000000', asked_at: `'2026-11-21'` },
     fields: {
       payload: Object.entries(told).flatMap(([kind, entity]) => [
         kind,
@@ -588,12 +603,14 @@ const setUp = `
     ('test', null, 'month', 'INR', 10000, ${paidFor}, 'plan_Extreme1'),
     ('better', null, 'month', 'INR', 20000, 5000000, 'plan_Extreme2'),
     (null, 'small', 'once', 'INR', 10000, 1000000, null);
-  insert into private.customers (account_id, token_id) select id, 'token_Extreme1' from private.accounts;
+  insert into private.customers (account_id) select id from private.accounts;
   insert into private.orders (account_id, price_id, request_key, currency, amount_minor, credits_micros, razorpay_order_id)
   select accounts.id, prices.id, 'by-hand-1', prices.currency, amount_minor, credits_micros, 'order_Extreme1'
   from private.accounts, private.prices where package_id = 'small';
   insert into private.payments (id, account_id, currency, amount_minor, status, is_captured, paid_at)
   select 'pay_Extreme1', id, 'INR', 10000, 'captured', true, private.clock() from private.accounts;
+  insert into private.mandates (id, account_id, payment_id, currency, max_minor, status, expires_at, agreed_at)
+  select 'token_Extreme1', id, 'pay_Extreme1', 'INR', 10000, 'confirmed', '2040-01-01', private.clock() from private.accounts;
   insert into private.auto_top_ups (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
   select id, true, 9007199254740991, 'small', 'INR', 100000 from private.accounts;
   select private.notify(id, 'paused', 'extreme', 'Paused', 'Nothing is charged.') from private.accounts;

@@ -73,13 +73,13 @@ select tests.sign_out();
 select tests.sign_in_as('Ada');
 
 select api.set_billing_details(id, name => 'Engine Ltd') from api.accounts where name = 'Engine';
-select api.set_auto_top_up(id, true, 1000000, 'starter', 'GBP', 5000) from api.accounts where name = 'Engine';
+select api.set_auto_top_up(id, false, 1000000, 'starter', 'GBP', 5000) from api.accounts where name = 'Engine';
 select api.set_alert_thresholds(id, '{1000000}') from api.accounts where name = 'Engine';
 select api.start_subscription(
   accounts.id, (select id from api.prices where plan_id = 'pro' and currency = 'GBP' and period = 'month'), 'matrix-subscription'
 ) from api.accounts where name = 'Engine';
 select api.start_top_up(
-  accounts.id, (select id from api.prices where package_id = 'starter' and currency = 'GBP'), 'matrix-order'
+  accounts.id, (select id from api.prices where package_id = 'starter' and currency = 'GBP'), 'matrix-order', true
 ) from api.accounts where name = 'Engine';
 
 select tests.sign_in_as_service();
@@ -89,7 +89,7 @@ select api.note_entities(jsonb_build_object('order', jsonb_build_object('entity'
   'id', 'order_matrix', 'receipt', id, 'amount', 500, 'currency', 'GBP', 'status', 'created'
 ))), 1800000000) from private.orders;
 select api.receive_webhook('evt_matrix', '{"event": "refund.processed", "payload": {
-  "payment": {"entity": {"id": "pay_matrix", "order_id": "order_matrix", "amount": 500, "currency": "GBP", "status": "captured", "captured": true}},
+  "payment": {"entity": {"id": "pay_matrix", "order_id": "order_matrix", "amount": 500, "currency": "GBP", "status": "captured", "captured": true, "token_id": "token_matrix"}},
   "refund": {"entity": {"id": "rfnd_matrix", "payment_id": "pay_matrix", "amount": 100, "status": "processed"}},
   "dispute": {"entity": {"id": "disp_matrix", "payment_id": "pay_matrix", "amount": 100, "status": "open"}}
 }}');

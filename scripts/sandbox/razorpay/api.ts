@@ -1,14 +1,6 @@
 /** Razorpay's REST API: what is asked with a key. */
 import type { Customer, Plan } from './entities.ts';
-import {
-  attemptPayment,
-  authorizePayment,
-  capturePayment,
-  createOrder,
-  failPayment,
-  notesOf,
-  refundPayment,
-} from './payments.ts';
+import { capturePayment, createOrder, notesOf, refundPayment } from './payments.ts';
 import { notFound, Refusal } from './refusal.ts';
 import {
   cancelSubscription,
@@ -17,6 +9,7 @@ import {
   resumeSubscription,
   updateSubscription,
 } from './subscriptions.ts';
+import { chargeToken, deleteToken, findToken } from './tokens.ts';
 import { newId, textOf, type World } from './world.ts';
 
 export interface Asked {
@@ -28,7 +21,7 @@ export interface Asked {
   headers: Record<string, string | undefined>;
 }
 
-type Answer = (world: World, asked: Asked, id: string) => object;
+type Answer = (world: World, asked: Asked, id: string, other: string) => object;
 
 const routes: [RegExp, Answer][] = [
   [/^POST \/plans$/, (world, { body }) => createPlan(world, body)],
@@ -78,6 +71,14 @@ const routes: [RegExp, Answer][] = [
       refundPayment(world, find(world.payments, id), body, headers['x-refund-idempotency']),
   ],
   [/^POST \/payments\/create\/recurring$/, (world, { body }) => chargeToken(world, body)],
+  [
+    /^GET \/customers\/(\w+)\/tokens\/(\w+)$/,
+    (world, _, customer, id) => findToken(world, customer, id).token,
+  ],
+  [
+    /^DELETE \/customers\/(\w+)\/tokens\/(\w+)$/,
+    (world, _, customer, id) => deleteToken(world, findToken(world, customer, id)),
+  ],
   [/^GET \/(\w+)$/, (world, { query }, name) => list(world, name, query)],
   [
     /^GET \/(\w+)\/\w+$/,
@@ -92,7 +93,7 @@ export function answerApi(world: World, asked: Asked): object {
   const name = `${asked.method} ${asked.path}`;
   for (const [pattern, answer] of routes) {
     const found = pattern.exec(name);
-    if (found) return answer(world, asked, found[1] ?? '');
+    if (found) return answer(world, asked, found[1] ?? '', found[2] ?? '');
   }
   throw new Refusal(404, 'The requested URL was not found on the server.');
 }
@@ -179,31 +180,4 @@ function createCustomer(world: World, body: Record<string, unknown>): Customer {
   };
   world.customers.set(customer.id, customer);
   return customer;
-}
-
-/** A charge of a saved card: what it comes to is known at once here, and told by webhooks as well. */
-function chargeToken(world: World, body: Record<string, unknown>): object {
-  const order = find(world.orders, String(body['order_id']));
-  const token = world.tokens.get(String(body['token']));
-  if (!token) throw new Refusal(400, 'The token is invalid');
-  if (order.status === 'paid') throw new Refusal(400, 'Order is already paid');
-  const payment = attemptPayment(world, {
-    amount: order.amount,
-    currency: order.currency,
-    orderId: order.id,
-    tokenId: String(body['token']),
-    description: textOf(body['description']),
-  });
-  if (token.pays) {
-    authorizePayment(world, payment);
-    capturePayment(world, payment);
-  } else {
-    failPayment(world, payment);
-  }
-  return {
-    id: payment.id,
-    razorpay_payment_id: payment.id,
-    razorpay_order_id: order.id,
-    razorpay_signature: '',
-  };
 }

@@ -24,7 +24,8 @@ export function checkoutScript(url: string): string {
       });
       if (options.order_id) query.set('order_id', options.order_id);
       if (options.subscription_id) query.set('subscription_id', options.subscription_id);
-      if (options.save) query.set('save', '1');
+      if (options.customer_id) query.set('customer_id', options.customer_id);
+      if (options.recurring) query.set('recurring', '1');
       const frame = document.createElement('iframe');
       frame.className = 'razorpay-checkout-frame';
       frame.title = 'Payment';
@@ -77,8 +78,12 @@ export interface CheckoutView {
   fields: Record<string, string>;
   /** The origin that hears of it; a page of its own where there is none. */
   parent: string;
-  saves: boolean;
+  /** What paying agrees to besides. */
+  agreement: string;
 }
+
+const others = `<label><input type="radio" name="method" value="upi"> UPI</label>
+<label><input type="radio" name="method" value="netbanking"> Netbanking</label>`;
 
 export function checkoutPage(view: CheckoutView): string {
   const fields = Object.entries(view.fields)
@@ -113,10 +118,9 @@ button[value='success'] { background: #1d4ed8; border-color: #1d4ed8; color: #ff
 ${fields}
 <fieldset><legend>Pay with</legend>
 <label><input type="radio" name="method" value="card" checked> Card ···· 4242</label>
-<label><input type="radio" name="method" value="upi"> UPI</label>
-<label><input type="radio" name="method" value="netbanking"> Netbanking</label>
+${view.agreement ? '' : others}
 </fieldset>
-${view.saves ? '<label><input type="checkbox" name="save" value="1" checked> Keep this card for automatic top-ups</label>' : ''}
+${view.agreement ? `<p>${escape(view.agreement)}</p>` : ''}
 <button name="outcome" value="success">Pay</button>
 <button name="outcome" value="failure">Let the bank decline it</button>
 <button name="outcome" value="slow-bank">A slow bank: declined now, agreed later</button>

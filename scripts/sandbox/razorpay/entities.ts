@@ -79,6 +79,27 @@ export interface Payment {
   created_at: number;
 }
 
+export type TokenStatus = 'initiated' | 'confirmed' | 'rejected' | 'paused' | 'cancelled';
+
+export interface Token {
+  id: string;
+  entity: 'token';
+  token: string;
+  bank: null;
+  wallet: null;
+  method: 'card';
+  card: Record<string, unknown>;
+  recurring: boolean;
+  recurring_details: { status: TokenStatus; failure_reason: string | null };
+  auth_type: null;
+  mrn: null;
+  used_at: number;
+  created_at: number;
+  max_amount: number;
+  expired_at: number;
+  dcc_enabled: boolean;
+}
+
 export type SubscriptionStatus =
   | 'created'
   | 'authenticated'

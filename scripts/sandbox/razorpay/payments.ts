@@ -1,6 +1,7 @@
 /** Orders and payments: what a customer does at the checkout, and what comes of it. */
 import { createHmac } from 'node:crypto';
 import type { Dispute, Invoice, Method, Order, Payment, Refund } from './entities.ts';
+import { agreementOf, keepCard, setTokenStatus } from './tokens.ts';
 import { notFound, Refusal } from './refusal.ts';
 import { newId, type World } from './world.ts';
 
@@ -122,6 +123,8 @@ export function createOrder(world: World, body: Record<string, unknown>): Order 
     notes: notesOf(notes),
     created_at: world.clock.now(),
   };
+  const agreement = agreementOf(world, body);
+  if (agreement) world.agreements.set(order.id, agreement);
   world.orders.set(order.id, order);
   return order;
 }
@@ -138,15 +141,25 @@ export type Outcome = 'success' | 'failure' | 'slow-bank';
 export function payOrder(
   world: World,
   order: Order,
-  { outcome = 'success', method = 'card', save = false }: Choice,
+  { outcome = 'success', method = 'card', bankWaits = false }: Choice,
 ): Payment {
   if (order.status === 'paid') throw new Refusal(400, 'Order is already paid');
-  const tokenId = save ? newId('token') : null;
-  if (tokenId) world.tokens.set(tokenId, { pays: true });
   const { id: orderId, amount, currency } = order;
-  const payment = attemptPayment(world, { amount, currency, orderId, method, tokenId });
+  const agreement = world.agreements.get(orderId);
+  if (agreement && method !== 'card') {
+    throw new Refusal(400, 'Recurring payments are not supported for this method');
+  }
+  const kept = agreement && keepCard(world, agreement);
+  const payment = attemptPayment(world, {
+    amount,
+    currency,
+    orderId,
+    method,
+    ...(kept ? { customerId: kept.customerId, tokenId: kept.token.id } : {}),
+  });
   if (outcome === 'success') {
     authorizePayment(world, payment);
+    if (kept && !bankWaits) setTokenStatus(world, kept, 'confirmed');
     capturePayment(world, payment);
   } else {
     // A slow bank says no at first; it may agree days later.
@@ -158,8 +171,8 @@ export function payOrder(
 export interface Choice {
   outcome?: Outcome;
   method?: Method;
-  /** The customer agrees that the card is kept for later. */
-  save?: boolean;
+  /** The bank takes its time to register that the card may be charged again. */
+  bankWaits?: boolean;
 }
 
 export function signCheckout(world: World, payment: Payment, subscriptionId?: string): string {
@@ -246,7 +259,10 @@ export function tell(
   world: World,
   event: string,
   payload: Partial<
-    Record<'payment' | 'order' | 'invoice' | 'subscription' | 'refund' | 'dispute', object>
+    Record<
+      'payment' | 'order' | 'invoice' | 'subscription' | 'refund' | 'dispute' | 'token',
+      object
+    >
   >,
 ): void {
   world.courier.emit(event, Object.keys(payload), payload, world.clock.now());

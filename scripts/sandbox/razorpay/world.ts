@@ -10,6 +10,7 @@ import type {
   Plan,
   Refund,
   Subscription,
+  Token,
 } from './entities.ts';
 import type { Courier } from './webhooks.ts';
 
@@ -26,6 +27,21 @@ export interface Hidden {
   openInvoice: string | null;
 }
 
+/** A card that its owner agreed to be charged again. */
+export interface Kept {
+  token: Token;
+  customerId: string;
+  /** Whether its bank pays the next charges. */
+  pays: boolean;
+}
+
+/** What whoever pays an order agrees to besides. */
+export interface Agreement {
+  customerId: string;
+  maxAmount: number;
+  expireAt: number;
+}
+
 export interface World {
   plans: Map<string, Plan>;
   customers: Map<string, Customer>;
@@ -37,8 +53,9 @@ export interface World {
   refunds: Map<string, Refund>;
   refundKeys: Map<string, string>;
   disputes: Map<string, Dispute>;
-  /** Saved ways to pay, and whether they pay. */
-  tokens: Map<string, { pays: boolean }>;
+  tokens: Map<string, Kept>;
+  /** By the order that was made to ask for it. */
+  agreements: Map<string, Agreement>;
   clock: Clock;
   courier: Courier;
   keySecret: string;

@@ -46,18 +46,22 @@ export async function call(
   }
 }
 
-/** Gives the database what Razorpay said, in the form of its webhooks. */
+/**
+ * Gives the database what Razorpay said, in the form of its webhooks. `askedAt` is a moment by the
+ * database's own clock, from before Razorpay was asked: what was heard until then is older news.
+ */
 export async function note(
   deps: CallDeps,
   kind: string,
   entity: Entity,
   more: Record<string, Entity> = {},
+  askedAt: string | null = null,
 ): Promise<string> {
   const payload = Object.fromEntries(
     Object.entries({ [kind]: entity, ...more }).map(([name, one]) => [name, { entity: one }]),
   );
   const seen_at = deps.razorpay.seenAt(entity);
-  return await asService<string>(deps, 'note_entities', { payload, seen_at });
+  return await asService<string>(deps, 'note_entities', { payload, seen_at, asked_at: askedAt });
 }
 
 export function asService<Result>(

@@ -52,7 +52,7 @@ export interface Asked {
   attempts: number;
 }
 
-type Method = 'get' | 'post' | 'patch';
+type Method = 'get' | 'post' | 'patch' | 'delete';
 
 interface Sent {
   data: unknown;
@@ -121,9 +121,7 @@ export function openRazorpay(settings: RazorpaySettings): RazorpayClient {
   async function send(method: Method, path: string, data?: Record<string, unknown>) {
     try {
       const answer = await api[method]({ url: path, ...(data ? { data } : {}) });
-      if (typeof answer['id'] !== 'string' && !Array.isArray(answer['items'])) {
-        throw new RazorpayError(502, 'the answer is no entity');
-      }
+      if (!isEntity(answer)) throw new RazorpayError(502, 'the answer is no entity');
       return answer;
     } catch (error) {
       throw toRazorpayError(error);
@@ -170,6 +168,16 @@ export function openRazorpay(settings: RazorpaySettings): RazorpayClient {
     },
     seenAt: (answer) => moments.get(answer) ?? Math.floor(Date.now() / 1000),
   };
+}
+
+/** An entity has an id; a list has items, a charge names its payment, and what is deleted has neither. */
+function isEntity(answer: Record<string, unknown>): boolean {
+  return (
+    typeof answer['id'] === 'string' ||
+    typeof answer['razorpay_payment_id'] === 'string' ||
+    Array.isArray(answer['items']) ||
+    answer['deleted'] === true
+  );
 }
 
 function unusable(description: string) {

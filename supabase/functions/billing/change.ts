@@ -9,6 +9,7 @@ interface Change {
   razorpay_subscription_id: string;
   explanation: string;
   effective_at: string;
+  asked_at?: string;
   change_id?: number;
   request?: Record<string, unknown>;
   checkout?: Subscription;
@@ -47,7 +48,7 @@ export async function changePlan(act: Act) {
           return isDone ? there : undefined;
         }),
     );
-    await note(act, 'subscription', changed);
+    await note(act, 'subscription', changed, {}, change.asked_at);
   } catch (error) {
     if (error instanceof RazorpayError && !error.isPassing) await noteState('refused');
     throw error;
@@ -78,40 +79,55 @@ interface Target {
   razorpay_subscription_id: string;
   cancel_wish: 'now' | 'cycle_end' | null;
   short_url: string | null;
+  asked_at: string;
 }
 
 /** Cancels, pauses, resumes, or says where a failed renewal can be paid. */
 export async function actOnSubscription(act: Act) {
   const { account_id = null, act: wanted = null } = act.body;
   const target = await asCaller<Target>(act, 'start_subscription_act', { account_id, act: wanted });
-  const { razorpay_subscription_id: id, subscription_id: fact, cancel_wish: wish } = target;
-  if (wanted === 'retry') return await payLink(act, id);
-  if (wish && String(wanted).startsWith('cancel')) {
-    const cancelled = await cancelSubscription(act, { id, fact, wish });
-    await note(act, 'subscription', cancelled);
-    return { status: cancelled['status'], cancels: wish };
+  try {
+    if (wanted === 'retry') return await payLink(act, target);
+    const { cancel_wish: wish } = target;
+    if (wish && String(wanted).startsWith('cancel')) return await cancel(act, target, wish);
+    return await turn(act, target, wanted === 'pause' ? 'pause' : 'resume');
+  } catch (error) {
+    // What Razorpay refuses is not as we thought it was: whoever asked shall see how it is.
+    if (error instanceof RazorpayError && !error.isPassing) await learn(act, target);
+    throw error;
   }
-  const verb = wanted === 'pause' ? 'pause' : 'resume';
+}
+
+async function cancel(act: Act, target: Target, wish: 'now' | 'cycle_end') {
+  const { razorpay_subscription_id: id, subscription_id: fact } = target;
+  const cancelled = await cancelSubscription(act, { id, fact, wish });
+  await note(act, 'subscription', cancelled, {}, target.asked_at);
+  return { status: cancelled['status'], cancels: wish };
+}
+
+async function turn(act: Act, target: Target, verb: 'pause' | 'resume') {
+  const path = `/subscriptions/${target.razorpay_subscription_id}`;
   const reached = verb === 'pause' ? 'paused' : 'active';
-  const changed = await call(act, { act: `${verb}_subscription`, fact, ...whoOf(act) }, () =>
-    act.razorpay.ask(
-      'post',
-      `/subscriptions/${id}/${verb}`,
-      { [`${verb}_at`]: 'now' },
-      async () => {
-        const there = await act.razorpay.send('get', `/subscriptions/${id}`);
-        return there['status'] === reached ? there : undefined;
-      },
-    ),
+  const what = { act: `${verb}_subscription`, fact: target.subscription_id, ...whoOf(act) };
+  const changed = await call(act, what, () =>
+    act.razorpay.ask('post', `${path}/${verb}`, { [`${verb}_at`]: 'now' }, async () => {
+      const there = await act.razorpay.send('get', path);
+      return there['status'] === reached ? there : undefined;
+    }),
   );
-  await note(act, 'subscription', changed);
+  await note(act, 'subscription', changed, {}, target.asked_at);
   return { status: changed['status'] };
 }
 
-async function payLink(act: Act, id: string) {
+async function payLink(act: Act, target: Target) {
+  const there = await learn(act, target);
+  return { status: there['status'], pay_link: there['short_url'] ?? null };
+}
+
+async function learn(act: Act, { razorpay_subscription_id: id, asked_at }: Target) {
   const { answer } = await act.razorpay.ask('get', `/subscriptions/${id}`);
-  await note(act, 'subscription', answer);
-  return { status: answer['status'], pay_link: answer['short_url'] ?? null };
+  await note(act, 'subscription', answer, {}, asked_at);
+  return answer;
 }
 
 function whoOf({ body, userId }: Act) {

@@ -1,12 +1,18 @@
 import { failure } from '../_shared/errors.ts';
 import { type Entity, RazorpayError } from '../_shared/razorpay.ts';
-import { makeOrder, makeSubscription } from '../_shared/razorpay-acts.ts';
+import {
+  type CustomerToMake,
+  followMandate,
+  makeCustomer,
+  makeOrder,
+  makeSubscription,
+  type Mandate,
+} from '../_shared/razorpay-acts.ts';
 import { note } from '../_shared/razorpay-call.ts';
 import { isSigned } from '../_shared/signature.ts';
 import type { Act } from './handler.ts';
 
-interface Customer {
-  name: string | null;
+interface Customer extends CustomerToMake {
   email: string | null;
 }
 interface Purchase {
@@ -21,17 +27,30 @@ interface Purchase {
 interface Order extends Purchase {
   order_id: string;
   razorpay_order_id: string | null;
+  keeps_card: boolean;
 }
 export interface Subscription extends Purchase {
   subscription_id: string;
+  asked_at: string;
   razorpay_subscription_id: string | null;
 }
 
 /** Sets out to buy a package; the answer is what Razorpay's checkout is opened with. */
 export async function startTopUp(act: Act) {
-  const order = await asCaller<Order>(act, 'start_top_up', purchaseOf(act.body));
-  const razorpayId = await makeOrder(act, order);
-  return { id: order.order_id, ...checkoutOf(act, order), razorpay_order_id: razorpayId };
+  const order = await asCaller<Order>(act, 'start_top_up', {
+    ...purchaseOf(act.body),
+    keeps_card: act.body['keeps_card'] === true,
+  });
+  const { order_id: id, account_id, customer } = order;
+  // An order without its customer cannot keep a card: the customer comes first.
+  const customer_id = order.keeps_card ? await makeCustomer(act, account_id, customer) : undefined;
+  const razorpay_order_id = await makeOrder(act, { ...order, customer_id });
+  return {
+    id,
+    ...checkoutOf(act, order),
+    razorpay_order_id,
+    ...(customer_id ? { razorpay_customer_id: customer_id } : {}),
+  };
 }
 
 export async function startSubscription(act: Act) {
@@ -55,7 +74,8 @@ function purchaseOf(body: Record<string, unknown>) {
 
 function checkoutOf({ razorpay }: Act, bought: Purchase) {
   const { status, description, currency, amount_minor, customer } = bought;
-  return { key_id: razorpay.keyId, status, description, currency, amount_minor, prefill: customer };
+  const prefill = { name: customer.name, email: customer.email };
+  return { key_id: razorpay.keyId, status, description, currency, amount_minor, prefill };
 }
 
 /**
@@ -92,7 +112,7 @@ export async function verifyCheckout(act: Act) {
 
 async function learn(
   act: Act,
-  bought: Partial<Subscription> & Purchase,
+  bought: Partial<Order & Subscription> & Purchase,
   paymentId: string,
 ): Promise<'paid' | 'processing' | 'failed'> {
   const { razorpay } = act;
@@ -100,9 +120,10 @@ async function learn(
   const subscriptionId = bought.razorpay_subscription_id;
   if (!subscriptionId) {
     await note(act, 'payment', payment);
+    if (bought.keeps_card) await learnMandate(act, payment);
   } else {
     const { answer: subscription } = await razorpay.ask('get', `/subscriptions/${subscriptionId}`);
-    await note(act, 'subscription', subscription);
+    await note(act, 'subscription', subscription, {}, bought.asked_at);
     const invoiceId = payment['invoice_id'];
     if (typeof invoiceId === 'string') {
       const { answer: invoice } = await razorpay.ask('get', `/invoices/${invoiceId}`);
@@ -112,6 +133,40 @@ async function learn(
   }
   if (payment['status'] === 'failed') return 'failed';
   return payment['status'] === 'captured' ? 'paid' : 'processing';
+}
+
+/** The card was kept a moment ago; that it may be charged need not wait for the webhook. */
+async function learnMandate(act: Act, payment: Entity): Promise<void> {
+  const { token_id: id, customer_id: customer } = payment;
+  if (typeof id !== 'string' || typeof customer !== 'string') return;
+  const path = `/customers/${customer}/tokens/${id}`;
+  try {
+    await note(act, 'token', (await act.razorpay.ask('get', path)).answer);
+  } catch (error) {
+    if (!(error instanceof RazorpayError)) throw error;
+  }
+}
+
+interface Removal {
+  asked_at: string;
+  mandates: Mandate[];
+}
+
+/** Ends the agreement to charge a card: here at once, at Razorpay now or with the next sweep. */
+export async function removeCard(act: Act) {
+  const { account_id = null } = act.body;
+  const { asked_at, mandates } = await asCaller<Removal>(act, 'start_card_removal', { account_id });
+  let isDeleted = true;
+  for (const mandate of mandates) {
+    try {
+      // deno-lint-ignore no-await-in-loop -- an account has one, and rarely what is left of another
+      await followMandate(act, mandate, asked_at);
+    } catch (error) {
+      if (!(error instanceof RazorpayError)) throw error;
+      isDeleted = false;
+    }
+  }
+  return { status: isDeleted ? 'removed' : 'removing' };
 }
 
 function isAgreed(subscription: Entity): boolean {

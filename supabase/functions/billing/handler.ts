@@ -7,7 +7,7 @@ import { fromRazorpay, type RazorpayClient } from '../_shared/razorpay.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { changePlan, actOnSubscription } from './change.ts';
-import { startSubscription, startTopUp, verifyCheckout } from './checkout.ts';
+import { removeCard, startSubscription, startTopUp, verifyCheckout } from './checkout.ts';
 import { fetchInvoice } from './invoice.ts';
 import { refundPayment } from './refund.ts';
 
@@ -33,6 +33,7 @@ const acts: Record<string, (act: Act) => Promise<unknown>> = {
   'POST /checkouts/verify': verifyCheckout,
   'POST /plan-changes': changePlan,
   'POST /subscription-acts': actOnSubscription,
+  'POST /card-removals': removeCard,
 };
 const maxBodyChars = 10_000;
 

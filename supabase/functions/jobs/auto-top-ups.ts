@@ -1,5 +1,5 @@
 import { RazorpayError } from '../_shared/razorpay.ts';
-import { makeOrder, type OrderToMake } from '../_shared/razorpay-acts.ts';
+import { makeOrder, type Mandate, type OrderToMake } from '../_shared/razorpay-acts.ts';
 import { asService, call, type CallDeps, note } from '../_shared/razorpay-call.ts';
 import { requireRazorpay, type TaskDeps } from './tasks.ts';
 
@@ -7,10 +7,10 @@ interface Due extends OrderToMake {
   currency: string;
   amount_minor: number;
   description: string;
-  customer: { razorpay_customer_id: string | null; token_id: string; email: string | null };
+  mandate: Mandate;
 }
 
-/** Pays orders that accounts below their threshold asked for, with their saved way to pay. */
+/** Pays orders that accounts below their threshold asked for, with the card they agreed to. */
 export async function autoTopUps(deps: TaskDeps): Promise<unknown> {
   const work: CallDeps = { ...deps, razorpay: requireRazorpay(deps) };
   const due = await asService<Due[]>(work, 'claim_auto_top_ups', {});
@@ -27,16 +27,18 @@ async function pay(deps: CallDeps, order: Due): Promise<string> {
       const { items } = answer as unknown as { items: { id: string }[] };
       return items[0];
     };
-    const { order_id: fact, account_id: accountId, customer } = order;
-    const made = await call(deps, { act: 'charge_saved_method', fact, accountId }, async () => {
+    const { order_id: fact, account_id: accountId, mandate } = order;
+    // Who agreed to it is told of every charge, where they said they can be reached.
+    const { answer: agreed } = await deps.razorpay.ask('get', `/payments/${mandate.payment_id}`);
+    const made = await call(deps, { act: 'charge_mandate', fact, accountId }, async () => {
       const charge = {
-        email: customer.email,
-        contact: '',
+        email: agreed['email'],
+        contact: agreed['contact'],
         amount: order.amount_minor,
         currency: order.currency,
         order_id: razorpayOrderId,
-        customer_id: customer.razorpay_customer_id,
-        token: customer.token_id,
+        customer_id: mandate.razorpay_customer_id,
+        token: mandate.id,
         recurring: '1',
         description: order.description,
       };

@@ -2,18 +2,23 @@ import { type Entity, RazorpayError } from '../_shared/razorpay.ts';
 import {
   cancelSubscription,
   findOrder,
+  followMandate,
   makeRefund,
+  type Mandate,
   type RefundToMake,
 } from '../_shared/razorpay-acts.ts';
 import { asService, type CallDeps, note } from '../_shared/razorpay-call.ts';
 import { requireRazorpay, type TaskDeps } from './tasks.ts';
 
 interface Claim {
+  asked_at: string;
+  mandates: Mandate[];
   orders: {
     id: string;
     razorpay_order_id: string | null;
     amount_minor: number;
     currency: string;
+    is_stranded: boolean;
   }[];
   subscriptions: {
     id: string;
@@ -51,7 +56,9 @@ export async function sweepPayments(deps: TaskDeps): Promise<unknown> {
   };
 
   await each('asked_refunds', claim.asked_refunds, (refund) => makeRefund(work, refund));
-  await each('subscriptions', claim.subscriptions, (one) => sweepSubscription(work, one));
+  await each('subscriptions', claim.subscriptions, (one) =>
+    sweepSubscription(work, one, claim.asked_at),
+  );
   await each('orders', claim.orders, (order) => sweepOrder(work, order));
   await each('open_refunds', claim.refunds, async ({ id }) => {
     await note(work, 'refund', (await work.razorpay.ask('get', `/refunds/${id}`)).answer);
@@ -70,6 +77,7 @@ export async function sweepPayments(deps: TaskDeps): Promise<unknown> {
   const payments = await recent('payment');
   const byId = new Map(payments.map((payment) => [payment.id, payment]));
   await each('payments', payments, (payment) => note(work, 'payment', payment));
+  await each('mandates', claim.mandates, (one) => followMandate(work, one, claim.asked_at));
   await each('invoices', await recent('invoice'), (one) => noteInvoice(work, one, byId));
   await each('refunds_listed', await recent('refund'), (one) => note(work, 'refund', one));
   await each('disputes_listed', await recent('dispute'), (one) => note(work, 'dispute', one));
@@ -77,7 +85,11 @@ export async function sweepPayments(deps: TaskDeps): Promise<unknown> {
   return { ...counts, whole: isWhole };
 }
 
-async function sweepSubscription(deps: CallDeps, one: Claim['subscriptions'][number]) {
+async function sweepSubscription(
+  deps: CallDeps,
+  one: Claim['subscriptions'][number],
+  askedAt: string,
+) {
   const { razorpay } = deps;
   const id = one.razorpay_subscription_id;
   let { answer: there } = await razorpay.ask('get', `/subscriptions/${id}`);
@@ -91,7 +103,7 @@ async function sweepSubscription(deps: CallDeps, one: Claim['subscriptions'][num
     // deno-lint-ignore no-await-in-loop -- one after the other, as they came about
     await noteInvoice(deps, invoice);
   }
-  await note(deps, 'subscription', there);
+  await note(deps, 'subscription', there, {}, askedAt);
 }
 
 async function noteInvoice(deps: CallDeps, invoice: Entity, known?: Map<string, Entity>) {
@@ -107,14 +119,16 @@ async function sweepOrder(deps: CallDeps, order: Claim['orders'][number]) {
   const there = order.razorpay_order_id
     ? (await razorpay.ask('get', `/orders/${order.razorpay_order_id}`)).answer
     : await findOrder(deps, order.id);
-  if (!there) return;
-  await note(deps, 'order', there);
-  const { answer } = await razorpay.ask('get', `/orders/${there.id}/payments`);
-  const { items } = answer as unknown as { items: Entity[] };
+  if (there) await note(deps, 'order', there);
+  const items = there ? await paymentsOf(deps, there.id) : [];
+  if (items.length === 0 && order.is_stranded) {
+    const reason = 'the payment service was out of reach';
+    await asService(deps, 'fail_auto_top_up', { order_id: order.id, reason });
+  }
   for (const payment of items) {
     let latest = payment;
     // A bank that agreed late: the money is taken now, or it goes back by itself.
-    if (payment['status'] === 'authorized' && there['status'] !== 'paid') {
+    if (payment['status'] === 'authorized' && there?.['status'] !== 'paid') {
       const body = { amount: order.amount_minor, currency: order.currency };
       const find = async () => {
         const known = await razorpay.send('get', `/payments/${payment.id}`);
@@ -127,6 +141,11 @@ async function sweepOrder(deps: CallDeps, order: Claim['orders'][number]) {
     // deno-lint-ignore no-await-in-loop
     await note(deps, 'payment', latest);
   }
+}
+
+async function paymentsOf({ razorpay }: CallDeps, orderId: string): Promise<Entity[]> {
+  const { answer } = await razorpay.ask('get', `/orders/${orderId}/payments`);
+  return (answer as unknown as { items: Entity[] }).items;
 }
 
 async function inTurn<Item, Result>(
