@@ -48,9 +48,21 @@ export interface LiveSubscription {
   changes_to: { plan_id: string; price_id: number; period: string; at: string } | null;
 }
 
+/** A card that may be charged by itself, once its bank has confirmed that. */
+export interface KeptCard {
+  label: string | null;
+  status: 'initiated' | 'confirmed' | 'paused';
+  currency: string;
+  max_minor: number;
+  expires_at: string;
+  can_top_up: boolean;
+}
+
 /** All that a billing page begins with. */
 export interface Overview {
   account_id: string;
+  /** Whoever may not sees the plan and the wallet, and nothing else of it. */
+  can_pay: boolean;
   plan: { id: string; name: string; until: string | null };
   wallet: { balance_micros: number; available_micros: number; debt_micros: number };
   subscription: LiveSubscription | null;
@@ -61,7 +73,7 @@ export interface Overview {
     period: string;
     starts_at: string;
   } | null;
-  payment_method: { label: string | null; can_top_up: boolean } | null;
+  payment_method: KeptCard | null;
   details: BillingDetails;
   waiting_bonus: { code: string; bonus_percent: number } | null;
   unread_notices: number;
@@ -94,7 +106,9 @@ export interface Purchase {
   description: string;
   currency: string;
   amount_minor: number;
-  prefill: { name?: string | null; email?: string | null; razorpay_customer_id?: string | null };
+  prefill: { name?: string | null; email?: string | null };
+  /** Set where paying also agrees to later charges of the card. */
+  razorpay_customer_id?: string;
   razorpay_order_id?: string;
   razorpay_subscription_id?: string;
 }
@@ -143,7 +157,10 @@ export interface PurchaseRequest {
   request_key: string;
 }
 
-export const startTopUp = (request: PurchaseRequest) => ask<Purchase>('top-ups', request);
+export const startTopUp = (request: PurchaseRequest & { keeps_card: boolean }) =>
+  ask<Purchase>('top-ups', request);
+export const removeCard = (account_id: string) =>
+  ask<{ status: 'removed' | 'removing' }>('card-removals', { account_id });
 export const startSubscription = (request: PurchaseRequest) =>
   ask<Purchase>('subscriptions', request);
 export const startPlanChange = (request: PurchaseRequest) =>
@@ -341,4 +358,8 @@ export async function listUnreadNotices(client: Client, accountId: string): Prom
 
 export async function readNotices(client: Client, ids: string[]): Promise<void> {
   await client.rpc('read_notices', { notice_ids: ids }).throwOnError();
+}
+
+export async function readAllNotices(client: Client, accountId: string): Promise<void> {
+  await client.rpc('read_notices', { account_id: accountId }).throwOnError();
 }

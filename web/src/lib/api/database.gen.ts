@@ -1607,7 +1607,10 @@ export type Database = {
         Args: { account_id: string; razorpay_customer_id: string };
         Returns: undefined;
       };
-      note_entities: { Args: { payload: Json; seen_at: number }; Returns: string };
+      note_entities: {
+        Args: { asked_at?: string; payload: Json; seen_at: number };
+        Returns: string;
+      };
       note_mailed: { Args: { notice_ids: string[] }; Returns: undefined };
       note_plan_change: { Args: { change_id: number; state: string }; Returns: undefined };
       note_price: { Args: { price_id: number; razorpay_plan_id: string }; Returns: undefined };
@@ -1656,7 +1659,7 @@ export type Database = {
         }[];
       };
       read_answer: { Args: { after?: number; run_id: string }; Returns: Json };
-      read_notices: { Args: { notice_ids: string[] }; Returns: number };
+      read_notices: { Args: { account_id?: string; notice_ids?: string[] }; Returns: number };
       read_share: { Args: { share_id: string }; Returns: Json };
       read_stored_answer: { Args: { after?: number; run_id: string }; Returns: Json };
       receive_webhook: { Args: { event_body: string; event_id: string }; Returns: Json };
@@ -1934,6 +1937,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      start_card_removal: { Args: { account_id: string }; Returns: Json };
       start_key_run: {
         Args: {
           features?: Json;
@@ -1982,7 +1986,7 @@ export type Database = {
       };
       start_subscription_act: { Args: { account_id: string; act: string }; Returns: Json };
       start_top_up: {
-        Args: { account_id: string; price_id: number; request_key: string };
+        Args: { account_id: string; keeps_card?: boolean; price_id: number; request_key: string };
         Returns: Json;
       };
       stop_run: { Args: { run_id: string }; Returns: boolean };

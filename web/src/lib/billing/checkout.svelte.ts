@@ -20,7 +20,7 @@ export type Phase =
   | 'refused';
 
 export interface CheckoutDeps {
-  open: (purchase: Purchase, keepsCard: boolean) => Promise<Left>;
+  open: (purchase: Purchase) => Promise<Left>;
   verify: (id: string, paid: Paid) => Promise<{ status: 'paid' | 'processing' | 'failed' }>;
   hasArrived: (purchase: Purchase) => Promise<boolean>;
   sleep: (ms: number) => Promise<void>;
@@ -31,7 +31,6 @@ export interface Wanted {
   /** What is bought, for whom: the same thing twice is one purchase until it is paid. */
   what: string;
   begin: (requestKey: string) => Promise<Purchase | null>;
-  keepsCard?: boolean;
   onarrived: () => void | Promise<void>;
 }
 
@@ -85,7 +84,7 @@ export class Checkout {
         return;
       }
       this.phase = 'open';
-      const left = await this.#deps.open(purchase, wanted.keepsCard ?? false);
+      const left = await this.#deps.open(purchase);
       if (left.paid) {
         this.phase = 'confirming';
         await this.#confirm(purchase, left.paid);

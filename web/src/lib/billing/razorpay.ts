@@ -11,7 +11,6 @@ interface Options {
   order_id?: string;
   subscription_id?: string;
   customer_id?: string;
-  save?: boolean;
   recurring?: '1';
   prefill: { name?: string; email?: string };
   handler: (answer: Paid) => void;
@@ -47,11 +46,12 @@ function loadScript(): Promise<void> {
 }
 
 /** Opens the checkout over the page and tells how it was left. */
-export async function openCheckout(purchase: Purchase, keepsCard: boolean): Promise<Left> {
+export async function openCheckout(purchase: Purchase): Promise<Left> {
   await loadScript();
   const { Razorpay } = window as unknown as RazorpayWindow;
   if (!Razorpay) throw new TypeError('Failed to load the checkout');
   const { prefill, razorpay_order_id: order, razorpay_subscription_id: subscription } = purchase;
+  const customer = purchase.razorpay_customer_id;
   return new Promise((resolve) => {
     let refusal: string | null = null;
     const checkout = new Razorpay({
@@ -60,10 +60,7 @@ export async function openCheckout(purchase: Purchase, keepsCard: boolean): Prom
       description: purchase.description,
       ...(order ? { order_id: order } : {}),
       ...(subscription ? { subscription_id: subscription } : {}),
-      ...(keepsCard && order ? { save: true, recurring: '1' } : {}),
-      ...(keepsCard && prefill.razorpay_customer_id
-        ? { customer_id: prefill.razorpay_customer_id }
-        : {}),
+      ...(customer ? { customer_id: customer, recurring: '1' } : {}),
       prefill: {
         ...(prefill.name ? { name: prefill.name } : {}),
         ...(prefill.email ? { email: prefill.email } : {}),

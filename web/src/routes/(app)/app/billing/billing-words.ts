@@ -1,13 +1,23 @@
-import type { LiveSubscription, Lot, Transaction } from '#lib/api/billing.ts';
+import type { KeptCard, LiveSubscription, Lot, Transaction } from '#lib/api/billing.ts';
 
+/** Members who may not pay see those with `forAll`. */
 export const billingPages = [
-  { href: '/app/billing', label: 'Overview' },
-  { href: '/app/billing/plans', label: 'Plans' },
-  { href: '/app/billing/top-up', label: 'Top up' },
-  { href: '/app/billing/automatic', label: 'Automatic' },
-  { href: '/app/billing/invoices', label: 'Invoices' },
-  { href: '/app/billing/statement', label: 'Statement' },
+  { href: '/app/billing', label: 'Overview', forAll: true },
+  { href: '/app/billing/plans', label: 'Plans', forAll: true },
+  { href: '/app/billing/top-up', label: 'Top up', forAll: true },
+  { href: '/app/billing/automatic', label: 'Automatic', forAll: false },
+  { href: '/app/billing/invoices', label: 'Invoices', forAll: false },
+  { href: '/app/billing/statement', label: 'Statement', forAll: false },
 ] as const;
+
+export const cardWords: Record<
+  KeptCard['status'],
+  { label: string; tone: 'positive' | 'caution' | 'info' }
+> = {
+  initiated: { label: 'Waiting for the bank', tone: 'info' },
+  confirmed: { label: 'Ready', tone: 'positive' },
+  paused: { label: 'Paused at the bank', tone: 'caution' },
+};
 
 export const sourceWords: Record<Lot['source'], string> = {
   subscription: 'Plan',

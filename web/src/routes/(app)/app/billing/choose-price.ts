@@ -19,9 +19,11 @@ export function choosePrice(billing: Billing) {
 
   return {
     topUp(priceId: number, keepsCard: boolean): Promise<void> {
-      const { what, request, onarrived } = buyer('top-up', priceId);
-      const begin = (key: string) => startTopUp(request(key));
-      return billing.checkout.buy({ what, begin, keepsCard, onarrived });
+      // With the card and without it are two orders.
+      const verb = keepsCard ? 'top-up-with-card' : 'top-up';
+      const { what, request, onarrived } = buyer(verb, priceId);
+      const begin = (key: string) => startTopUp({ ...request(key), keeps_card: keepsCard });
+      return billing.checkout.buy({ what, begin, onarrived });
     },
     subscribe(priceId: number): Promise<void> {
       const { what, request, onarrived } = buyer('subscribe', priceId);
