@@ -44,11 +44,11 @@ export async function startTopUp(act: Act) {
   const { order_id: id, account_id, customer } = order;
   // An order without its customer cannot keep a card: the customer comes first.
   const customer_id = order.keeps_card ? await makeCustomer(act, account_id, customer) : undefined;
-  const razorpay_order_id = await makeOrder(act, { ...order, customer_id });
+  await makeOrder(act, { ...order, customer_id });
   return {
     id,
     ...checkoutOf(act, order),
-    razorpay_order_id,
+    razorpay_order_id: (await notedOf(act, order, id)).razorpay_order_id,
     ...(customer_id ? { razorpay_customer_id: customer_id } : {}),
   };
 }
@@ -59,12 +59,26 @@ export async function startSubscription(act: Act) {
 }
 
 export async function openSubscription(act: Act, taken: Subscription) {
-  const razorpayId = await makeSubscription(act, taken);
+  const id = taken.subscription_id;
+  await makeSubscription(act, taken);
   return {
-    id: taken.subscription_id,
+    id,
     ...checkoutOf(act, taken),
-    razorpay_subscription_id: razorpayId,
+    razorpay_subscription_id: (await notedOf(act, taken, id)).razorpay_subscription_id,
   };
+}
+
+/**
+ * Two tabs may both have made one at Razorpay. The one that was noted first is ours, and only that
+ * is offered: what is paid for the other would reach nobody.
+ */
+async function notedOf<Bought extends Partial<Order & Subscription>>(
+  act: Act,
+  bought: Bought,
+  id: string,
+): Promise<Bought> {
+  if (bought.razorpay_order_id || bought.razorpay_subscription_id) return bought;
+  return await asCaller<Bought>(act, 'find_checkout', { id });
 }
 
 function purchaseOf(body: Record<string, unknown>) {

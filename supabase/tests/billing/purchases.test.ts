@@ -67,6 +67,8 @@ test('two tabs that buy at once make one order, and pay it once', async () => {
     expect(ids.size).toBe(1);
     // Two of them may reach Razorpay; the one noted first is the order, and only it is offered.
     const again = await topUp(desk, 'both-tabs');
+    const offered = new Set(answers.map(({ body }) => body['razorpay_order_id']));
+    expect([...offered]).toEqual([again.body['razorpay_order_id']]);
     const order = world.orders.get(String(again.body['razorpay_order_id']))!;
     const payment = payOrder(world, order, {});
     const verify = () =>
@@ -80,6 +82,29 @@ test('two tabs that buy at once make one order, and pay it once', async () => {
     expect(await granted(desk)).toBe(1);
     expect(asked().filter((one) => one === 'POST /orders').length).toBeLessThanOrEqual(4);
     expect(() => payOrder(world, order, {})).toThrow('already paid');
+  });
+});
+
+test('two tabs that subscribe at once are offered one subscription', async () => {
+  await withDesk(async (desk) => {
+    const request = {
+      account_id: ada.accountId,
+      price_id: await price(desk, 'pro', 'GBP', 'month'),
+    };
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map((tab) =>
+        desk.ask(ada.userId, 'POST', '/subscriptions', {
+          ...request,
+          request_key: `tab-no-${tab}`,
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const [known] = await desk.look<{ id: string }>(
+      `select razorpay_subscription_id as id from private.subscriptions`,
+    );
+    const offered = new Set(answers.map(({ body }) => body['razorpay_subscription_id']));
+    expect([...offered]).toEqual([known!.id]);
   });
 });
 
