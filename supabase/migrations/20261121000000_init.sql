@@ -10217,7 +10217,10 @@ begin
     auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
     has_scheduled_changes = has_changes,
     cancel_wish = case
-      when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
+      when new_status in ('cancelled', 'completed', 'expired') then null
+      -- Withdrawn in one tab and agreed to in another: what somebody paid for is not taken from them.
+      when subscriptions.status = 'created' and new_status <> 'created' then null
+      else subscriptions.cancel_wish
     end
   where subscriptions.id = subscription.id
   returning * into subscription;
@@ -11351,7 +11354,7 @@ begin
     for update skip locked
   ), claimed as (
     update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
-    returning subscriptions.id, subscriptions.razorpay_subscription_id,
+    returning subscriptions.id, subscriptions.razorpay_subscription_id, subscriptions.status,
       -- What Razorpay has agreed to or refused lately is not asked again.
       case when not exists (
         select from private.razorpay_calls

@@ -205,7 +205,10 @@ begin
     auth_attempts = coalesce(private.read_text(entity, 'auth_attempts')::integer, 0),
     has_scheduled_changes = has_changes,
     cancel_wish = case
-      when new_status in ('cancelled', 'completed', 'expired') then null else subscriptions.cancel_wish
+      when new_status in ('cancelled', 'completed', 'expired') then null
+      -- Withdrawn in one tab and agreed to in another: what somebody paid for is not taken from them.
+      when subscriptions.status = 'created' and new_status <> 'created' then null
+      else subscriptions.cancel_wish
     end
   where subscriptions.id = subscription.id
   returning * into subscription;

@@ -46,7 +46,7 @@ begin
     for update skip locked
   ), claimed as (
     update private.subscriptions set checked_at = moment from due where subscriptions.id = due.id
-    returning subscriptions.id, subscriptions.razorpay_subscription_id,
+    returning subscriptions.id, subscriptions.razorpay_subscription_id, subscriptions.status,
       -- What Razorpay has agreed to or refused lately is not asked again.
       case when not exists (
         select from private.razorpay_calls

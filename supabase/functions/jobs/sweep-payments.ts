@@ -23,6 +23,7 @@ interface Claim {
   subscriptions: {
     id: string;
     razorpay_subscription_id: string;
+    status: string;
     cancel_wish: 'now' | 'cycle_end' | null;
   }[];
   refunds: { id: string }[];
@@ -94,7 +95,9 @@ async function sweepSubscription(
   const id = one.razorpay_subscription_id;
   let { answer: there } = await razorpay.ask('get', `/subscriptions/${id}`);
   const isFinal = ['cancelled', 'completed', 'expired'].includes(String(there['status']));
-  if (one.cancel_wish && !isFinal) {
+  // One that was withdrawn before anybody agreed to it, and that somebody has agreed to since, stays.
+  const isTaken = one.status === 'created' && there['status'] !== 'created';
+  if (one.cancel_wish && !isFinal && !isTaken) {
     there = await cancelSubscription(deps, { id, fact: one.id, wish: one.cancel_wish });
   }
   // Its invoices first, the oldest before the others: once it is known to have ended, nobody asks again.

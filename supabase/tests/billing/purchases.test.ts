@@ -108,6 +108,32 @@ test('two tabs that subscribe at once are offered one subscription', async () =>
   });
 });
 
+test('what is paid in one tab stays paid, though another tab chose another plan meanwhile', async () => {
+  await withDesk(async (desk, sandbox) => {
+    const { world } = sandbox;
+    const begin = async (plan: string) => {
+      const { body } = await desk.ask(ada.userId, 'POST', '/subscriptions', {
+        account_id: ada.accountId,
+        price_id: await price(desk, plan, 'GBP', 'month'),
+        request_key: `tab-of-${plan}`,
+      });
+      return world.subscriptions.get(String(body['razorpay_subscription_id']))!;
+    };
+    const pro = await begin('pro');
+    await begin('team');
+    agreeTo(world, pro, {});
+    for (const event of sandbox.events()) await desk.hear(event);
+    await desk.sweep();
+    await desk.sweep();
+    expect(pro.status).toBe('active');
+    expect(await granted(desk)).toBe(1);
+    const [plan] = await desk.look(
+      `select plan_id from private.account_plans where account_id = '${ada.accountId}'`,
+    );
+    expect(plan).toEqual({ plan_id: 'pro' });
+  });
+});
+
 test('a checkout is worth nothing with ids or signatures of somebody else', async () => {
   await withDesk(async (desk, { world }) => {
     const mine = (await topUp(desk, 'ada-order')).body;
@@ -133,6 +159,24 @@ test('a checkout is worth nothing with ids or signatures of somebody else', asyn
     expect(await granted(desk)).toBe(0);
     expect((await verify(ada.userId, {})).body).toEqual({ status: 'paid' });
     expect(await granted(desk)).toBe(1);
+    // Whoever works for the account but may not pay for it is told no more than a stranger.
+    await desk.look(
+      `insert into private.members (account_id, user_id, role) values ('${ada.accountId}', '${eve.userId}', 'member')`,
+    );
+    const account_id = ada.accountId;
+    const price_id = await price(desk, 'starter');
+    const plan = await price(desk, 'pro', 'GBP', 'month');
+    const request_key = 'not-for-you';
+    for (const [path, body] of [
+      ['/top-ups', { account_id, price_id, request_key }],
+      ['/subscriptions', { account_id, price_id: plan, request_key }],
+      ['/plan-changes', { account_id, price_id: plan, request_key }],
+      ['/subscription-acts', { account_id, act: 'cancel_now' }],
+      ['/card-removals', { account_id }],
+      ['/checkouts/verify', { id: mine['id'], razorpay_payment_id: payment.id }],
+    ] as const) {
+      expect([path, (await desk.ask(eve.userId, 'POST', path, body)).status]).toEqual([path, 404]);
+    }
   });
 });
 
