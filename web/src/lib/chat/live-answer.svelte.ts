@@ -1,11 +1,7 @@
 import type { OpenedRun } from './answer-events.ts';
 
-/**
- * Text is shown this often at most, and less often where showing it takes long: three quarters of
- * the time belong to the reader's own keys and scrolling.
- */
-const shortestMs = 40;
-const longestMs = 400;
+/** Text is handed on this often. How much of it is drawn at a time is for what draws it to say. */
+const stepMs = 40;
 
 /** An answer while it comes. Its text grows in steps, so that a thousand frames are not a thousand renders. */
 export class LiveAnswer {
@@ -23,7 +19,6 @@ export class LiveAnswer {
   #reasoning = '';
   #thinkingSince: number | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #costMs = 0;
 
   constructor(id: string) {
     this.id = id;
@@ -37,21 +32,7 @@ export class LiveAnswer {
     if (content && this.#thinkingSince !== null && this.thoughtMs === null) {
       this.thoughtMs = performance.now() - this.#thinkingSince;
     }
-    this.#timer ??= setTimeout(
-      () => this.#showTimed(),
-      Math.min(longestMs, Math.max(shortestMs, this.#costMs * 3)),
-    );
-  }
-
-  #showTimed(): void {
-    const began = performance.now();
-    this.show();
-    // The frame after next: by then it is parsed, laid out and painted.
-    requestAnimationFrame(() =>
-      setTimeout(() => {
-        this.#costMs = performance.now() - began;
-      }),
-    );
+    this.#timer ??= setTimeout(() => this.show(), stepMs);
   }
 
   /** What has come so far, shown now. */
