@@ -81,15 +81,18 @@ export class Thread {
     this.phase = this.#messages.size > 0 ? 'ready' : 'loading';
     this.problem = null;
     try {
-      this.conversation = await getConversation(this.#client, this.id);
-      let before: Message | null = null;
       this.isComplete = false;
-      while (true) {
-        const page: Message[] = await listMessages(this.#client, this.id, pageSize, before);
+      const [conversation, newest] = await Promise.all([
+        getConversation(this.#client, this.id),
+        listMessages(this.#client, this.id, pageSize, null),
+      ]);
+      this.conversation = conversation;
+      this.#keep(newest);
+      this.#begin();
+      let page = newest;
+      while (page.length === pageSize) {
+        page = await listMessages(this.#client, this.id, pageSize, page.at(-1)!);
         this.#keep(page);
-        if (!before) this.#begin();
-        if (page.length < pageSize) break;
-        before = page.at(-1)!;
       }
       this.isComplete = true;
     } catch (error) {
