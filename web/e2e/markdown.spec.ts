@@ -52,7 +52,7 @@ async function settle(page: Page): Promise<void> {
       ),
   );
   await page.waitForFunction(
-    () => !document.querySelector('.markdown [aria-busy=true]'),
+    () => !document.querySelector(':is(.markdown, .markdown *)[aria-busy=true]'),
     undefined,
     { timeout: 60_000 },
   );

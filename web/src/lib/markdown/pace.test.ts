@@ -16,7 +16,20 @@ test('a quick machine draws as much as fits into its budget', () => {
 });
 
 test('a slow machine draws little at a time, and never nothing', () => {
-  expect(settle(createPace(), 50)).toBe(200);
+  const pace = createPace();
+  expect(settle(pace, 50)).toBe(200);
+  expect(pace.took(200, 10)).toBe(0);
+});
+
+test('a text that is slow to parse is drawn in larger steps with rests between', () => {
+  const pace = createPace();
+  const steps = Array.from({ length: 5 }, () => {
+    expect(pace.took(pace.characters, 100)).toBe(300);
+    return pace.characters;
+  });
+  expect(steps).toEqual([400, 800, 1600, 3200, 6400]);
+  expect(pace.took(6400, 10)).toBe(0);
+  expect(pace.characters).toBeLessThan(1000);
 });
 
 test('it slows down and recovers with the machine', () => {
