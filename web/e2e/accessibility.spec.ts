@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { ask, chooseModel, openChat, send } from './chat.ts';
+import { answers, ask, chooseModel, composer, list, openChat, send, someText } from './chat.ts';
 import { expect, signIn, test } from './test.ts';
 
 const outside = [
@@ -101,6 +101,65 @@ for (const colorScheme of ['light', 'dark'] as const) {
         expect(await findings(page, 'dialog'), item).toEqual([]);
         await page.keyboard.press('Escape');
       }
+    });
+
+    test('what a chat goes through is accessible, and what is found of it', async ({
+      page,
+      person,
+    }) => {
+      await openChat(page, person);
+      await chooseModel(page, 'Sandbox: Slow');
+      await send(page, 'Take your time');
+      await someText(page);
+      expect(await findings(page), 'while an answer comes').toEqual([]);
+      await page.keyboard.press('Escape');
+      await expect(answers(page)).toContainText('Stopped.');
+      await page.getByRole('button', { name: 'Edit your message' }).click();
+      expect(await findings(page), 'an edit').toEqual([]);
+      await page.keyboard.press('Escape');
+      await composer(page).fill('And what would this cost?');
+      await page
+        .getByRole('group', { name: 'Your message' })
+        .getByRole('button', { name: / – / })
+        .click();
+      await expect(page.getByText(/^Likely/)).toBeVisible();
+      expect(await findings(page, '[role=dialog]:popover-open'), 'the cost').toEqual([]);
+      await page.keyboard.press('Escape');
+      await composer(page).fill('');
+      await page.getByRole('button', { name: 'More about this conversation' }).click();
+      await page.getByRole('menuitem', { name: 'Share by link' }).click();
+      await page.getByRole('button', { name: 'Create and copy' }).click();
+      const shared = await page.getByRole('link', { name: 'Open the link' }).getAttribute('href');
+      expect(await findings(page, 'dialog'), 'the links').toEqual([]);
+      await page.keyboard.press('Escape');
+
+      await page.goto('/app/chat?temporary');
+      await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
+      expect(await findings(page), 'a temporary chat').toEqual([]);
+      for (const [command, name] of [
+        ['import', 'Import conversations'],
+        ['keyboard', 'Keyboard'],
+      ] as const) {
+        await page.keyboard.press('Control+k');
+        await page.getByRole('combobox', { name: /^Find/ }).fill(command);
+        await page.keyboard.press('Enter');
+        await expect(page.getByRole('dialog', { name })).toBeVisible();
+        expect(await findings(page, 'dialog[open]'), name).toEqual([]);
+        await page.keyboard.press('Escape');
+        await expect(page.getByRole('dialog', { name })).toBeHidden();
+      }
+
+      const menu = page.getByRole('button', { name: 'Open the menu' });
+      if (await menu.isVisible()) await menu.click();
+      await list(page).getByLabel('Search conversations').fill('time');
+      await list(page).getByRole('button', { name: 'Filters' }).click();
+      await list(page).getByRole('combobox', { name: 'Date' }).selectOption('Between two days…');
+      await expect(list(page).locator('mark').first()).toBeVisible();
+      expect(await findings(page), 'a search').toEqual([]);
+
+      await page.goto(shared!);
+      await expect(page.getByRole('article', { name: 'Answer' })).toBeVisible();
+      expect(await findings(page), 'what is shared').toEqual([]);
     });
 
     test('a form full of errors is accessible', async ({ page }) => {

@@ -5,15 +5,26 @@ import { type BrowserContext, chromium, type Page } from '@playwright/test';
 import { ask, createKey, outcome } from './api-client.ts';
 import { notice, pay } from './billing.ts';
 import { buildSite } from './build-site.ts';
-import { accountOf, asOperator } from './chat.ts';
+import {
+  accountOf,
+  answers,
+  ask as askInChat,
+  asOperator,
+  chooseModel,
+  composer,
+  sendButton,
+} from './chat.ts';
 import { chromium as ours } from './chromium.ts';
 import { serveSite } from './serve.ts';
 import { startDevelopmentSite, startStack } from './stack.ts';
+import type { Person } from './test.ts';
 
 const target = join(import.meta.dirname, '../../test-results/screens');
 const password = 'correct horse battery';
-const person = { email: 'asha@example.com', password };
-const newcomer = { email: 'newcomer@example.com', password };
+const person = { name: 'Asha Rao', email: 'asha@example.com', password };
+const newcomer = { name: 'Asha Rao', email: 'newcomer@example.com', password };
+/** Has spent everything. */
+const poor = { name: 'Asha Rao', email: 'poor@example.com', password };
 
 type Shot = [name: string, path: string, prepare?: (page: Page) => Promise<void>];
 
@@ -56,6 +67,11 @@ const inside: Shot[] = [
   ['billing-automatic', '/app/billing/automatic'],
   ['billing-invoices', '/app/billing/invoices'],
   ['billing-statement', '/app/billing/statement'],
+  ['chat-typed-dialog', '/app/chat', typeQuestion],
+  ['chat-models-dialog', '/app/chat', openModels],
+  ['chat-streaming-dialog', '/app/chat?temporary', beginAnswer],
+  ['chat-search-dialog', '/app/chat', searchConversations],
+  ['chat-palette-dialog', '/app/chat', openPalette],
   // Last, because a narrowed sidebar stays so.
   ['app-drawer', '/app/chat', openDrawer],
 ];
@@ -78,6 +94,76 @@ const workshop: Shot[] = [
     (page) => page.getByRole('button', { name: 'Open a dialog' }).click(),
   ],
 ];
+
+async function typeQuestion(page: Page) {
+  await composer(page).fill('How do tides work, and why are there two a day?');
+  await page.getByText(/^[\d.,]+ – [\d.,]+/).waitFor();
+}
+
+async function openModels(page: Page) {
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  await page.getByRole('option').first().waitFor();
+}
+
+async function beginAnswer(page: Page) {
+  await chooseModel(page, 'Sandbox: Slow');
+  await composer(page).fill('Take your time');
+  await sendButton(page).click();
+  await answers(page).getByText('first').waitFor();
+}
+
+async function searchConversations(page: Page) {
+  const button = page.getByRole('button', { name: 'Open the menu' });
+  if (await button.isVisible()) await button.click();
+  await page.getByLabel('Search conversations').filter({ visible: true }).fill('postgres');
+  await page.locator('mark').filter({ visible: true }).first().waitFor();
+}
+
+async function openPalette(page: Page) {
+  await page.keyboard.press('Control+k');
+  await page.getByRole('option').first().waitFor();
+}
+
+async function openReceipt(page: Page) {
+  await page.getByRole('button', { name: /^Receipt/ }).click();
+  await page.getByText(/^Paid by/).waitFor();
+}
+
+async function whole(page: Page) {
+  await answers(page).last().getByRole('button', { name: 'Ask again' }).waitFor();
+}
+
+async function askInVain(page: Page) {
+  await composer(page).fill('What can I have for nothing?');
+  await sendButton(page).click();
+  await page.getByRole('link', { name: 'Top up' }).waitFor();
+}
+
+/** One conversation of each kind, made once: the pictures are of the same ones. */
+async function converse(page: Page): Promise<Shot[]> {
+  const pathOf = () => new URL(page.url()).pathname;
+  await page.goto('/app/chat');
+  await askInChat(page, 'Compare Postgres and SQLite for a small team');
+  const answered = pathOf();
+  await page.getByRole('button', { name: 'More about this conversation' }).click();
+  await page.getByRole('menuitem', { name: 'Share by link' }).click();
+  await page.getByRole('button', { name: 'Create and copy' }).click();
+  const shared = await page.getByRole('link', { name: 'Open the link' }).getAttribute('href');
+  await page.goto('/app/chat');
+  await askInChat(page, 'Write a TypeScript function that groups a list, with code');
+  await askInChat(page, 'Solve a quadratic equation, with the formula');
+  const rich = pathOf();
+  await page.goto('/app/chat');
+  await chooseModel(page, 'Sandbox: Fails mid-stream');
+  await askInChat(page, 'Please fail');
+  return [
+    ['chat-answered', answered, whole],
+    ['chat-receipt-dialog', answered, openReceipt],
+    ['chat-code-and-math', rich, whole],
+    ['chat-failed', pathOf(), whole],
+    ['share', shared!],
+  ];
+}
 
 async function signInWrongly(page: Page) {
   await page.getByLabel('Email').fill(person.email);
@@ -152,16 +238,16 @@ parts.defer(() => browser.close());
 
 await rm(target, { recursive: true, force: true });
 await mkdir(target, { recursive: true });
-for (const { email } of [person, newcomer]) {
+for (const { name, email } of [person, newcomer, poor]) {
   const signedUp = await fetch(`${stack.url}/auth/v1/signup`, {
     method: 'POST',
     headers: { apikey: stack.publishableKey, 'content-type': 'application/json' },
-    body: JSON.stringify({ email, password, data: { name: 'Asha Rao' } }),
+    body: JSON.stringify({ email, password, data: { name } }),
   });
   if (!signedUp.ok) throw new Error(`Sign-up answered ${signedUp.status}.`);
 }
 
-async function signIn(context: BrowserContext, { email }: typeof person): Promise<void> {
+async function signIn(context: BrowserContext, { email }: Person): Promise<void> {
   const page = await context.newPage();
   await page.goto('/signin');
   await page.getByLabel('Email').fill(email);
@@ -206,15 +292,27 @@ process.env['E2E_DATABASE_URL'] = stack.databaseUrl;
         where id like 'anthropic/%' or id like 'openai/gpt-4%'
       ) as models
       cross join lateral (select (abs(sin(back * 1.7 + place)) * 60 / place)::integer as calls) as used
-      where calls > 0 and api_keys.account_id in (${accountOf(sql, { ...person, name: '' })})`,
+      where calls > 0 and api_keys.account_id in (${accountOf(sql, person)})`,
   );
 }
+
+await asOperator(async (sql) => {
+  const [account] = await accountOf(sql, poor);
+  await sql`select private.adjust_credits(${account!['id']}, -500000000, 'pictures', 'For pictures', 'tests')`;
+});
+
+async function makeConversations(): Promise<Shot[]> {
+  await using context = await browser.newContext({ baseURL: stack.siteUrl });
+  await signIn(context, person);
+  return await converse(await context.newPage());
+}
+const conversations = await makeConversations();
 
 for (const colorScheme of ['light', 'dark'] as const) {
   for (const width of [360, 1440]) {
     const viewport = { width, height: width === 360 ? 740 : 900 };
     const options = { viewport, colorScheme, reducedMotion: 'reduce' } as const;
-    const take = async (site: string, shots: Shot[], who: typeof person | null) => {
+    const take = async (site: string, shots: Shot[], who: Person | null) => {
       await using context = await browser.newContext({ ...options, baseURL: site });
       if (who) await signIn(context, who);
       for (const [name, path, prepare] of shots) {
@@ -233,8 +331,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
       }
     };
     await take(stack.siteUrl, outside, null);
-    await take(stack.siteUrl, inside, person);
+    await take(stack.siteUrl, [...conversations, ...inside], person);
     await take(stack.siteUrl, empty, newcomer);
+    await take(stack.siteUrl, [['chat-no-credits', '/app/chat', askInVain]], poor);
     await take(workshopSite.url, workshop, null);
   }
 }

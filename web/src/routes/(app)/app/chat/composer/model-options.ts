@@ -40,10 +40,9 @@ export function modelOptions(
   presets: readonly Preset[],
   { whyExcluded, planWith, usedLately }: Knowledge,
 ): ModelOption[] {
-  const known = models.map((model) => describe(model));
   const lately = usedLately.flatMap((id) => {
-    const option = known.find((one) => one.id === id);
-    return option ? [{ ...option, group: 'Used lately' }] : [];
+    const model = models.find((one) => one.id === id);
+    return model ? [{ ...describe(model), name: model.name, group: 'Used lately' }] : [];
   });
   return [
     ...presets.map(({ id, name, description }) => ({
@@ -58,7 +57,7 @@ export function modelOptions(
       group: 'Chosen for you',
     })),
     ...lately,
-    ...known.filter(({ id }) => !usedLately.includes(id)),
+    ...models.filter(({ id }) => !usedLately.includes(id)).map(describe),
   ];
 
   function describe(model: Model): ModelOption {
