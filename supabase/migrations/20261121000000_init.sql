@@ -3138,9 +3138,6 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  -- Tried, because whoever edits plans may wait for the account. What is found while they do holds
-  -- for this call only; of an edit that begins now the account will hear.
-  is_settled constant boolean := pg_try_advisory_xact_lock_shared(hashtext('private.catalogue'));
   wallet private.wallets;
 begin
   update private.wallets set
@@ -3156,9 +3153,7 @@ begin
     month_requests = case
       when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
     end,
-    allowance_until = case
-      when is_settled then least(private.month_end(account_plans.cycle_anchor, at), own.expires_at) else '-infinity'
-    end
+    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
   from private.account_plans
   join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -3186,17 +3181,19 @@ declare
   locked boolean;
 begin
   if tg_table_name = 'plans' then
-    account_ids := array(
-      select account_plans.account_id from private.account_plans
-      where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
-      order by account_plans.account_id
-    );
-  else
-    account_ids := array(
-      select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
-      order by 1
-    );
+    -- One lock for all, since a plan may have more accounts than there can be locks. It also waits for
+    -- those who move onto the plan now, or went by what it said. Who holds a wallet waits for nobody.
+    lock table private.wallets in share row exclusive mode;
+    update private.wallets set allowance_until = '-infinity'
+    from private.account_plans
+    where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
+      and wallets.account_id = account_plans.account_id;
+    return null;
   end if;
+  account_ids := array(
+    select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
+    order by 1
+  );
   -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
   -- statement are taken in one order, so that two that change many never wait for each other.
   for nth in 1..cardinality(account_ids) loop
@@ -11239,6 +11236,8 @@ declare
   waiting private.webhook_events;
   applied integer := 0;
 begin
+  -- It holds accounts of several events: for one that is busy it does not wait while others wait for it.
+  perform set_config('lock_timeout', '300ms', true);
   for waiting in
     select * from private.webhook_events
     where webhook_events.state = 'received' and webhook_events.retry_at <= private.clock()
@@ -11483,6 +11482,7 @@ begin
     order by customers.plan_until
     limit end_lapsed_plans.most
   loop
+    continue when not private.try_lock_account(due.account_id);
     perform private.apply_plan(due.account_id);
     ended := ended + 1;
   end loop;

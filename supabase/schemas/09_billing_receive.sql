@@ -100,6 +100,8 @@ declare
   waiting private.webhook_events;
   applied integer := 0;
 begin
+  -- It holds accounts of several events: for one that is busy it does not wait while others wait for it.
+  perform set_config('lock_timeout', '300ms', true);
   for waiting in
     select * from private.webhook_events
     where webhook_events.state = 'received' and webhook_events.retry_at <= private.clock()

@@ -175,6 +175,7 @@ begin
     order by customers.plan_until
     limit end_lapsed_plans.most
   loop
+    continue when not private.try_lock_account(due.account_id);
     perform private.apply_plan(due.account_id);
     ended := ended + 1;
   end loop;

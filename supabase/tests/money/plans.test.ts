@@ -1,5 +1,5 @@
 // Plans change while accounts move between them and call: on real connections, one step at a time.
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { test } from '../database.ts';
 import { authorize, openPools, openStage, type Stage } from './stage.ts';
 
@@ -23,14 +23,47 @@ test('an account that moves onto a plan while that plan is edited goes by the ed
   const editor = await pools.sql.reserve();
   await editor`begin`;
   await editor`update private.plans set requests_per_minute = 7 where id = ${plan}`;
-  await stage.look(`update private.account_plans set plan_id = '${plan}'
-    where account_id = '${stage.account.id}'`);
-  // The edit is not yet said: the call neither waits for it nor keeps what it found for long.
-  expect(await limitOf(stage)).toBeNull();
+  const moved = stage
+    .look(
+      `update private.account_plans set plan_id = '${plan}' where account_id = '${stage.account.id}'`,
+    )
+    .then(() => limitOf(stage));
+  let isDone = false;
+  void moved.finally(() => (isDone = true));
+  // Either they wait for the edit, or they have gone by what was there before it.
+  await vi.waitFor(
+    async () => {
+      const [row] = await pools.superuser<{ waiting: number }[]>`
+        select count(*)::int as waiting from pg_locks where not granted`;
+      if (!isDone && !row!.waiting) throw new Error('neither yet');
+    },
+    { timeout: 30_000 },
+  );
   await editor`commit`;
   editor.release();
+  await moved;
   expect(await limitOf(stage)).toBe(7);
   await stage.audit();
+});
+
+test('an edit of a plan takes no lock for each of its accounts', async ({ database }) => {
+  await using pools = openPools(database);
+  const stage = await openStage(pools, { balance: 1_000_000 });
+  await stage.look(
+    `insert into private.accounts (kind, name) select 'team', 'Stage' from generate_series(1, 50)`,
+  );
+  const editor = await pools.sql.reserve();
+  await editor`begin`;
+  await editor`update private.plans set requests_per_minute = 7 where id = 'free'`;
+  const [locks] = await editor`
+    select count(*)::int as advisory from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`;
+  expect(locks!.advisory).toBe(1);
+  await editor`commit`;
+  editor.release();
+  const [outdated] = await stage.look(`
+    select count(*)::int as wallets from private.wallets
+    join private.account_plans using (account_id) where account_plans.plan_id = 'free' and allowance_until > '-infinity'`);
+  expect(outdated!.wallets).toBe(0);
 });
 
 for (const [what, statement] of [
