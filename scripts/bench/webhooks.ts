@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { sandboxKeys } from '../sandbox/razorpay.ts';
 import { percentile } from './open-stream.ts';
 import type { Figure } from './report.ts';
-import { startStackProcess } from './stack-process.ts';
+import { type Layer, startStackProcess } from './stack-process.ts';
 
 const accounts = 50;
 const clients = 16;
@@ -27,6 +27,7 @@ export async function measureWebhooks(payments = 2000): Promise<Figure[]> {
       join private.prices on prices.package_id = 'starter' and prices.currency = 'GBP'`;
     const times: number[] = [];
     let next = 0;
+    const before = stack.cpuByLayer('razorpay-webhook');
     const startedAt = performance.now();
     const worker = async () => {
       for (let nth = (next += 1); nth <= payments; nth = next += 1) {
@@ -37,6 +38,8 @@ export async function measureWebhooks(payments = 2000): Promise<Figure[]> {
     };
     await Promise.all(Array.from({ length: clients }, worker));
     const seconds = (performance.now() - startedAt) / 1000;
+    const after = stack.cpuByLayer('razorpay-webhook');
+    const cpuOf = (layer: Layer) => (after[layer] - before[layer]) / payments;
     const [found] = await sql<{ grants: number }[]>`
       select count(*)::int as grants from private.transactions where fact like 'razorpay:payment:%'`;
     if (found?.grants !== payments) throw new Error(`${found?.grants} grants of ${payments}`);
@@ -44,6 +47,8 @@ export async function measureWebhooks(payments = 2000): Promise<Figure[]> {
     return [
       figure('webhook answered, p50', percentile(times, 0.5), 'ms', null, note),
       figure('webhook answered, p99', percentile(times, 0.99), 'ms', 500, note),
+      figure('CPU a webhook, postgres', cpuOf('postgres'), 'ms', null, note),
+      figure('CPU a webhook, function', cpuOf('function'), 'ms', null, note),
       { ...figure('grants by webhook', payments / seconds, '/s', null, note), better: 'higher' },
     ];
   } finally {

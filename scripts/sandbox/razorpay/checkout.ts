@@ -34,7 +34,7 @@ export function checkoutScript(url: string): string {
       frame.height = '100%';
       const dialog = document.createElement('dialog');
       dialog.className = 'razorpay-container';
-      const size = { width: 'min(26rem, 96vw)', height: 'min(34rem, 92vh)', padding: '0', border: '0', borderRadius: '12px', overflow: 'hidden' };
+      const size = { width: 'min(26rem, 96vw)', height: 'min(34rem, 92vh)', margin: 'auto', padding: '0', border: '0', borderRadius: '12px', overflow: 'hidden' };
       Object.assign(dialog.style, size);
       frame.style.border = '0';
       dialog.append(frame);
