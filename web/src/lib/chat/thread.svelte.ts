@@ -9,13 +9,13 @@ import {
   startAnswer,
   stopRun,
 } from '#lib/api/chat.ts';
-import { getReceipts, type Receipt } from '#lib/api/usage.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
 import type { AnswerEnd, AnswerStatus, OpenedRun } from './answer-events.ts';
 import { noEntries, withEntries, withEntry, without } from './changed-map.ts';
 import { type Failure, failureOf, failureOfEnd } from './failure.ts';
 import { backoff, type FollowedEvent, followAnswer, Refusal } from './follow-answer.ts';
+import { KnownReceipts } from './known-receipts.svelte.ts';
 import { LiveAnswer } from './live-answer.svelte.ts';
 import { MessageTree } from './message-tree.ts';
 import { newMessage } from './new-message.ts';
@@ -43,6 +43,7 @@ export class Thread {
   readonly id: string;
   readonly accountId: string;
   readonly isTemporary: boolean;
+  readonly receipts: KnownReceipts;
 
   conversation = $state.raw<Conversation | null>(null);
   leafId = $state.raw<string | null>(null);
@@ -51,7 +52,6 @@ export class Thread {
   failures = $state.raw<ReadonlyMap<string, Failure>>(noEntries());
   trimmed = $state.raw<ReadonlyMap<string, NonNullable<OpenedRun['trimmed']>>>(noEntries());
   thoughts = $state.raw<ReadonlyMap<string, number>>(noEntries());
-  receipts = $state.raw<ReadonlyMap<string, Receipt>>(noEntries());
   phase = $state.raw<'new' | 'loading' | 'ready' | 'failed'>('new');
   isComplete = $state.raw(true);
   problem = $state.raw<Explained | null>(null);
@@ -74,6 +74,7 @@ export class Thread {
     this.id = options.id;
     this.accountId = options.accountId;
     this.isTemporary = options.isTemporary ?? false;
+    this.receipts = new KnownReceipts(client, options.accountId);
   }
 
   /** Reads the conversation, the newest messages first: the end of it is there before the rest. */
@@ -268,8 +269,8 @@ export class Thread {
     if (live.thoughtMs !== null) {
       this.thoughts = withEntry(this.thoughts, live.id, live.thoughtMs);
     }
-    if (!receipt) void this.#awaitReceipt(live.id);
-    if (receipt) this.receipts = withEntry(this.receipts, receipt.run_id, receipt);
+    if (receipt) this.receipts.add(receipt);
+    else void this.#awaitReceipt(live.id);
     if (end.error) this.#fail(live.id, failureOfEnd(end.error));
     this.live = null;
     this.#news.ended(end, this);
@@ -330,30 +331,9 @@ export class Thread {
     selectBranch(this.#client, this.id, this.leafId).catch(() => {});
   }
 
-  /** The receipts of these answers, as far as they are not known yet. */
-  async loadReceipts(answers: readonly Message[]): Promise<void> {
-    const wanted = answers.filter(({ run_id }) => run_id && !this.receipts.has(run_id));
-    if (wanted.length === 0) return;
-    const since = wanted.map(({ created_at }) => created_at).sort()[0]!;
-    const ids = wanted.map(({ run_id }) => run_id!);
-    const found = await getReceipts(this.#client, this.accountId, ids, since);
-    this.receipts = withEntries(
-      this.receipts,
-      found.map((receipt) => [receipt.run_id, receipt]),
-    );
-  }
-
-  /** A call whose cost is being asked of the provider: its receipt comes within a minute or so. */
   async #awaitReceipt(answerId: string): Promise<void> {
-    for (const afterMs of [4_000, 8_000, 15_000, 30_000]) {
-      await new Promise((resolve) => setTimeout(resolve, afterMs));
-      const answer = this.#messages.get(answerId);
-      if (!answer?.run_id) return;
-      await this.loadReceipts([answer]).catch(() => {});
-      if (!this.receipts.has(answer.run_id)) continue;
-      this.#news.settled();
-      return;
-    }
+    const answer = this.#messages.get(answerId);
+    if (answer && (await this.receipts.awaitOf(answer))) this.#news.settled();
   }
 
   /** Hangs up. The answer goes on without a viewer and is here when one comes back. */
