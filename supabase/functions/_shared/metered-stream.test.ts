@@ -73,6 +73,7 @@ function start(wanted: Wanted) {
           sessionId: session,
           fetch: recordingFetch(upstream),
           backoffMs: 1,
+          patienceMs: 300,
           ...(wanted.firstByteMs ? { firstByteMs: wanted.firstByteMs } : {}),
         },
         signal,

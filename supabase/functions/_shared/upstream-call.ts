@@ -18,6 +18,7 @@ export interface UpstreamCall {
   fetch: typeof fetch;
   firstByteMs?: number;
   backoffMs?: number;
+  patienceMs?: number;
 }
 
 /** One try, for the receipt. Only an `error` counts against the model. */
@@ -47,7 +48,7 @@ const maxTries = 3;
 const usualFirstByteMs = 45_000;
 const usualBackoffMs = 250;
 const longestWaitMs = 5_000;
-const patienceMs = 500;
+const usualPatienceMs = 5_000;
 
 /**
  * Calls OpenRouter until it streams, trying again what may pass and falling back in turn. What
@@ -94,11 +95,11 @@ async function tryOnce(
   const attempt = new AbortController();
   let isAnswered = false;
   let patience: ReturnType<typeof setTimeout> | undefined;
-  // A provider that has just begun bills what it said, by an id that comes with its first bytes: a
-  // caller that leaves right then is followed by the bill, so those bytes are given a moment.
+  // A provider that has begun bills what it said, by an id that comes with its headers. They come at
+  // once unless something is wrong, so they are waited for, even by somebody who leaves.
   const leave = () => {
     if (isAnswered) attempt.abort();
-    else patience = setTimeout(() => attempt.abort(), patienceMs);
+    else patience = setTimeout(() => attempt.abort(), call.patienceMs ?? usualPatienceMs);
   };
   signal.addEventListener('abort', leave, { once: true });
   const late = setTimeout(() => attempt.abort(), call.firstByteMs ?? usualFirstByteMs);

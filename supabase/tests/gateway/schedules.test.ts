@@ -9,6 +9,7 @@ import {
   type Customer,
   ledgerCharges,
   newCustomer,
+  type SandboxRun,
   setCredits,
   settled,
   sql,
@@ -77,7 +78,7 @@ interface Told {
   left: boolean;
 }
 
-async function play({ key }: Customer, plan: Plan): Promise<Told> {
+async function play({ key }: Customer, plan: Plan, requestId: string): Promise<Told> {
   const leave = new AbortController();
   const timer =
     plan.leavesAfter === null ? undefined : setTimeout(() => leave.abort(), plan.leavesAfter);
@@ -86,6 +87,7 @@ async function play({ key }: Customer, plan: Plan): Promise<Told> {
       method: 'POST',
       headers: {
         authorization: `Bearer ${key}`,
+        'x-request-id': requestId,
         ...(plan.idempotencyKey ? { 'idempotency-key': plan.idempotencyKey } : {}),
       },
       body: JSON.stringify(plan.body),
@@ -119,6 +121,9 @@ interface Limits {
   member: number;
 }
 
+const sumOf = (some: { charged: number }[]) => some.reduce((sum, one) => sum + one.charged, 0);
+const shortly = ({ body, ...run }: SandboxRun) => ({ ...run, plan: body?.['plan'] });
+
 async function run(nth: number): Promise<void> {
   const random = randomFrom(seed + nth);
   const customer = await newCustomer();
@@ -150,7 +155,9 @@ async function run(nth: number): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   })();
-  const told = await Promise.all(plans.map((plan) => play(customer, plan)));
+  const told = await Promise.all(
+    plans.map((plan, at) => play(customer, plan, `${accountId}-${at}`)),
+  );
   const books = await settled(accountId);
   watch.isOver = true;
   await watching;
@@ -163,17 +170,22 @@ async function run(nth: number): Promise<void> {
   const [held] = await sql<{ total: number }[]>`
     select coalesce(sum(held_micros), 0)::float8 as total from private.budgets where account_id = ${accountId}`;
   expect(held!.total).toBe(0);
-  // The receipts, the ledger and the upstream's own count, with our fifth on top, are one figure.
   expect(books.charged).toBe(await ledgerCharges(accountId));
   expect(wallet - books.balance).toBe(books.charged);
+  // Request by request, the receipt is what the upstream billed, with our fifth on top.
+  const receipts = await sql<{ request_id: string; charged: number }[]>`
+    select request_id, charged_micros::float8 as charged from private.usage_events where account_id = ${accountId}`;
   const runs = await upstreamRuns(accountId);
-  const sumOf = (some: typeof runs) =>
-    some.reduce((sum, one) => sum + Math.round(Number(one.charged) * 1.2), 0);
-  // Only an answer in one piece that broke off reaches nobody: that part of the bill is ours.
-  const isOurs = ({ body }: (typeof runs)[number]) =>
-    (body?.['plan'] as string).endsWith('whole die-mid-stream');
-  expect(books.charged).toBeLessThanOrEqual(sumOf(runs));
-  expect(books.charged).toBeGreaterThanOrEqual(sumOf(runs.filter((one) => !isOurs(one))));
+  const disagreed = plans.flatMap(({ body }, at) => {
+    const charged = sumOf(receipts.filter((one) => one.request_id === `${accountId}-${at}`));
+    const asked = runs.filter((one) => one.body?.['plan'] === (body as { plan: string }).plan);
+    const billed = sumOf(asked.map((one) => ({ charged: Math.round(Number(one.charged) * 1.2) })));
+    // Only an answer in one piece that broke off reaches nobody: that part of the bill is ours.
+    const isOurs = (body as { plan: string }).plan.endsWith('whole die-mid-stream');
+    const agrees = isOurs ? charged <= billed : charged === billed;
+    return agrees ? [] : [{ charged, told: told[at], asked: asked.map(shortly) }];
+  });
+  expect(disagreed).toEqual([]);
   expect(books.charged).toBeLessThanOrEqual(Math.min(wallet, key, member));
 }
 
