@@ -2733,7 +2733,10 @@ begin
       private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
     from private.account_plans
     join private.plans on plans.id = account_plans.plan_id
+    join private.accounts on accounts.id = account_plans.account_id
     where plans.grants_monthly and plans.monthly_credits_micros > 0 and account_plans.granted_until <= private.clock()
+      -- Whoever opens teams must not multiply what is free.
+      and (accounts.kind = 'personal' or plans.id <> 'free')
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
@@ -2756,7 +2759,7 @@ end
 $$;
 
 comment on function private.grant_monthly_credits is
-  'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
+  'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it. Those of Free are for persons.';
 
 create function private.open_account()
 returns trigger
@@ -3773,11 +3776,10 @@ grant execute on function api.sum_usage to authenticated;
 -- schemas/06_usage_runs.sql -------------------------------------------------------------------
 
 -- usage, while it happens: a run is one metered call of a model, from the chat or through the API:
--- authorised before it, finished once after it, by whichever of the caller, the sweep or a
--- reconciliation comes first.
+-- authorised before it, which holds the most it can cost or refuses. How it ends is in
+-- 06_usage_runs_end, who may ask for all this in 06_usage_runs_surface.
 --
--- Authorising holds the most a call can cost, or refuses. Finishing settles the hold and leaves a
--- receipt in place of the run, in one transaction. A run never ends twice.
+-- Nothing here charges anything.
 
 create type private.run_status as enum ('open', 'reconciling');
 
@@ -3871,6 +3873,16 @@ from private.usage_events;
 
 comment on view private.resolutions is
   'How each hold ended, once: settled with what an answer cost, be it nothing, released without one, or expired. A hold that is not here is open.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "members see their own runs, those who manage an account all" on private.runs
+  for select to authenticated using (
+    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
+    or account_id in (select private.my_ledger_account_ids())
+  );
+grant select on private.runs, private.holds, private.resolutions to authenticated, service_role;
+grant execute on function private.hold_end to authenticated, service_role;
 
 -- authorising -------------------------------------------------------------------------------
 
@@ -4383,6 +4395,13 @@ $$;
 comment on function private.authorize_run is
   'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
 
+-- schemas/06_usage_runs_end.sql ---------------------------------------------------------------
+
+-- usage, how a run ends: once, by whichever of the caller, the sweep or a reconciliation comes first.
+-- Its hold is settled and its receipt left in place of the run, in one transaction.
+--
+-- A run never ends twice, and none stays open for good.
+
 -- finishing ---------------------------------------------------------------------------------
 
 create type private.run_report as (
@@ -4626,6 +4645,51 @@ as $$
 $$;
 
 comment on function private.claim_reconciliations is 'Runs whose cost is to be asked of OpenRouter now, each to one asker at a time.';
+
+-- the guard of all accounts together -----------------------------------------------------------
+
+create function private.measure_guard()
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.upstream_guard set
+    closed_until = case when broken.rule is not null then private.clock() + interval '10 seconds' end,
+    closed_because = broken.rule
+  from private.upstream_guard as guard
+  left join lateral (
+    select case
+      when guard.max_requests_per_minute <= (
+        select (select count(*) from private.runs where runs.started_at > private.clock() - interval '1 minute')
+          + (select count(*) from private.usage_events where usage_events.run_id >= private.first_id(private.clock() - interval '1 minute'))
+      ) then 'requests_per_minute'
+      when guard.max_held_micros <= (
+        select coalesce(sum(runs.held_micros), 0) from private.runs
+      ) then 'held'
+      when guard.max_spend_per_hour_micros <= (
+        select coalesce(sum(usage_events.upstream_micros), 0)
+        from private.usage_events
+        where usage_events.finished_at > private.clock() - interval '1 hour'
+          -- No call is open for as long as an hour; so only the end of the receipts is read.
+          and usage_events.run_id >= private.first_id(private.clock() - interval '2 hours')
+      ) then 'spend_per_hour'
+    end as rule
+  ) as broken on true
+  where guard.id
+    and (upstream_guard.closed_until is not null or broken.rule is not null)
+$$;
+
+comment on function private.measure_guard is
+  'Closes the door for ten seconds at a time while all accounts together pass a limit of our account upstream.';
+
+-- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
+
+-- usage, the surface of runs: who may start, keep alive, stop and finish one, how what they send is
+-- read, and what a call would cost before it is made.
+--
+-- No price, limit or amount is taken from a caller.
 
 -- who may start, keep alive, stop and finish ------------------------------------------------------
 
@@ -5045,51 +5109,8 @@ $$;
 
 comment on function private.preview_cost is 'Prices a request before it is made, with the same arithmetic that will charge it.';
 
-create function private.measure_guard()
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  update private.upstream_guard set
-    closed_until = case when broken.rule is not null then private.clock() + interval '10 seconds' end,
-    closed_because = broken.rule
-  from private.upstream_guard as guard
-  left join lateral (
-    select case
-      when guard.max_requests_per_minute <= (
-        select (select count(*) from private.runs where runs.started_at > private.clock() - interval '1 minute')
-          + (select count(*) from private.usage_events where usage_events.run_id >= private.first_id(private.clock() - interval '1 minute'))
-      ) then 'requests_per_minute'
-      when guard.max_held_micros <= (
-        select coalesce(sum(runs.held_micros), 0) from private.runs
-      ) then 'held'
-      when guard.max_spend_per_hour_micros <= (
-        select coalesce(sum(usage_events.upstream_micros), 0)
-        from private.usage_events
-        where usage_events.finished_at > private.clock() - interval '1 hour'
-          -- No call is open for as long as an hour; so only the end of the receipts is read.
-          and usage_events.run_id >= private.first_id(private.clock() - interval '2 hours')
-      ) then 'spend_per_hour'
-    end as rule
-  ) as broken on true
-  where guard.id
-    and (upstream_guard.closed_until is not null or broken.rule is not null)
-$$;
+-- grants ----------------------------------------------------------------------------------------
 
-comment on function private.measure_guard is
-  'Closes the door for ten seconds at a time while all accounts together pass a limit of our account upstream.';
-
--- policies and grants -------------------------------------------------------------------------
-
-create policy "members see their own runs, those who manage an account all" on private.runs
-  for select to authenticated using (
-    (user_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
-    or account_id in (select private.my_ledger_account_ids())
-  );
-grant select on private.runs, private.holds, private.resolutions to authenticated, service_role;
-grant execute on function private.hold_end to authenticated, service_role;
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;

@@ -350,7 +350,10 @@ begin
       private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
     from private.account_plans
     join private.plans on plans.id = account_plans.plan_id
+    join private.accounts on accounts.id = account_plans.account_id
     where plans.grants_monthly and plans.monthly_credits_micros > 0 and account_plans.granted_until <= private.clock()
+      -- Whoever opens teams must not multiply what is free.
+      and (accounts.kind = 'personal' or plans.id <> 'free')
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
@@ -373,7 +376,7 @@ end
 $$;
 
 comment on function private.grant_monthly_credits is
-  'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it.';
+  'Gives the month''s credits to accounts whose plan has them, a batch at a time; what is left of a month lapses with it. Those of Free are for persons.';
 
 create function private.open_account()
 returns trigger

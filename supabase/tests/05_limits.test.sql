@@ -323,6 +323,13 @@ select pg_temp.open_team('Fresh', 'free');
 select results_eq(
   $$select balance_micros::bigint from private.wallets where account_id = pg_temp.account('Fresh')$$, 'values (0::bigint)', 'a team begins with an empty wallet'
 );
+select tests.travel_to('2028-03-01 12:00:00+00');
+select private.grant_monthly_credits();
+select is(pg_temp.months_of('Fresh'), null, 'and gets none of the credits of Free later either');
+select results_eq(
+  $$select count(*) from private.lots where account_id = tests.account_of('Leap') and source = 'subscription'$$, 'values (1::bigint)',
+  'a person gets them every month'
+);
 
 -- the guard ---------------------------------------------------------------------------------------
 

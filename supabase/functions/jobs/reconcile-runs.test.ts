@@ -98,3 +98,12 @@ for (const [name, answer] of Object.entries(silent)) {
     },
   );
 }
+
+Deno.test('a record that does not say yet what was produced is asked for again', async () => {
+  const { native_tokens_completion: _, ...rest } = record;
+  const { result, reports } = await run({
+    early: () => Response.json({ data: rest }),
+    free: () => Response.json({ data: { ...rest, total_cost: 0 } }),
+  });
+  assertEquals([result, Object.keys(reports)], [{ claimed: 2, settled: 1 }, ['run-free']]);
+});

@@ -45,7 +45,10 @@ async function fetchReport(generationId: string, deps: TaskDeps) {
 function toReport(answer: unknown) {
   const data = (answer as { data?: Record<string, unknown> } | null)?.data;
   if (!data) return undefined;
-  const { native_tokens_prompt: prompt, native_tokens_completion: completion } = data;
+  const prompt = data['native_tokens_prompt'] ?? data['tokens_prompt'];
+  const completion = data['native_tokens_completion'] ?? data['tokens_completion'];
+  // A record that costs something and does not say yet for what is asked for again.
+  if (typeof completion !== 'number' && data['total_cost'] !== 0) return undefined;
   return {
     outcome:
       data['finish_reason'] === 'error' ? 'failed' : data['cancelled'] ? 'stopped' : 'completed',
@@ -55,8 +58,8 @@ function toReport(answer: unknown) {
     finish_reason: data['finish_reason'],
     upstream_usd: String(data['total_cost'] ?? ''),
     used: {
-      prompt_tokens: prompt ?? data['tokens_prompt'],
-      completion_tokens: completion ?? data['tokens_completion'],
+      prompt_tokens: prompt,
+      completion_tokens: completion,
       cache_read_tokens: data['native_tokens_cached'],
       reasoning_tokens: data['native_tokens_reasoning'],
       searches: data['num_search_results'],

@@ -1,0 +1,559 @@
+-- usage, the surface of runs: who may start, keep alive, stop and finish one, how what they send is
+-- read, and what a call would cost before it is made.
+--
+-- No price, limit or amount is taken from a caller.
+
+-- who may start, keep alive, stop and finish ------------------------------------------------------
+
+create function private.start_run(
+  account_id uuid, models text[], shape private.request_shape, features private.request_features,
+  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
+)
+returns private.verdict
+language plpgsql
+volatile
+-- As its owner, because members may not write runs or holds. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+begin
+  if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
+    return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  return private.authorize_run(row(
+    start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
+    start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
+  ));
+end
+$$;
+
+comment on function private.start_run is 'Authorises a call that a member makes for an account.';
+
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
+create function private.start_key_run(
+  key_hash bytea, models text[], shape private.request_shape, features private.request_features,
+  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
+)
+returns private.verdict
+language plpgsql
+volatile
+-- As its owner, because the gateway may not write runs or holds.
+security definer
+set search_path = ''
+as $$
+declare
+  key constant private.api_keys := private.find_key(key_hash);
+begin
+  if key.id is null then
+    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+  end if;
+  return private.authorize_run(row(
+    key.account_id, key.created_by, key.id, start_key_run.task, start_key_run.models, start_key_run.shape,
+    start_key_run.features, start_key_run.max_cost_micros, start_key_run.idempotency_key, start_key_run.request_hash
+  ));
+end
+$$;
+
+comment on function private.start_key_run is 'Authorises a call made with a key. A revoked key admits nothing once its revocation has returned.';
+
+create function private.held_by_subject(account_id uuid, subject_id uuid)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(sum(runs.held_micros), 0)::bigint
+  from private.runs
+  where runs.account_id = held_by_subject.account_id
+    and held_by_subject.subject_id in (runs.key_id, runs.user_id)
+$$;
+
+comment on function private.held_by_subject is 'What the open calls of a key or a member may still cost.';
+
+create function private.touch_run(run_id uuid, generation_id text)
+returns boolean
+language sql
+volatile
+-- As its owner, because the worker that runs it may not write runs.
+security definer
+set search_path = ''
+as $$
+  update private.runs set
+    lease_until = private.clock() + interval '30 seconds',
+    generation_id = coalesce(left(touch_run.generation_id, 200), runs.generation_id)
+  where runs.id = touch_run.run_id and runs.status = 'open'
+  returning runs.stop_requested_at is not null
+$$;
+
+comment on function private.touch_run is
+  'Says that the worker of a run is alive. Returns whether somebody asked it to stop, or nothing when the run has ended.';
+
+create function private.stop_run(run_id uuid)
+returns boolean
+language sql
+volatile
+-- As its owner, because members may not write runs.
+security definer
+set search_path = ''
+as $$
+  update private.runs set stop_requested_at = coalesce(runs.stop_requested_at, private.clock())
+  where runs.id = stop_run.run_id
+    and (runs.user_id = (select auth.uid()) or private.has_role(runs.account_id, 'owner', 'admin'))
+    and runs.account_id in (select private.my_account_ids())
+  returning runs.status = 'open'
+$$;
+
+comment on function private.stop_run is 'Asks the worker of a run to stop.';
+
+create function private.finish_reported_run(run_id uuid, report private.run_report)
+returns private.usage_events
+language plpgsql
+volatile
+-- As its owner, because the worker that reports may write no money.
+security definer
+set search_path = ''
+as $$
+begin
+  return private.finish_run(run_id, report);
+end
+$$;
+
+comment on function private.finish_reported_run is 'Ends a run as its worker reports it.';
+
+-- reading what callers send ---------------------------------------------------------------------
+
+create function private.read_count(label text, value jsonb, most bigint default 2147483647)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if value is null or value = 'null' then
+    return null;
+  end if;
+  if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]{1,15}(\.0+)?$' then
+    perform private.fail(422, 'invalid_input', format('%s must be a whole number, not %s.', label, left(value::text, 40)), null);
+  end if;
+  if value::numeric > most then
+    perform private.fail(422, 'invalid_input', format('%s is too large: %s.', label, left(value::text, 40)), format('At most %s.', most));
+  end if;
+  return value::numeric::bigint;
+end
+$$;
+
+comment on function private.read_count is 'A number of something out of JSON: whole, not negative, or refused.';
+
+create function private.read_shape(shape jsonb)
+returns private.request_shape
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.require_shape(row(
+    private.read_count('prompt_bytes', shape -> 'prompt_bytes'),
+    private.read_count('messages', shape -> 'messages'),
+    private.read_count('images', shape -> 'images'),
+    private.read_count('max_tokens', shape -> 'max_tokens'),
+    private.read_count('n', shape -> 'choices'),
+    private.read_count('searches', shape -> 'searches')
+  )::private.request_shape);
+end
+$$;
+
+create function private.require_task(task text)
+returns private.run_task
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if coalesce(task, '') not in ('completion', 'embedding') then
+    perform private.fail(422, 'invalid_input', 'A task is a completion or an embedding.', null);
+  end if;
+  return task::private.run_task;
+end
+$$;
+
+create function private.require_idempotency_key(idempotency_key text)
+returns text
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if octet_length(idempotency_key) not between 1 and 255 then
+    perform private.fail(422, 'invalid_input', 'An idempotency key has between 1 and 255 bytes.', null);
+  end if;
+  return idempotency_key;
+end
+$$;
+
+create function private.read_choice(models text[])
+returns text[]
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  -- An array may start at any number; this one starts at 1.
+  return models[array_lower(models, 1):array_lower(models, 1) + 9];
+end
+$$;
+
+comment on function private.read_choice is 'The models a caller names, the wanted one first, then what to fall back to: ten at most.';
+
+create function private.read_hash(hash text)
+returns bytea
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if hash !~ '^[0-9a-f]{64}$' then
+    perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
+  end if;
+  return decode(hash, 'hex');
+end
+$$;
+
+comment on function private.require_task is 'What kind of call a run is, refused when there is no such kind.';
+comment on function private.require_idempotency_key is 'An idempotency key of a length that can be kept.';
+comment on function private.read_hash is 'A SHA-256 out of its hexadecimal digits.';
+
+create function private.read_features(features jsonb)
+returns private.request_features
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return row(
+    features -> 'has_code' = 'true',
+    features -> 'has_math' = 'true',
+    features -> 'has_images' = 'true',
+    features -> 'has_tools' = 'true',
+    case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end,
+    private.read_count('prompt_tokens', features -> 'prompt_tokens'),
+    private.read_count('context_tokens', features -> 'context_tokens'),
+    case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
+      select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
+    ) end
+  )::private.request_features;
+end
+$$;
+
+create function private.read_used(value jsonb)
+returns integer
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
+  return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
+end
+$$;
+
+comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
+
+create function private.read_report(report jsonb)
+returns private.run_report
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  used constant jsonb := case when jsonb_typeof(report -> 'used') = 'object' then report -> 'used' end;
+begin
+  if report ->> 'outcome' is null or report ->> 'outcome' not in ('completed', 'stopped', 'failed') then
+    perform private.fail(422, 'invalid_input', 'A run ends completed, stopped or failed.', null);
+  end if;
+  return row(
+    report ->> 'outcome',
+    report ->> 'model_id',
+    left(report ->> 'generation_id', 200),
+    report ->> 'finish_reason',
+    report ->> 'error_code',
+    row(
+      private.read_used(used -> 'prompt_tokens'),
+      private.read_used(used -> 'completion_tokens'),
+      private.read_used(used -> 'cache_read_tokens'),
+      private.read_used(used -> 'cache_write_tokens'),
+      private.read_used(used -> 'reasoning_tokens'),
+      private.read_used(used -> 'audio_tokens'),
+      private.read_used(used -> 'images'),
+      private.read_used(used -> 'searches')
+    ),
+    private.read_used(report -> 'produced_bytes'),
+    case when report ->> 'upstream_usd' ~ '^[0-9]{1,6}(\.[0-9]{1,40})?([eE]-[0-9]{1,2})?$' then report ->> 'upstream_usd' end,
+    case when jsonb_typeof(report -> 'attempts') = 'array' then report -> 'attempts' end,
+    private.read_used(report -> 'first_token_ms'),
+    report -> 'is_reconciled' = 'true'
+  )::private.run_report;
+end
+$$;
+
+comment on function private.read_shape is 'The shape of a request out of JSON.';
+comment on function private.read_features is 'What the router may know out of JSON.';
+comment on function private.read_report is 'What became of a run out of JSON.';
+
+-- preview -----------------------------------------------------------------------------------
+
+create type private.cost_preview as (
+  model_id text,
+  route_reason text,
+  likely_low_micros bigint,
+  likely_high_micros bigint,
+  cap_micros bigint,
+  max_tokens integer,
+  available_micros bigint,
+  is_affordable boolean
+);
+
+comment on type private.cost_preview is 'What a request will likely cost, and the most it can.';
+
+create function private.preview_cost(
+  account_id uuid, model text, shape private.request_shape, features private.request_features
+)
+returns private.cost_preview
+language plpgsql
+stable
+-- As its owner, because members may not read the router's rules. Only members of the account get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  known constant private.request_shape := shape;
+  preview private.cost_preview;
+  price private.price_versions;
+  chosen private.models;
+  most_micros bigint;
+begin
+  select
+    wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
+  into preview.available_micros, most_micros
+  from private.wallets
+  join private.account_plans on account_plans.account_id = wallets.account_id
+  join private.plans on plans.id = account_plans.plan_id
+  left join private.limit_overrides as own
+    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > private.clock()
+  where wallets.account_id = preview_cost.account_id
+    and wallets.account_id in (select private.my_account_ids());
+  if preview.available_micros is null then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+
+  preview.model_id := preview_cost.model;
+  if preview_cost.model like 'oneai/%' then
+    select routed.model_ids[1], routed.reason into preview.model_id, preview.route_reason
+    from private.route(preview_cost.model, features) as routed;
+  end if;
+  select * into chosen from private.models
+  where models.id = preview.model_id and models.enabled and models.retired_at is null;
+  select * into price from private.price_versions where price_versions.id = chosen.price_version_id;
+  if price.id is null then
+    perform private.fail(
+      404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
+      'Choose one from the list of models.'
+    );
+  end if;
+
+  preview.max_tokens := least(coalesce(known.max_tokens, chosen.max_output_tokens), chosen.max_output_tokens);
+  -- A token of a prompt is rarely under three bytes or over five; an answer rarely longer than 1,200 tokens.
+  preview.likely_low_micros := private.price_micros(price, row(
+    ceil(known.prompt_bytes / 5.0)::bigint + 300 * known.images, least(20, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  ));
+  preview.likely_high_micros := private.price_micros(price, row(
+    ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  ));
+  preview.cap_micros := least(
+    9007199254740991,
+    ceil(
+      greatest(private.fixed_bound_micros(price, known), price.minimum_micros)
+      + private.output_token_micros(price) * known.choices * preview.max_tokens
+    ),
+    greatest(preview.available_micros, 0), most_micros
+  );
+  preview.is_affordable :=
+    greatest(private.fixed_bound_micros(price, known), price.minimum_micros) + private.output_token_micros(price) * known.choices
+    <= least(preview.available_micros, most_micros);
+  preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
+  return preview;
+end
+$$;
+
+comment on function private.preview_cost is 'Prices a request before it is made, with the same arithmetic that will charge it.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
+grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
+  to service_role;
+grant execute on function
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_choice, private.read_hash,
+  private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+grant execute on function private.read_report, private.read_used to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.runs
+with (security_invoker = true)
+as
+select
+  runs.id, runs.account_id, runs.user_id, runs.key_id, runs.status, runs.requested_model, runs.model_ids,
+  runs.route_reason, runs.max_tokens, runs.is_clamped, runs.held_micros, runs.stop_requested_at, runs.started_at
+from private.runs;
+
+comment on view api.runs is 'Calls that are running or wait for their cost. A call that has ended is a receipt.';
+
+grant select on api.runs to authenticated, service_role;
+
+create function api.preview_cost(account_id uuid, model text, shape jsonb, features jsonb default '{}')
+returns private.cost_preview
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.preview_cost(account_id, model, private.read_shape(shape), private.read_features(features))
+$$;
+
+comment on function api.preview_cost is
+  'The likely range and the hard cap of a request before it is made. The shape has prompt_bytes, messages, images, max_tokens, choices, searches.';
+
+create function api.start_run(
+  account_id uuid, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
+  max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
+)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_run(
+    account_id, private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_run is
+  'Authorises a call that the caller makes for an account: holds what it can cost at most, or says which rule refuses it.';
+
+create function api.start_key_run(
+  key_hash text, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
+  max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
+)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_key_run(
+    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
+    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_key_run is 'The same for a call made with an API key, found by the SHA-256 of the key in hex.';
+
+create function api.touch_run(run_id uuid, generation_id text default null)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.touch_run(run_id, generation_id);
+end
+$$;
+
+comment on function api.touch_run is 'Keeps a run alive for another 30 seconds and tells whether it should stop.';
+
+create function api.stop_run(run_id uuid)
+returns boolean
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select coalesce(private.stop_run(run_id), false)
+$$;
+
+comment on function api.stop_run is 'Stops a running call from anywhere. Returns whether there was anything left to stop.';
+
+create function api.finish_run(run_id uuid, report jsonb)
+returns setof api.receipts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  event constant private.usage_events := private.finish_reported_run(run_id, private.read_report(report));
+begin
+  return query
+  select * from api.receipts where receipts.run_id = event.run_id;
+end
+$$;
+
+comment on function api.finish_run is
+  'Ends a run and returns its receipt, the first one when repeated; nothing yet when the cost has still to be asked upstream.';
+
+create function api.claim_reconciliations(max_runs integer default 20)
+returns table (run_id uuid, generation_id text)
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select claimed.run_id, claimed.generation_id from private.claim_reconciliations(max_runs) as claimed
+$$;
+
+comment on function api.claim_reconciliations is 'Runs whose cost is to be asked of OpenRouter now.';
+
+grant execute on function api.preview_cost, api.start_run, api.stop_run to authenticated;
+grant execute on function api.start_key_run, api.touch_run, api.finish_run, api.claim_reconciliations to service_role;
