@@ -190,7 +190,7 @@ await runCommand(async () => {
           name: `the same with a history, ${label}`,
           value: rate(`old${name}`) / small,
           unit: 'ratio',
-          bar: 0.9,
+          bar: 0.8,
           better: 'higher',
           peer: 2 * small,
           note: `${(2 * rate(`old${name}`)).toFixed(0)} calls/s beside ${beside}; the peer has none`,

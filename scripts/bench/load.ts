@@ -23,6 +23,12 @@ const clients = Number(values.clients);
 const streams = Number(values.streams);
 const accounts = Number(values.accounts);
 
+const layerNames: Record<Layer, string> = {
+  function: 'gateway',
+  postgres: 'postgres',
+  stack: 'local origin, data API and sandbox',
+};
+
 await runCommand(async () => {
   report('load', [...(await measureGateway()), ...(await measureWebhooks())]);
 });
@@ -58,12 +64,6 @@ async function answers({ url, customers }: GatewayTarget, count: number): Promis
   await Promise.all(Array.from({ length: clients }, worker));
   return times;
 }
-
-const layerNames: Record<Layer, string> = {
-  function: 'gateway',
-  postgres: 'postgres',
-  stack: 'local origin, data API and sandbox',
-};
 
 /** All the requests, in ten parts: the second tells the memory that the last is held against. */
 async function saturation(target: GatewayTarget): Promise<Figure[]> {

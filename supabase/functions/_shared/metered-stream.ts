@@ -19,6 +19,8 @@ export interface MeteredRun<Settlement> {
   /** Settles. Called again until it has succeeded once. */
   finish(report: Report, batch: Batch): Promise<Settled<Settlement>>;
   framing: Framing<Settlement>;
+  /** The viewer has gone before the end. */
+  left?(): void;
   limits?: Partial<Limits>;
 }
 
@@ -110,7 +112,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   const limits = { ...usualLimits, ...run.limits };
   const startedAt = performance.now();
   const upstream = new AbortController();
-  const viewer = createViewerStream(limits.maxViewerBytes);
+  const viewer = createViewerStream(limits.maxViewerBytes, () => run.left?.());
   const answer = createAnswerPieces();
   const answered = Promise.withResolvers<RequestError | null>();
   const failed: Attempt[] = [];

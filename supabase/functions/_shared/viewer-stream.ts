@@ -2,7 +2,7 @@
  * The way to whoever watches a run. Sending never waits: a viewer that has left is not missed, and
  * one that falls too far behind is let go without an end, so that it knows to resume.
  */
-export function createViewerStream(maxBytesBehind: number) {
+export function createViewerStream(maxBytesBehind: number, left: () => void) {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -11,6 +11,7 @@ export function createViewerStream(maxBytesBehind: number) {
       },
       cancel() {
         controller = undefined;
+        left();
       },
     },
     new ByteLengthQueuingStrategy({ highWaterMark: maxBytesBehind }),

@@ -81,7 +81,10 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
   const writer = wish.isStream ? dialect.stream(head) : dialect.collect(head);
   const kept = idempotencyKey === null ? null : createKeptAnswer();
   const sessionId = await digest(account_id + wish.session);
-  const run = startRun(context, dialect, { wish, verdict, account_id, sessionId, writer, kept });
+  // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
+  const leave = () => (kept ? undefined : run.stop());
+  const call = { wish, verdict, account_id, sessionId, writer, kept, leave };
+  const run = startRun(context, dialect, call);
   context.deps.keepAlive(run.ended);
   context.logAfter(run.ended);
 
@@ -91,15 +94,13 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
     'x-request-id': context.requestId,
     ...ignoredHeader(wish.ignored),
   };
-  // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
-  const leave = kept ? () => {} : run.stop;
   context.request.signal.addEventListener('abort', leave, { once: true });
   // It may have left while the database was asked.
   if (context.request.signal.aborted) leave();
   if (wish.isStream) {
     const error = await run.answered;
     if (error) throw error;
-    return new Response(watched(run.viewer, leave), {
+    return new Response(run.viewer, {
       headers: { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-cache' },
     });
   }
@@ -121,12 +122,13 @@ interface Call {
   sessionId: string;
   writer: Writer<unknown>;
   kept: ReturnType<typeof createKeptAnswer> | null;
+  leave(): void;
 }
 
 function startRun(
   { deps, requestId, log }: Context,
   dialect: Dialect,
-  { wish, verdict, account_id, sessionId, writer, kept }: Call,
+  { wish, verdict, account_id, sessionId, writer, kept, leave }: Call,
 ) {
   const { env, rpc } = deps;
   const { run_id } = verdict;
@@ -204,6 +206,7 @@ function startRun(
     flush: ({ generationId }) => flush(generationId),
     finish,
     framing,
+    left: leave,
     limits: { maxViewerBytes, ...(wish.isStream ? {} : { wholeMs }), ...deps.limits },
   });
 }
@@ -255,28 +258,6 @@ export function readIdempotencyKey(request: Request): string | null {
     throw invalid('Idempotency-Key', detail);
   }
   return key;
-}
-
-/** A caller that leaves is heard of through the stream it no longer reads, wherever this runs. */
-export function watched(
-  stream: ReadableStream<Uint8Array>,
-  leave: () => void,
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        leave();
-        await reader.cancel();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 }
 
 export function failureOf(code: string | null): RequestError | null {

@@ -1,6 +1,6 @@
 import { corsHeaders } from '../_shared/cors.ts';
 import { failure } from '../_shared/errors.ts';
-import { type Closing, type Context, failureOf, watched } from './answer-call.ts';
+import { type Closing, type Context, failureOf } from './answer-call.ts';
 import type { AnswerEnd, Dialect, Receipt } from './dialect.ts';
 
 interface Stored {
@@ -66,13 +66,13 @@ export async function replayAnswer(
         // A stream that is pulled and given nothing is not pulled again.
         controller.enqueue(encoder.encode(text === '' ? ': waiting\n\n' : text));
       },
+      cancel: () => left.abort(),
     },
     { highWaterMark: 0 },
   );
-  return new Response(
-    watched(stream, () => left.abort()),
-    { headers: { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-cache' } },
-  );
+  return new Response(stream, {
+    headers: { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-cache' },
+  });
 }
 
 interface Told {
