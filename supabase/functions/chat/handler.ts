@@ -1,4 +1,5 @@
 import { corsHeaders, preflight } from '../_shared/cors.ts';
+import { digest } from '../_shared/digest.ts';
 import { errorResponse, failure } from '../_shared/errors.ts';
 import { logRequest } from '../_shared/log.ts';
 import { readBytes } from '../_shared/read-bytes.ts';
@@ -71,7 +72,7 @@ async function ask(request: Request, call: ChatCall, note: Note): Promise<Respon
   const { requestId } = call;
   const text = new TextDecoder().decode(await readBytes(request, bodyLimits));
   const wanted = readRunRequest(text);
-  const started = await startAnswer(wanted, await sha256(text), call);
+  const started = await startAnswer(wanted, await digest(text), call);
   const { verdict } = started;
   note({ run: verdict.run_id, rule: verdict.rule });
   if (!verdict.allowed) return refusalResponse(verdict, requestId);
@@ -121,9 +122,4 @@ function headers(requestId: string): Record<string, string> {
 
 function requireMethod(request: Request, method: string): void {
   if (request.method !== method) throw failure('method_not_allowed');
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

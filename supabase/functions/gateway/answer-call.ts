@@ -1,4 +1,5 @@
 import { corsHeaders } from '../_shared/cors.ts';
+import { digest } from '../_shared/digest.ts';
 import type { Env } from '../_shared/env.ts';
 import { type ErrorCode, failure, type RequestError } from '../_shared/errors.ts';
 import type { RequestLog } from '../_shared/log.ts';
@@ -8,7 +9,6 @@ import type { Rpc } from '../_shared/rpc.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit } from '../_shared/verdict.ts';
 import { invalid } from './api-error.ts';
-import { digest } from './api-key.ts';
 import type { CallRequest } from './call-request.ts';
 import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';

@@ -1,6 +1,7 @@
 import { RequestError } from '../_shared/errors.ts';
 import { assertEquals } from '../_shared/testing.ts';
-import { digest, readKeyHash } from './api-key.ts';
+import { digest } from '../_shared/digest.ts';
+import { readKeyHash } from './api-key.ts';
 
 const body = `sk-oneai-${'a1'.repeat(32)}`;
 const key = body + (await digest(body)).slice(0, 8);

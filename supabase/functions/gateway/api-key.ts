@@ -1,3 +1,4 @@
+import { digest } from '../_shared/digest.ts';
 import { failure } from '../_shared/errors.ts';
 import { ApiError } from './api-error.ts';
 
@@ -43,10 +44,4 @@ function refuseKeyInUrl(address: string): void {
 
 function unauthorized(detail: string, hint: string) {
   return failure('unauthorized', detail, hint);
-}
-
-export async function digest(text: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
-  const hash = await crypto.subtle.digest('SHA-256', bytes);
-  return new Uint8Array(hash).toHex();
 }

@@ -1,11 +1,11 @@
 // The whole handler against the sandbox, with a database that only remembers: what it is asked, in
 // which order, and what becomes of an upstream that falls silent, for which a stack would wait minutes.
 // deno-lint-ignore-file no-await-in-loop -- one after the other, so that a failure says which
+import { digest } from '../_shared/digest.ts';
 import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
 import { assertEquals } from '../_shared/testing.ts';
-import { digest } from './api-key.ts';
 import { handleGateway } from './handler.ts';
 
 const body = `sk-oneai-${'0'.repeat(64)}`;

@@ -1,4 +1,5 @@
 import type { Env } from '../_shared/env.ts';
+import { digest } from '../_shared/digest.ts';
 import { errorResponse, failure } from '../_shared/errors.ts';
 import { logRequest } from '../_shared/log.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
@@ -47,7 +48,7 @@ async function readEvent(request: Request, secrets: string[]) {
     throw failure('unauthorized', 'The signature does not fit the body.', 'Sign the raw body.');
   }
   const body = decode(bytes);
-  const id = request.headers.get('x-razorpay-event-id') || (await fingerprint(bytes));
+  const id = request.headers.get('x-razorpay-event-id') || `sha256:${await digest(bytes)}`;
   return { id: id.slice(0, 200), body };
 }
 
@@ -77,9 +78,4 @@ function decode(bytes: Uint8Array<ArrayBuffer>): string {
     // Said below.
   }
   throw failure('invalid_input', 'The body is not text.');
-}
-
-async function fingerprint(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', bytes);
-  return `sha256:${Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
