@@ -224,8 +224,13 @@ test('a long conversation opens at its end, and scrolling up never moves what is
       .poll(async () => Math.abs((await topOf(read.id)) - read.top - step), { intervals: [30] })
       .toBeLessThan(4);
   }
+  const old = await scroller(page).locator('article').nth(40).getAttribute('id');
   await page.getByRole('button', { name: 'Jump to latest' }).click();
   await expect(page.getByText('Message number 129.')).toBeInViewport();
+  // An address that names a message opens there.
+  await page.evaluate((id) => history.replaceState(history.state, '', `#${id}`), old);
+  await page.reload();
+  await expect(page.getByText('Message number 40.')).toBeInViewport();
 });
 
 test('whoever scrolls up during an answer is left alone, and may follow it again', async ({
