@@ -3676,7 +3676,7 @@ begin
   if sum_usage.key <> 'chat' and not pg_input_is_valid(sum_usage.key, 'uuid') then
     perform private.fail(422, 'invalid_input', 'A key is named by its id; the word chat means what was done without one.', null);
   end if;
-  if sum_usage.until - sum_usage.since >= 3660 then
+  if not isfinite(sum_usage.until) or not isfinite(sum_usage.since) or sum_usage.until - sum_usage.since >= 3660 then
     perform private.fail(422, 'invalid_input', 'Usage is summed over ten years at most.', 'Choose a shorter time.');
   end if;
   return (

@@ -69,6 +69,9 @@ const extremes: Record<string, string[]> = {
   ],
   json: [...odd, deep].map(text).concat('null'),
   jsonb: [...odd, deep, '{"data": []}'].map(text).concat('null'),
+  date: ['infinity', '-infinity', '4713-01-01 BC', '5874897-12-31', '2028-02-29']
+    .map(text)
+    .concat('null'),
   'timestamp with time zone': [
     'infinity',
     '-infinity',
@@ -274,6 +277,19 @@ const calls: Record<string, Call> = {
       default_model: `'acme/small'`,
       smart_routing: 'true',
       custom_instructions: `'Be brief.'`,
+    },
+  },
+  sum_usage: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      since: `'2027-01-01'`,
+      until: `'2027-01-31'`,
+      grouped_by: `'model'`,
+      measure: `'credits'`,
+      model_id: `'acme/small'`,
+      key: `'chat'`,
+      user_id: 'null',
     },
   },
   sync_models: { who: 'service', sound: { payload: text('{"data": [{"id": "acme/new"}]}') } },

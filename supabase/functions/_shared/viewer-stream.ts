@@ -26,10 +26,13 @@ export function createViewerStream(maxBytesBehind: number, left: () => void) {
     },
     /** The first end counts. */
     close(last: Uint8Array | undefined) {
+      const open = controller;
+      if (!open) return;
+      if (last) open.enqueue(last);
+      // Sending may be what tells that the viewer has left.
       if (!controller) return;
-      if (last) controller.enqueue(last);
-      controller.close();
       controller = undefined;
+      open.close();
     },
   };
 }

@@ -6,3 +6,11 @@ declare const Deno: {
 declare module 'npm:razorpay@2.9.8' {
   export { default } from 'razorpay';
 }
+
+declare module 'npm:@noble/hashes@1.8.0/sha2.js' {
+  export { sha256 } from '@noble/hashes/sha2.js';
+}
+
+declare module 'npm:@noble/hashes@1.8.0/utils.js' {
+  export { bytesToHex } from '@noble/hashes/utils.js';
+}
