@@ -6,7 +6,11 @@ const passed = await runParts(
     { name: 'eslint', command: 'eslint .' },
     { name: 'svelte-check', command: 'npm run --silent check --workspace web' },
     { name: 'tsc', command: 'tsc --project .' },
-    { name: 'deno', command: 'deno check --quiet supabase/functions/ scripts/bench/stream-core.ts && deno lint --quiet' },
+    {
+      name: 'deno',
+      command:
+        'deno check --quiet supabase/functions/ scripts/bench/stream-core.ts && deno lint --quiet',
+    },
     { name: 'prettier', command: 'prettier --check --log-level warn .' },
     {
       name: 'sql',
