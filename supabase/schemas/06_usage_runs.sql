@@ -325,6 +325,62 @@ $$;
 
 comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
 
+create type private.model_terms as (
+  plan_id text,
+  model_id text,
+  price_version_id bigint,
+  upstream_name text,
+  context_tokens integer,
+  max_output_tokens integer,
+  model_quota_id bigint,
+  fixed_micros numeric,
+  rate_micros numeric,
+  prompt_usd numeric,
+  completion_usd numeric
+);
+
+comment on type private.model_terms is 'What one call of a model costs and may give, for whoever has this plan.';
+
+create function private.find_terms(request private.run_request, wanted_model text)
+returns private.model_terms
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  shape constant private.request_shape := request.shape;
+  terms private.model_terms;
+begin
+  select
+    offers.plan_id,
+    offers.model_id,
+    price.id,
+    offers.upstream_name,
+    offers.context_tokens,
+    offers.max_output_tokens,
+    offers.model_quota_id,
+    greatest(private.fixed_bound_micros(price, shape), price.minimum_micros),
+    greatest(price.completion_micros, price.reasoning_micros) * shape.choices,
+    price.upstream_prompt_usd,
+    price.upstream_completion_usd
+  into terms
+  from private.wallets
+  join private.offers on offers.plan_id = wallets.plan_id and offers.model_id = wanted_model
+  join private.price_versions as price on price.id = offers.price_version_id
+  where wallets.account_id = request.account_id
+    and (offers.closed_until is null or offers.closed_until <= private.clock())
+    and (request.key_id is null or exists (
+      select from private.api_keys
+      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+      where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
+    ));
+  return terms;
+end
+$$;
+
+comment on function private.find_terms is 'The terms of a model, or nothing when an account may not call it now.';
+
 create function private.authorize_run(request private.run_request)
 returns private.verdict
 language plpgsql
@@ -336,10 +392,11 @@ set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  -- The lock comes first: from here on nothing of this account changes under us.
-  locked constant boolean := private.lock_account(request.account_id);
   at constant timestamptz := private.clock();
+  run_id constant uuid := private.new_id(at);
+  request_id constant text := private.request_id();
   shape constant private.request_shape := request.shape;
+  locked boolean;
   verdict private.verdict;
   wallet private.wallets;
   key_limits private.limit_overrides;
@@ -349,8 +406,9 @@ declare
   room bigint;
   binding text := 'balance';
   wanted_models text[] := request.models;
+  route_reason text;
   wanted_model text;
-  offer record;
+  offer private.model_terms;
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
@@ -358,6 +416,15 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
+  -- Before the lock: whatever a call asks for that is not the account's. Others wait for less then.
+  if request.models[1] like 'oneai/%' then
+    select routed.model_ids, routed.reason into wanted_models, route_reason
+    from private.route(request.models[1], request.features) as routed;
+  end if;
+  offer := private.find_terms(request, wanted_models[1]);
+
+  -- From here on nothing of this account changes under us.
+  locked := private.lock_account(request.account_id);
   select * into wallet from private.wallets where wallets.account_id = request.account_id;
   if wallet.allowance_until <= at then
     wallet := private.renew_allowance(request.account_id);
@@ -454,40 +521,18 @@ begin
     end if;
 
     -- of which model ------------------------------------------------------------------------
-    if wanted_models[1] like 'oneai/%' then
-      select routed.model_ids, routed.reason into wanted_models, verdict.route_reason
-      from private.route(request.models[1], request.features) as routed;
-      if wanted_models is null then
-        verdict := private.refusal(
-          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-          'Choose a model yourself.'
-        );
-        exit decide;
-      end if;
+    if request.models[1] like 'oneai/%' and wanted_models is null then
+      verdict := private.refusal(
+        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+        'Choose a model yourself.'
+      );
+      exit decide;
     end if;
-
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
-      select
-        price.id as price_version_id,
-        offers.context_tokens,
-        offers.max_output_tokens,
-        offers.model_quota_id,
-        offers.upstream_name,
-        greatest(private.fixed_bound_micros(price, shape), price.minimum_micros) as fixed_micros,
-        greatest(price.completion_micros, price.reasoning_micros) * shape.choices as rate_micros,
-        price.upstream_prompt_usd,
-        price.upstream_completion_usd
-      into offer
-      from private.offers
-      join private.price_versions as price on price.id = offers.price_version_id
-      where offers.plan_id = wallet.plan_id
-        and offers.model_id = wanted_model
-        and (offers.closed_until is null or offers.closed_until <= at)
-        and (request.key_id is null or exists (
-          select from private.api_keys
-          cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-          where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
-        ));
+      -- Known already, unless it is a further one, or the plan changed while we waited for the lock.
+      if offer.model_id is distinct from wanted_model or offer.plan_id <> wallet.plan_id then
+        offer := private.find_terms(request, wanted_model);
+      end if;
 
       if verdict.model_ids is not null then
         -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
@@ -495,19 +540,19 @@ begin
           and offer.max_output_tokens >= output_tokens
           and offer.model_quota_id is not distinct from quota_id
         then
-          verdict.model_ids := verdict.model_ids || wanted_model;
+          verdict.model_ids := verdict.model_ids || offer.model_id;
           verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
           price_version_ids := price_version_ids || offer.price_version_id;
           hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
-          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
-          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
+          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.prompt_usd);
+          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.completion_usd);
         end if;
         continue;
       end if;
 
       -- The first model decides how long the answer may be.
-      if offer.price_version_id is null then
-        continue when verdict.route_reason is not null;
+      if offer.model_id is null then
+        continue when route_reason is not null;
         verdict := private.why_not_callable(wanted_model, request.key_id, wallet.plan_id);
         exit decide;
       end if;
@@ -548,10 +593,10 @@ begin
       end if;
       hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
       price_version_ids := array[offer.price_version_id];
-      verdict.model_ids := array[wanted_model];
+      verdict.model_ids := array[offer.model_id];
       verdict.upstream_names := array[offer.upstream_name];
-      verdict.max_prompt_usd := offer.upstream_prompt_usd;
-      verdict.max_completion_usd := offer.upstream_completion_usd;
+      verdict.max_prompt_usd := offer.prompt_usd;
+      verdict.max_completion_usd := offer.completion_usd;
     end loop;
     if verdict.model_ids is null then
       verdict := private.why_not_callable(wanted_models[1], request.key_id, wallet.plan_id);
@@ -559,7 +604,7 @@ begin
     end if;
 
     verdict := row(
-      true, private.new_id(at), false, null, null, null, null, null, null, null, verdict.model_ids, verdict.route_reason,
+      true, run_id, false, null, null, null, null, null, null, null, verdict.model_ids, route_reason,
       output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
@@ -595,7 +640,7 @@ begin
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
     verdict.model_ids, verdict.upstream_names, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
     verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
-    private.request_id(), at
+    request_id, at
   );
   if request.idempotency_key is not null then
     insert into private.repeatable_runs as repeatable (

@@ -39,8 +39,8 @@ declare
   used private.token_counts := coalesce(report.used, row(null, null, null, null, null, null, null, null)::private.token_counts);
   label private.cost_label := 'reported';
   gave_answer boolean := false;
-  locked boolean;
   charge_id bigint;
+  locked boolean;
 begin
   if report.outcome in ('completed', 'stopped') then
     if report.is_reconciled then
@@ -92,9 +92,11 @@ begin
     label := 'none';
   end if;
 
-  locked := private.lock_account(run.account_id);
-  select * into wallet from private.wallets where wallets.account_id = run.account_id;
-  charge_id := private.settle_hold(wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id);
+
+  -- The receipt names the charge that is about to be booked, so that the account is locked for less.
+  if priced.charge_micros > 0 then
+    charge_id := nextval('private.transactions_id_seq');
+  end if;
   insert into private.usage_events (
     run_id, account_id, user_id, key_id, task, outcome, finish_reason, error_code, requested_model, model_id,
     route_reason, attempts, price_version_id, used, shape, max_tokens, held_micros, charged_micros, upstream_micros, cost_label,
@@ -110,6 +112,11 @@ begin
   )
   returning * into event;
 
+  locked := private.lock_account(run.account_id);
+  select * into wallet from private.wallets where wallets.account_id = run.account_id;
+  perform private.settle_hold(
+    wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id, charge_id
+  );
   if wallet.has_budgets then
     perform private.settle_budgets(run.account_id, array[run.key_id, run.user_id], run.held_micros, priced.charge_micros);
   end if;

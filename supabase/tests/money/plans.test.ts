@@ -1,7 +1,7 @@
 // Plans change while accounts move between them and call: on real connections, one step at a time.
 import { expect, vi } from 'vitest';
 import { test } from '../database.ts';
-import { authorize, openPools, openStage, type Stage } from './stage.ts';
+import { authorize, openPools, openStage, type Stage, tally, untilWaiting } from './stage.ts';
 
 /** A plan of one call a minute beside the stage's own, which allows any number. */
 async function openNarrowPlan({ look }: Stage): Promise<string> {
@@ -43,6 +43,31 @@ test('an account that moves onto a plan while that plan is edited goes by the ed
   editor.release();
   await moved;
   expect(await limitOf(stage)).toBe(7);
+  await stage.audit();
+});
+
+test('a call that waited while its account changed plan may call what the new plan allows', async ({
+  database,
+}) => {
+  await using pools = openPools(database);
+  const stage = await openStage(pools, { balance: 1_000_000 });
+  const [before] = await stage.look(
+    `select plan_id from private.account_plans where account_id = '${stage.account.id}'`,
+  );
+  await stage.look(`insert into private.plans (id, name) values ('bare', 'Bare')`);
+  const afterMoveTo = async (plan: unknown) => {
+    const mover = await pools.sql.reserve();
+    await mover`begin`;
+    await mover`select private.lock_account(${stage.account.id})`;
+    await mover`update private.account_plans set plan_id = ${String(plan)} where account_id = ${stage.account.id}`;
+    const waiting = Promise.all([authorize(stage), authorize(stage)]);
+    await untilWaiting(stage, 2);
+    await mover`commit`;
+    mover.release();
+    return tally(await waiting);
+  };
+  expect(await afterMoveTo('bare')).toEqual({ plan_models: 2 });
+  expect(await afterMoveTo(before!.plan_id)).toEqual({ allowed: 2 });
   await stage.audit();
 });
 
