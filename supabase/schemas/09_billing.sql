@@ -263,6 +263,7 @@ create index payments_account_id_idx on private.payments (account_id);
 create index payments_order_id_idx on private.payments (order_id);
 create index payments_razorpay_order_id_idx on private.payments (razorpay_order_id) where account_id is null;
 create index payments_invoice_idx on private.payments (razorpay_invoice_id) where razorpay_invoice_id is not null;
+create index payments_stray_idx on private.payments (paid_at) where account_id is null and is_captured;
 create index payments_price_id_idx on private.payments (price_id);
 create index payments_grant_id_idx on private.payments (grant_id);
 create unique index payments_one_a_period_idx on private.payments (subscription_id, period_start, price_id) where grant_id is not null;

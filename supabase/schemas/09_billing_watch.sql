@@ -123,6 +123,7 @@ begin
   end if;
   update private.billing_settings set swept_until = greatest(billing_settings.swept_until, to_timestamp(end_sweep.until));
   perform private.check_silence();
+  perform private.check_strays();
 end
 $$;
 
@@ -157,6 +158,40 @@ end
 $$;
 
 comment on function private.check_silence is 'Raises an alert when payments come without their webhooks.';
+
+create function private.check_strays()
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  -- A payment may be told of before what it is for; an hour and a sweep later nothing more will come.
+  perform private.alert(
+    'payment_without_owner', 'stray:' || payments.id,
+    format(
+      'Payment %s of %s was captured for an order we do not know (%s). Find out whose it is, or refund it.',
+      payments.id, private.price_text(payments.currency, payments.amount_minor), coalesce(payments.razorpay_order_id, 'none')
+    )
+  )
+  from private.payments
+  where payments.account_id is null
+    and payments.is_captured
+    and payments.refunded_minor < payments.amount_minor
+    and payments.paid_at < private.clock() - interval '1 hour';
+  update private.billing_alerts set resolved_at = private.clock()
+  where billing_alerts.kind = 'payment_without_owner'
+    and billing_alerts.resolved_at is null
+    and exists (
+      select from private.payments
+      where 'stray:' || payments.id = billing_alerts.fact
+        and (payments.account_id is not null or payments.refunded_minor >= payments.amount_minor)
+    );
+end
+$$;
+
+comment on function private.check_strays is 'Raises an alert for each payment that was captured and belongs to nothing we know, until it does or is refunded.';
 
 create function private.end_lapsed_plans(most integer default 200)
 returns integer

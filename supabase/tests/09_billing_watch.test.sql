@@ -62,6 +62,24 @@ insert into private.webhook_events (id, body, state, received_at) values ('evt_1
 select private.check_silence();
 select is((select count(*) from admin.alerts), 0::bigint, 'until they come again');
 
+-- strays ----------------------------------------------------------------------------------------
+
+insert into private.payments (id, currency, amount_minor, status, is_captured, razorpay_order_id, paid_at) values
+  ('pay_young', 'GBP', 500, 'captured', true, 'order_1', private.clock() - interval '59 minutes'),
+  ('pay_open', 'GBP', 500, 'authorized', false, 'order_2', private.clock() - interval '2 days'),
+  ('pay_stray', 'GBP', 500, 'captured', true, 'order_3', private.clock() - interval '61 minutes');
+select private.check_strays();
+select private.check_strays();
+select results_eq(
+  'select kind, detail from admin.alerts',
+  $$values ('payment_without_owner', 'Payment pay_stray of GBP 5.00 was captured for an order we do not know (order_3). Find out whose it is, or refund it.')$$,
+  'money that belongs to nothing we know is told of, once, after an hour'
+);
+update private.payments set refunded_minor = 500 where id = 'pay_stray';
+select private.check_strays();
+select is((select count(*) from admin.alerts), 0::bigint, 'until it is given back');
+delete from private.payments where account_id is null;
+
 -- the sweep's claim --------------------------------------------------------------------------------
 
 insert into private.orders (id, account_id, price_id, request_key, currency, amount_minor, credits_micros, created_at)
