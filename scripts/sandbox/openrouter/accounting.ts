@@ -51,7 +51,7 @@ export interface Accounting {
 }
 
 const MOST_RUNS = 5_000;
-const MOST_BODIES = 500;
+const MOST_BODIES = 2_000;
 const MOST_NAMES = 2_000;
 const SEARCHABLE = [
   'model',

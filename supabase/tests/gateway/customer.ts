@@ -4,6 +4,7 @@ import { afterAll, inject, vi } from 'vitest';
 import * as customers from '../../../scripts/gateway/customer.ts';
 
 export type Customer = customers.Customer;
+export type MadeKey = customers.MadeKey;
 
 export const stack = inject('gatewayStack');
 export const base = `${stack.url}/functions/v1/gateway/v1`;
@@ -18,10 +19,7 @@ export function setCredits(accountId: string, credits: number): Promise<void> {
   return customers.setCredits(sql, accountId, credits);
 }
 
-export async function newKey(
-  customer: Customer,
-  settings: object = {},
-): Promise<customers.MadeKey> {
+export async function newKey(customer: Customer, settings: object = {}): Promise<MadeKey> {
   const { accountId: account_id } = customer;
   return customer.rpc('create_key', { account_id, name: 'Another', settings });
 }
