@@ -32,7 +32,9 @@ for (const [status, code, expected] of [
   [401, '42501', 'unauthorized'],
   [500, '57014', 'upstream_unavailable'],
   [503, 'PGRST001', 'upstream_unavailable'],
-  [400, '22P02', 'internal_error'],
+  [400, '22P02', 'invalid_input'],
+  [400, '22P05', 'invalid_input'],
+  [400, '22003', 'internal_error'],
 ] as const) {
   Deno.test(`${code} with status ${status} is ${expected}`, () => {
     assertEquals(fromDatabase(status, { code }).code, expected);

@@ -83,6 +83,8 @@ export function fromDatabase(status: number, error: DatabaseError): RequestError
       hint: error.hint || known[2],
     });
   }
+  // Text that Postgres does not hold: U+0000, or half a character.
+  if (error.code === '22P05' || error.code === '22P02') return failure('invalid_input');
   if (status === 401) return failure('unauthorized');
   if (status === 403 || error.code === '42501') return failure('forbidden');
   if (error.code === '57014' || status >= 502) return failure('upstream_unavailable');

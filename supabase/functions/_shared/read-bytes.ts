@@ -48,16 +48,43 @@ function tooSlow() {
   });
 }
 
-/** Without recursion: what it looks for would break that. */
-export function isDeeperThan(root: unknown, most: number): boolean {
-  let level: unknown[] = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > most) return true;
-    level = level.flatMap((value) =>
-      typeof value === 'object' && value !== null
-        ? Object.values(value).filter((one) => typeof one === 'object' && one !== null)
-        : [],
-    );
+export interface JsonLimits {
+  maxDepth: number;
+  /** Objects, lists and texts, names included. */
+  maxParts: number;
+}
+
+export const usualJsonLimits: JsonLimits = { maxDepth: 100, maxParts: 500_000 };
+
+const [quote, backslash] = [0x22, 0x5c];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/**
+ * Whether JSON is deeper, or of more parts, than anybody needs. Looked at before it is parsed: a few
+ * megabytes of empty objects would take more memory than the whole function has.
+ */
+export function isTooInvolved(json: Uint8Array, { maxDepth, maxParts }: JsonLimits): boolean {
+  let depth = 0;
+  let parts = 0;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at];
+    if (byte === closeList || byte === closeObject) depth -= 1;
+    if (byte !== quote && byte !== openList && byte !== openObject) continue;
+    if (byte === quote) at = endOfText(json, at);
+    else depth += 1;
+    parts += 1;
+    if (depth > maxDepth || parts > maxParts) return true;
   }
   return false;
+}
+
+/** Where the text that opens here closes, which a quote after an odd number of backslashes does not. */
+function endOfText(json: Uint8Array, opening: number): number {
+  for (let end = opening; ;) {
+    end = json.indexOf(quote, end + 1);
+    if (end < 0) return json.length;
+    let escapes = 0;
+    while (json[end - 1 - escapes] === backslash) escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
 }

@@ -70,9 +70,9 @@ async function route(
 
 async function ask(request: Request, call: ChatCall, note: Note): Promise<Response> {
   const { requestId } = call;
-  const text = new TextDecoder().decode(await readBytes(request, bodyLimits));
-  const wanted = readRunRequest(text);
-  const started = await startAnswer(wanted, await digest(text), call);
+  const bytes = await readBytes(request, bodyLimits);
+  const wanted = readRunRequest(bytes);
+  const started = await startAnswer(wanted, await digest(bytes), call);
   const { verdict } = started;
   note({ run: verdict.run_id, rule: verdict.rule });
   if (!verdict.allowed) return refusalResponse(verdict, requestId);

@@ -1,5 +1,5 @@
 import { failure } from '../_shared/errors.ts';
-import { isDeeperThan } from '../_shared/read-bytes.ts';
+import { isTooInvolved, usualJsonLimits } from '../_shared/read-bytes.ts';
 import { storableText } from '../_shared/storable-text.ts';
 
 export interface ChatMessage {
@@ -22,8 +22,8 @@ export interface RunRequest {
 
 type Fields = Record<string, unknown>;
 
-export function readRunRequest(text: string): RunRequest {
-  const body = parse(text);
+export function readRunRequest(bytes: Uint8Array): RunRequest {
+  const body = parse(bytes);
   return {
     accountId: uuid(body, 'account_id'),
     conversationId: uuid(body, 'conversation_id'),
@@ -36,20 +36,18 @@ export function readRunRequest(text: string): RunRequest {
   };
 }
 
-const maxDepth = 100;
-const tooDeep = () => invalid(`The body is nested more than ${maxDepth} levels deep.`);
-
-function parse(text: string): Fields {
+function parse(bytes: Uint8Array): Fields {
+  if (isTooInvolved(bytes, usualJsonLimits)) {
+    const { maxDepth, maxParts } = usualJsonLimits;
+    throw invalid(`The body has more than ${maxDepth} levels or ${maxParts} parts.`);
+  }
   try {
-    const body: unknown = JSON.parse(text, (_name, value: unknown) =>
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes), (_name, value: unknown) =>
       typeof value === 'string' ? storableText(value) : value,
     );
-    if (isDeeperThan(body, maxDepth)) throw tooDeep();
     return fields(body, 'The body');
   } catch (error) {
     if (error instanceof SyntaxError) throw invalid('The body is not JSON.');
-    // So deep that it could not even be walked through.
-    if (error instanceof RangeError) throw tooDeep();
     throw error;
   }
 }

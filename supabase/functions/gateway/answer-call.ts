@@ -47,7 +47,8 @@ export interface Started {
 
 /** What an answer kept for an Idempotency-Key is ended with again. */
 export interface Closing {
-  state: unknown;
+  /** As JSON text, in which signs that Postgres does not hold, such as U+0000, are plain escapes. */
+  state: string | null;
   error_code: string | null;
 }
 
@@ -154,7 +155,10 @@ function startRun(
   async function finish(report: Report): Promise<{ settlement: Receipt | null; isFinal: boolean }> {
     // An answer in one piece that broke off reaches nobody, so nobody pays for it.
     const isLost = !wish.isStream && report.error_code !== null;
-    const closing: Closing = { state: writer.state(), error_code: report.error_code };
+    const closing: Closing = {
+      state: JSON.stringify(writer.state()),
+      error_code: report.error_code,
+    };
     const receipt = await rpc<Receipt | null>(
       'finish_call',
       {

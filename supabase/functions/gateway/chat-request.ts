@@ -10,6 +10,7 @@ import {
 import {
   type Fields,
   isFields,
+  quoted,
   readArray,
   readFlag,
   readNumber,
@@ -200,7 +201,7 @@ function measurePart(part: unknown, param: string, prompt: PromptMeasure): void 
     default:
       throw unsupported(
         `${param}.type`,
-        `${isFields(part) ? String(part['type']).slice(0, 40) : 'It'} cannot be sent: what it costs cannot be bounded before the call.`,
+        `${quoted(fields['type'])} cannot be sent: what it costs cannot be bounded before the call.`,
       );
   }
 }

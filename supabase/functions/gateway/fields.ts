@@ -61,6 +61,11 @@ export function readWhole(
   return number;
 }
 
+/** What somebody wrote, for a sentence that says what is wrong with it. */
+export function quoted(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, 40) : 'It';
+}
+
 export function required<Value>(value: Value | undefined, param: string): Value {
   if (value === undefined) throw invalid(param, `${param} is required.`);
   return value;

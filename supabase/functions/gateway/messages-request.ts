@@ -4,6 +4,7 @@ import { readChatRequest } from './chat-request.ts';
 import {
   type Fields,
   isFields,
+  quoted,
   readArray,
   readFlag,
   readObject,
@@ -122,16 +123,19 @@ function readBlock(value: unknown, param: string): Fields {
   if (block['type'] === 'text') return { type: 'text', text: block['text'], ...cache };
   if (block['type'] === 'image') {
     const source = required(readObject(block['source'], `${param}.source`), `${param}.source`);
-    const url =
-      source['type'] === 'base64'
-        ? `data:${String(source['media_type'])};base64,${String(source['data'])}`
-        : source['url'];
+    const url = source['type'] === 'base64' ? dataUrlOf(source, `${param}.source`) : source['url'];
     return { type: 'image_url', image_url: { url }, ...cache };
   }
   throw unsupported(
     `${param}.type`,
-    `${String(block['type']).slice(0, 40)} cannot be sent: what it costs cannot be bounded before the call.`,
+    `${quoted(block['type'])} cannot be sent: what it costs cannot be bounded before the call.`,
   );
+}
+
+function dataUrlOf(source: Fields, param: string): string {
+  const type = required(readText(source['media_type'], `${param}.media_type`, 100), param);
+  const data = required(readText(source['data'], `${param}.data`, 20_000_000), param);
+  return `data:${type};base64,${data}`;
 }
 
 function readTools(value: unknown): Fields[] {
@@ -149,12 +153,17 @@ function readTools(value: unknown): Fields[] {
   });
 }
 
+const choices = new Map<unknown, string>([
+  ['auto', 'auto'],
+  ['any', 'required'],
+  ['none', 'none'],
+]);
+
 function toolChoiceOf(choice: Fields): Fields {
-  const choices: Record<string, unknown> = { auto: 'auto', any: 'required', none: 'none' };
   const wanted =
     choice['type'] === 'tool'
       ? { type: 'function', function: { name: choice['name'] } }
-      : choices[String(choice['type'])];
+      : choices.get(choice['type']);
   if (!wanted)
     throw invalid('tool_choice.type', 'tool_choice.type must be auto, any, tool or none.');
   return {

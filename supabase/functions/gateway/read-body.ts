@@ -1,4 +1,9 @@
-import { isDeeperThan, readBytes } from '../_shared/read-bytes.ts';
+import {
+  isTooInvolved,
+  type JsonLimits,
+  readBytes,
+  usualJsonLimits,
+} from '../_shared/read-bytes.ts';
 import { invalid } from './api-error.ts';
 import { type Fields, isFields } from './fields.ts';
 
@@ -7,23 +12,26 @@ export interface Body {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-export interface BodyLimits {
+export interface BodyLimits extends JsonLimits {
   maxBytes: number;
   maxMs: number;
-  maxDepth: number;
 }
 
 /** As much as a request may carry on the platform, and no longer than an honest client takes. */
 export const usualBodyLimits: BodyLimits = {
   maxBytes: 20_000_000,
   maxMs: 30_000,
-  maxDepth: 100,
+  ...usualJsonLimits,
 };
 
-/** The body of a request as JSON, bounded in size, in time and in depth. */
+/** The body of a request as JSON, bounded in size, in time, in depth and in parts. */
 export async function readBody(request: Request, limits = usualBodyLimits): Promise<Body> {
   if (!request.body) throw invalid('body', 'The request has no body.');
   const bytes = await readBytes(request, limits);
+  if (isTooInvolved(bytes, limits)) {
+    const { maxDepth, maxParts } = limits;
+    throw invalid('body', `The body has more than ${maxDepth} levels or ${maxParts} parts.`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -31,8 +39,5 @@ export async function readBody(request: Request, limits = usualBodyLimits): Prom
     throw invalid('body', 'The body is not JSON in UTF-8.');
   }
   if (!isFields(value)) throw invalid('body', 'The body must be a JSON object.');
-  if (isDeeperThan(value, limits.maxDepth)) {
-    throw invalid('body', `The body is nested more than ${limits.maxDepth} levels deep.`);
-  }
   return { fields: value, bytes };
 }

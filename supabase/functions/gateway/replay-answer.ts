@@ -49,7 +49,7 @@ export async function replayAnswer(
   if (!isStream) {
     const { stored, end } = await lastOf(tail(first, read, signal, longestWholeMs), requestId);
     if (end.error) throw end.error;
-    return Response.json(dialect.whole(stored.closing?.state, end), { headers });
+    return Response.json(dialect.whole(stateOf(stored), end), { headers });
   }
   const encoder = new TextEncoder();
   const told = tail(first, read, signal, longestMs);
@@ -59,9 +59,7 @@ export async function replayAnswer(
         const { done, value } = await told.next();
         if (done) return controller.close();
         const { pieces, isLast, stored } = value;
-        const end = isLast
-          ? dialect.endStream(stored.closing?.state, endOf(stored, requestId))
-          : '';
+        const end = isLast ? dialect.endStream(stateOf(stored), endOf(stored, requestId)) : '';
         const text = pieces.join('') + end;
         // A stream that is pulled and given nothing is not pulled again.
         controller.enqueue(encoder.encode(text === '' ? ': waiting\n\n' : text));
@@ -122,6 +120,10 @@ async function lastOf(
     if (isLast) return { stored, end: endOf(stored, requestId) };
   }
   throw failure('run_lost');
+}
+
+function stateOf({ closing }: Stored): unknown {
+  return JSON.parse(closing?.state ?? 'null');
 }
 
 function endOf(stored: Stored, requestId: string): AnswerEnd {

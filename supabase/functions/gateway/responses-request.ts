@@ -3,6 +3,7 @@ import type { CallRequest } from './call-request.ts';
 import { readChatRequest } from './chat-request.ts';
 import {
   type Fields,
+  quoted,
   readArray,
   readFlag,
   readObject,
@@ -103,7 +104,7 @@ function readInput(value: unknown): Fields[] {
         // Thoughts of an earlier answer: only the provider that had them could read them.
         break;
       default:
-        throw unsupported(`${param}.type`, `${String(item['type']).slice(0, 40)} cannot be sent.`);
+        throw unsupported(`${param}.type`, `${quoted(item['type'])} cannot be sent.`);
     }
   }
   return messages;
@@ -135,7 +136,7 @@ function readParts(value: unknown, param: string): Fields[] {
       default:
         throw unsupported(
           `${path}.type`,
-          `${String(part['type']).slice(0, 40)} cannot be sent: what it costs cannot be bounded before the call.`,
+          `${quoted(part['type'])} cannot be sent: what it costs cannot be bounded before the call.`,
         );
     }
   });
@@ -144,7 +145,8 @@ function readParts(value: unknown, param: string): Fields[] {
 function readCall(item: Fields, param: string): Fields {
   const id = required(readText(item['call_id'], `${param}.call_id`, 200), `${param}.call_id`);
   const name = required(readText(item['name'], `${param}.name`, 200), `${param}.name`);
-  return { id, type: 'function', function: { name, arguments: item['arguments'] ?? '{}' } };
+  const given = readText(item['arguments'], `${param}.arguments`, 20_000_000) ?? '{}';
+  return { id, type: 'function', function: { name, arguments: given } };
 }
 
 function readTools(value: unknown): Fields[] {

@@ -100,7 +100,10 @@ const refused: Record<string, [body: string | object, status: number, param?: st
     400,
     'body',
   ],
+  'twenty megabytes of nothing': [`{"x":[${'{},'.repeat(6_600_000)}1]}`, 400, 'body'],
   'no model': [{ messages }, 400, 'model'],
+  'a model with a sign that no database holds': [{ ...good, model: 'a\u0000b' }, 400],
+  'a model with half a character': [{ ...good, model: 'a\ud800b' }, 400],
   'a model that is a number': [{ ...good, model: 5 }, 400, 'model'],
   'a model nobody has': [{ ...good, model: 'nobody/none' }, 404, 'model'],
   'an endless name of a model': [{ ...good, model: 'x'.repeat(100_000) }, 400, 'model'],
@@ -181,7 +184,62 @@ const refused: Record<string, [body: string | object, status: number, param?: st
   ],
 };
 
+/** Nothing can be told of it in a sentence: to make a text of it fails. */
+const unspeakable = { toString: 1, valueOf: 1 };
+
+const refusedElsewhere: Record<string, [path: string, body: object]> = {
+  'a part of an unspeakable type': [
+    'chat/completions',
+    { ...good, messages: [{ role: 'user', content: [{ type: unspeakable }] }] },
+  ],
+  'a block of an unspeakable type': [
+    'messages',
+    { ...good, messages: [{ role: 'user', content: [{ type: unspeakable }] }] },
+  ],
+  'a picture of an unspeakable type': [
+    'messages',
+    {
+      ...good,
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image', source: { type: 'base64', media_type: unspeakable, data: 'x' } },
+          ],
+        },
+      ],
+    },
+  ],
+  'an unspeakable choice of a tool': ['messages', { ...good, tool_choice: { type: unspeakable } }],
+  'a choice that every object has': ['messages', { ...good, tool_choice: { type: 'constructor' } }],
+  'an item of an unspeakable type': [
+    'responses',
+    { model: 'sandbox/fast', input: [{ type: unspeakable }] },
+  ],
+  'arguments that are no text': [
+    'responses',
+    {
+      model: 'sandbox/fast',
+      input: [{ type: 'function_call', call_id: 'x', name: 'x', arguments: { a: 1 } }],
+    },
+  ],
+  'vectors of a model with a sign that no database holds': [
+    'embeddings',
+    { model: 'a\u0000b', input: 'x' },
+  ],
+};
+
 describe('what is not taken', () => {
+  test.each(Object.entries(refusedElsewhere))('%s', async (_name, [path, body]) => {
+    expect(await post(body, { path })).toMatchObject({ status: 400 });
+  });
+
+  test('a receipt whose id has a sign that no database holds', async () => {
+    const headers = { authorization: `Bearer ${customer.key}` };
+    const response = await fetch(`${base}/generation?id=a%00b`, { headers });
+    expect(response.status).toBe(400);
+  });
+
   test.each(Object.entries(refused))('%s', async (_name, [body, status, param]) => {
     const result = await post(body);
     expect(result).toMatchObject({ status, answer: { error: { param: param ?? null } } });

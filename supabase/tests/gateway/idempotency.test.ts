@@ -1,6 +1,6 @@
 // Idempotency-Key: a repeated request joins the running answer or gets the same one again, and is
 // charged once, streams included.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   base,
   booksOf,
@@ -65,6 +65,35 @@ test.each(['chat/completions', 'messages'])(
     expect(await settled(customer.accountId)).toMatchObject({ receipts: 1 });
   },
 );
+
+describe.each([
+  ['a sign that no database holds', 'x\u0000y'],
+  ['half a character', 'x\ud800y'],
+])('an answer with %s', (_name, content) => {
+  test.each(['chat/completions', 'messages', 'responses'])(
+    '%s: is charged, and given again',
+    async (path) => {
+      const customer = await newCustomer();
+      const said =
+        path === 'responses'
+          ? { input: content, max_output_tokens: 60, messages: undefined, max_tokens: undefined }
+          : { messages: [{ role: 'user', content }], max_tokens: 60 };
+      const more = { model: 'sandbox/echo', ...said };
+      const first = await (await ask(customer, 'whole', { path, more })).json();
+      expect(await (await ask(customer, 'whole', { path, more })).json()).toEqual(first);
+      const stream = await (await ask(customer, 'stream', { path, stream: true, more })).text();
+      const again = await (await ask(customer, 'stream', { path, stream: true, more })).text();
+      expect(dataOf(again)).toEqual(dataOf(stream));
+      expect(await settled(customer.accountId)).toMatchObject({ receipts: 2 });
+      const billed = (await upstreamRuns(customer.accountId)).map(({ charged }) =>
+        Math.round(Number(charged) * 1.2),
+      );
+      expect(billed).toHaveLength(2);
+      expect((await booksOf(customer.accountId)).charged).toBe(billed[0]! + billed[1]!);
+      expect(billed[0]).toBeGreaterThan(0);
+    },
+  );
+});
 
 test('those who join a running stream get it from its start, and those who left find it whole', async () => {
   const customer = await newCustomer();
