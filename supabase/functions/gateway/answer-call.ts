@@ -27,6 +27,7 @@ export interface GatewayDeps {
   limits?: Partial<Limits>;
   firstByteMs?: number;
   leaseMs?: number;
+  maxKeptChars?: number;
 }
 
 /** One request whose caller has shown a key. */
@@ -58,6 +59,8 @@ export const usualLeaseMs = 10_000;
 const wholeMs = 140_000;
 /** A caller may read at leisure, up to an answer of this size. */
 const maxViewerBytes = 8_000_000;
+/** What is kept of an answer goes to the database with its bill, and may not stand in its way. */
+const usualMaxKeptChars = 4_000_000;
 
 export async function answerCall(context: Context, dialect: Dialect): Promise<Response> {
   const body = await readBody(context.request);
@@ -155,10 +158,11 @@ function startRun(
   async function finish(report: Report): Promise<{ settlement: Receipt | null; isFinal: boolean }> {
     // An answer in one piece that broke off reaches nobody, so nobody pays for it.
     const isLost = !wish.isStream && report.error_code !== null;
-    const closing: Closing = {
-      state: JSON.stringify(writer.state()),
-      error_code: report.error_code,
-    };
+    const state = JSON.stringify(writer.state());
+    const isKept = state.length <= (deps.maxKeptChars ?? usualMaxKeptChars);
+    const closing: Closing = isKept
+      ? { state, error_code: report.error_code }
+      : { state: null, error_code: 'too_large' };
     const receipt = await rpc<Receipt | null>(
       'finish_call',
       {

@@ -66,7 +66,7 @@ function addDelta(message: Fields, delta: Fields): void {
     else if (name === 'reasoning_details') {
       message[name] = addDetails(arrayOf(message[name]), arrayOf(value));
     } else if (typeof value === 'string') message[name] = ((message[name] as string) ?? '') + value;
-    else if (Array.isArray(value)) message[name] = [...arrayOf(message[name]), ...value];
+    else if (Array.isArray(value)) message[name] = grow(message[name], value);
     else message[name] = value;
   }
   // A call of a tool comes with empty text that nobody meant to say.
@@ -98,7 +98,7 @@ const grows = new Set(['text', 'summary', 'data']);
 
 /** Pieces of one thought come with the same place and type; a signature closes it. */
 function addDetails(details: unknown[], deltas: unknown[]): unknown[] {
-  const grown = [...details] as Fields[];
+  const grown = details as Fields[];
   for (const delta of deltas) {
     if (!isFields(delta)) continue;
     const last = grown.at(-1);
@@ -117,12 +117,17 @@ function addDetails(details: unknown[], deltas: unknown[]): unknown[] {
 }
 
 function addLists(lists: Fields | null, more: Fields): Fields {
-  const grown: Fields = { ...lists };
+  const grown: Fields = lists ?? {};
   for (const [name, value] of Object.entries(more)) {
-    grown[name] = Array.isArray(value)
-      ? [...arrayOf(grown[name]), ...value]
-      : (grown[name] ?? value);
+    grown[name] = Array.isArray(value) ? grow(grown[name], value) : (grown[name] ?? value);
   }
+  return grown;
+}
+
+/** In place: to copy what there is with every frame would cost a long answer its square. */
+function grow(list: unknown, more: unknown[]): unknown[] {
+  const grown = arrayOf(list);
+  for (const one of more) grown.push(one);
   return grown;
 }
 

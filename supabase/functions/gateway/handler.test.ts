@@ -31,6 +31,7 @@ const verdict = {
 interface Asked {
   name: string;
   report?: { outcome: string; error_code: string | null };
+  closing?: { state: string | null; error_code: string | null };
 }
 
 interface Wish {
@@ -40,26 +41,31 @@ interface Wish {
   /** The caller is gone before the database has answered. */
   leaves?: boolean;
   leaseMs?: number;
+  /** With an Idempotency-Key, for an answer of so many characters. */
+  maxKeptChars?: number;
 }
 
 async function ask(
   url: string,
   fault: string | null,
   stream: boolean,
-  { limits, more, leaves, leaseMs }: Wish = {},
+  { limits, more, leaves, leaseMs, maxKeptChars }: Wish = {},
 ) {
   const caller = new AbortController();
   const asked: Asked[] = [];
   const work: Promise<unknown>[] = [];
-  const rpc = ((name: string, parameters: { report?: Asked['report'] }) => {
-    asked.push({ name, ...(parameters.report ? { report: parameters.report } : {}) });
+  const rpc = ((name: string, { report, closing }: Omit<Asked, 'name'>) => {
+    asked.push({ name, ...(report ? { report } : {}), ...(closing ? { closing } : {}) });
     if (leaves) caller.abort();
     if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
     return Promise.resolve(name === 'keep_call' ? false : null);
   }) as Rpc;
   const request = new Request('http://x/gateway/v1/chat/completions', {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}` },
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(maxKeptChars === undefined ? {} : { 'idempotency-key': 'one' }),
+    },
     body: JSON.stringify({
       model: 'sandbox/fast',
       messages: [{ role: 'user', content: 'hello' }],
@@ -79,6 +85,7 @@ async function ask(
     ...(limits ? { limits } : {}),
     firstByteMs: 300,
     ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(maxKeptChars === undefined ? {} : { maxKeptChars }),
   });
   const text = await response.text();
   await Promise.all(work);
@@ -106,6 +113,15 @@ Deno.test('a gateway over the sandbox', async (test) => {
       const ignored = headers.get('x-oneai-ignored');
       assertEquals([status, ignored?.slice(0, 27)], [200, 'provider.???set-cookie: a=b']);
       assertEquals([ignored?.length, headers.has('set-cookie')], [1000, false]);
+    });
+    await test.step('keeps an answer in one piece unless it is too large to go with its bill', async () => {
+      const small = await ask(sandbox.url, null, false, { maxKeptChars: 10_000 });
+      assertEquals(small.asked.at(-1)?.closing?.error_code, null);
+      assertEquals(typeof small.asked.at(-1)?.closing?.state, 'string');
+      const large = await ask(sandbox.url, null, false, { maxKeptChars: 100 });
+      assertEquals(large.status, 200);
+      assertEquals(large.asked.at(-1)?.report?.outcome, 'completed');
+      assertEquals(large.asked.at(-1)?.closing, { state: null, error_code: 'too_large' });
     });
     await test.step('says that it lives while it waits for the first byte', async () => {
       const limits = { flushMs: 20 };
