@@ -1,3 +1,5 @@
+import { failure } from './errors.ts';
+
 /** The text of an answer, unless it is larger than we are willing to hold. */
 export async function readBounded(response: Response, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder();
@@ -5,7 +7,10 @@ export async function readBounded(response: Response, maxBytes: number): Promise
   let text = '';
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
+    if (size > maxBytes) {
+      const detail = `The answer is larger than ${maxBytes} bytes.`;
+      throw failure('too_large', detail, 'Ask for less at a time.');
+    }
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

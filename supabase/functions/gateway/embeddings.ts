@@ -1,5 +1,5 @@
 import { corsHeaders } from '../_shared/cors.ts';
-import { type ErrorCode, failure, type RequestError } from '../_shared/errors.ts';
+import { type ErrorCode, failure, RequestError } from '../_shared/errors.ts';
 import { readUsage } from '../_shared/frame-facts.ts';
 import { readBounded } from '../_shared/read-bounded.ts';
 import { type Context, startCall, usualLeaseMs } from './answer-call.ts';
@@ -12,7 +12,8 @@ import { readBody } from './read-body.ts';
 import { headersOf, ignoredHeader } from './verdict.ts';
 
 const timeoutMs = 60_000;
-const maxAnswerBytes = 100_000_000;
+/** It is held several times over, as text, as values and as text again, and beside others. */
+const maxAnswerBytes = 20_000_000;
 const handled = ['model', 'models', 'input'];
 
 /** Vectors cost what their texts are long, and come in one piece. */
@@ -128,7 +129,8 @@ async function call(body: Fields, { deps }: Context): Promise<Called> {
     const answer: unknown = JSON.parse(text);
     if (!isFields(answer) || !Array.isArray(answer['data'])) return failed('upstream_failed');
     return { answer, error: null, generationId: response.headers.get('x-generation-id') };
-  } catch {
+  } catch (error) {
+    if (error instanceof RequestError) return { answer: null, error, generationId: null };
     return failed(timeout.aborted ? 'upstream_timeout' : 'upstream_unavailable');
   }
 }

@@ -264,6 +264,17 @@ test('25 megabytes are refused before they are read', async () => {
   expect(untold?.status ?? 413).toBe(413);
 });
 
+test('vectors of more bytes than can be held are not taken, and cost nothing', async () => {
+  const own = await newCustomer();
+  const body = {
+    model: 'openai/text-embedding-3-large',
+    input: Array.from({ length: 2048 }, () => 'a'),
+  };
+  const { status, answer } = await post(body, { key: own.key, path: 'embeddings' });
+  expect([status, answer.error?.code]).toEqual([413, 'request_too_large']);
+  expect(await booksOf(own.accountId)).toMatchObject({ charged: 0, held: 0, open: 0 });
+});
+
 test('halves of characters, text that looks like a frame and odd spaces go through', async () => {
   for (const content of [
     'half \ud800 of one',
