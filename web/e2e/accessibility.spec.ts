@@ -176,7 +176,9 @@ test('every page has its own title and one first heading', async ({ page, person
   const see = async (path: string) => {
     await page.goto(path);
     await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
-    titles.add(await page.title());
+    let title = '';
+    await expect.poll(async () => titles.has((title = await page.title())), path).toBe(false);
+    titles.add(title);
   };
   const pages = outside.filter((path) => path !== '/auth/callback');
   for (const path of pages) await see(path);

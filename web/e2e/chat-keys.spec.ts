@@ -34,6 +34,8 @@ test('a conversation is walked with the keyboard alone', async ({ page, person }
   await page.keyboard.type('by hand');
   await page.keyboard.press('Enter');
   await expect(answers(page).locator('.markdown')).toHaveText('by hand');
+  // While it is being written nothing else can be asked, nor anything be edited.
+  await expect(answers(page).getByRole('button', { name: /^Receipt: / })).toBeVisible();
   await expect(composer(page)).toBeFocused();
 
   // The last message is changed from an empty field, and left again without a trace.

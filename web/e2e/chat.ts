@@ -1,4 +1,4 @@
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import postgres from 'postgres';
 import { expect, type Person, signIn } from './test.ts';
 
@@ -56,9 +56,12 @@ export function accountOf(sql: postgres.Sql, person: Person) {
     where users.email = ${person.email}`;
 }
 
-/** The text of an answer as it stands now, once there is any. */
+/** The text of an answer, as it is read. */
+export const textOf = (answer: Locator) => answer.locator('.markdown');
+
+/** How an answer begins, as far as it has come, once there is any. */
 export async function someText(page: Page): Promise<string> {
-  const text = answers(page).last().locator('.markdown');
-  await expect(text).toHaveText(/\S+ \S+/);
-  return text.innerText();
+  const paragraph = textOf(answers(page).last()).locator('p').first();
+  await expect(paragraph).toHaveText(/\S+ \S+/);
+  return paragraph.innerText();
 }

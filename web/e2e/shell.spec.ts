@@ -13,7 +13,7 @@ test('a stored theme is there before any of our scripts', async ({ page, pagePro
   await page.route('**/_app/**/*.js', (route) => route.abort());
   await page.reload();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-  expect(await ground()).not.toBe(light);
+  await expect.poll(ground).not.toBe(light);
   // The page rightly complains about the modules it did not get.
   pageProblems.length = 0;
 });
@@ -26,15 +26,14 @@ test('the theme follows the system until one is chosen', async ({ page, person }
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await ground();
   await page.emulateMedia({ colorScheme: 'dark' });
-  const dark = await ground();
-  expect(dark).not.toBe(light);
+  await expect.poll(ground).not.toBe(light);
 
   await page.getByRole('button', { name: 'You: Asha Rao' }).filter({ visible: true }).click();
   await page.getByRole('menuitemradio', { name: 'Light' }).click();
   await expect.poll(ground).toBe(light);
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
-  expect(await ground()).toBe(light);
+  await expect.poll(ground).toBe(light);
 });
 
 test('an unknown address is a 404 page with a way on', async ({ page }) => {
@@ -129,6 +128,7 @@ test('the sidebar narrows and stays so; on a phone it is a drawer', async ({ pag
     return;
   }
   await page.getByRole('button', { name: 'Narrow the sidebar' }).click();
+  await expect(page.getByRole('button', { name: 'Widen the sidebar' })).toBeVisible();
   await page.reload();
   await expect(page.getByRole('button', { name: 'Widen the sidebar' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Settings', exact: true })).toBeVisible();
