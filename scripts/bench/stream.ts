@@ -53,7 +53,9 @@ await runCommand(async () => {
   try {
     await using portkey = await startPortkey();
     const person = await stack.person();
-    const ask = await asker(stack, person);
+    // The streams of one account wait for each other as they begin; as in life, these are of several.
+    const others = await Promise.all(Array.from({ length: 10 }, () => stack.person()));
+    const ask = await asker(stack, others);
     const upstream = stack.env['OPENROUTER_BASE_URL'] ?? '';
     const targets: Record<'direct' | 'ours' | 'portkey', Open> = {
       direct: () => complete(upstream, {}),
@@ -160,7 +162,7 @@ await runCommand(async () => {
       },
       await databaseCalls(stack, ours),
       ...(await stopFigures(stack, person)),
-      await resumeFigure(stack, ask, person),
+      await resumeFigure(stack, await asker(stack, [person]), person),
     );
     report('stream', figures);
   } finally {
@@ -169,21 +171,22 @@ await runCommand(async () => {
 });
 
 /** Questions below one first answer, so that none is the first of a conversation and wants a title. */
-async function asker(stack: ChatStack, person: Person) {
-  const conversations: { id: string; below: string }[] = [];
-  await inParallel(Array.from({ length: 60 }), 10, async () => {
+async function asker(stack: ChatStack, persons: Person[]) {
+  const conversations: { person: Person; id: string; below: string }[] = [];
+  const askers = Array.from({ length: 60 }, (_, nth) => persons[nth % persons.length]!);
+  await inParallel(askers, 10, async (person) => {
     const first = newQuestion(person, 'Begin', [model]);
     await readRun(await openRun(stack, person, first));
-    conversations.push({ id: first.conversation_id, below: first.answer_id });
+    conversations.push({ person, id: first.conversation_id, below: first.answer_id });
   });
   let next = 0;
   return (wanted: string, content = 'And on') => {
-    const conversation = conversations[next++ % conversations.length];
+    const { person, id, below } = conversations[next++ % conversations.length]!;
     const question = newQuestion(person, content, [wanted]);
     return openRun(stack, person, {
       ...question,
-      conversation_id: conversation?.id,
-      message: { ...question.message, parent_id: conversation?.below },
+      conversation_id: id,
+      message: { ...question.message, parent_id: below },
     });
   };
 }
