@@ -67,10 +67,9 @@ interface ConvertedNote {
 }
 
 function createGrowing(): (text: string) => Document {
-  let source = '';
   let consumed = 0;
-  /** Where the tail begins. */
-  let start = 0;
+  /** What follows the settled blocks. */
+  let source = '';
   let tail: Converted[] = [];
   let open: (Fence & { bodyStart: number; checked: number }) | null = null;
 
@@ -115,10 +114,9 @@ function createGrowing(): (text: string) => Document {
   }
 
   function readTail(): void {
-    const text = source.slice(start);
-    const { tokens, ...lexed } = lex(text);
+    const { tokens, ...lexed } = lex(source);
     const conversion = { ...lexed, definitions };
-    const cut = findCut(text, tokens);
+    const cut = findCut(source, tokens);
     const { changed, hasNotes } = define(tokens, cut.index, lexed.sources);
 
     const converted = tokens.map((token, index) => {
@@ -135,7 +133,7 @@ function createGrowing(): (text: string) => Document {
     for (const label of changed) for (const block of askers.get(label) ?? []) convertAgain(block);
     for (const block of converted.slice(0, cut.index)) settle(block, conversion);
     tail = converted.slice(cut.index);
-    start += cut.offset;
+    source = source.slice(cut.offset);
     open = findOpenFence();
     if (touchesNotes) readNotes(changed, conversion);
   }
