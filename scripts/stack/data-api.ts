@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { App } from '@supabase/lite';
 import { identifyCaller } from './caller.ts';
 import type { Config } from './config.ts';
@@ -7,9 +8,12 @@ import { quietly } from './library-console.ts';
 import type { Log } from './log.ts';
 import { currentRequest, RoleConnection } from './role-connection.ts';
 import { openRpcCalls } from './rpc-calls.ts';
+import type { PlainAnswer, PlainRequest } from './web-handler.ts';
 
 export interface DataApi {
   handle(request: Request): Promise<Response>;
+  /** Calls of database functions, most of what a busy stack is asked. */
+  handlePlain(request: PlainRequest): Promise<PlainAnswer | undefined>;
   /** After the schema changed; asked for with `notify pgrst, 'reload schema'` as on the platform. */
   reload(): void;
   stop(): Promise<void>;
@@ -67,28 +71,34 @@ export async function startDataApi({
   await connection.introspect();
 
   return {
+    async handlePlain({ method, url, headers, body }) {
+      const name = /^\/rest\/v1\/rpc\/(\w+)$/.exec(url)?.[1];
+      if (!name || method !== 'POST' || !isPlainCall(headers)) return undefined;
+      const caller = identifyCaller({ get: (one) => [headers[one]].flat()[0] ?? null }, keys);
+      const schema = headers['content-profile'] ?? defaultSchema;
+      if (!caller || 'failure' in caller || !schemas.includes(String(schema))) return undefined;
+      const facts = { method, path: `/rpc/${name}`, headers: JSON.stringify(headers) };
+      return calls.call({
+        schema: String(schema),
+        name,
+        body: body.toString(),
+        accept: headers.accept ?? '',
+        claims: caller.claims,
+        facts,
+      });
+    },
     async handle(request) {
       const caller = identifyCaller(request.headers, keys);
       if (caller && 'failure' in caller) return refuse(caller.failure);
       const headers = new Headers(request.headers);
-      const schema = nameSchema(headers, request.method, defaultSchema);
-      const { pathname, search } = new URL(request.url);
+      nameSchema(headers, request.method, defaultSchema);
+      const { pathname } = new URL(request.url);
       const facts = {
         method: request.method,
         path: pathname.replace('/rest/v1', ''),
         headers: JSON.stringify(Object.fromEntries(headers)),
       };
-      let body = request.body as ReadableStream | string | null;
-      if (caller && schemas.includes(schema) && isPlainCall(request, pathname, search)) {
-        const called = await calls.call(request, schema, caller.claims, facts);
-        if ('response' in called) return called.response;
-        body = called.body;
-      }
-      const passed = new Request(request.url, {
-        method: request.method,
-        headers,
-        ...(body === null ? {} : { body, duplex: 'half' }),
-      });
+      const passed = new Request(request, { headers });
       return currentRequest.run(facts, () => quietly(log, () => app.fetch(passed)));
     },
     reload() {
@@ -102,13 +112,10 @@ export async function startDataApi({
 }
 
 /** Filters, columns and counts on the result of a call are the library's work. */
-function isPlainCall(request: Request, pathname: string, search: string): boolean {
+function isPlainCall(headers: IncomingHttpHeaders): boolean {
   return (
-    request.method === 'POST' &&
-    /^\/rest\/v1\/rpc\/\w+$/.test(pathname) &&
-    search === '' &&
-    /^application\/json\b/.test(request.headers.get('content-type') ?? '') &&
-    !/count=|params=|tx=/.test(request.headers.get('prefer') ?? '')
+    /^application\/json\b/.test(headers['content-type'] ?? '') &&
+    !/count=|params=|tx=/.test(String(headers['prefer'] ?? ''))
   );
 }
 
@@ -122,11 +129,10 @@ function refuse({ code, message }: JwtFailure): Response {
 }
 
 /** Without a profile header the first exposed schema is meant; the library would take `public`. */
-function nameSchema(headers: Headers, method: string, defaultSchema: string): string {
+function nameSchema(headers: Headers, method: string, defaultSchema: string): void {
   const writes = !['GET', 'HEAD'].includes(method);
   const asked = headers.get(writes ? 'content-profile' : 'accept-profile') ?? defaultSchema;
   // Both, because the library reads one to check the schema and the other to use it.
   headers.set('accept-profile', asked);
   headers.set('content-profile', asked);
-  return asked;
 }

@@ -1,3 +1,5 @@
+import { jsonAnswer, type PlainAnswer } from './web-handler.ts';
+
 interface PostgresFailure {
   code?: string;
   message: string;
@@ -39,7 +41,7 @@ const statuses: [prefix: string, status: number][] = [
 ];
 
 /** A refusal of the database, in the status and the shape that PostgREST gives it. */
-export function answerDatabaseError(error: unknown, anonymous: boolean): Response {
+export function answerDatabaseError(error: unknown, anonymous: boolean): PlainAnswer {
   const { code = '', message, detail, hint } = error as PostgresFailure;
   const known = /^[0-9A-Z]{5}$/.test(code);
   const body = known
@@ -50,7 +52,7 @@ export function answerDatabaseError(error: unknown, anonymous: boolean): Respons
         details: null,
         hint: null,
       };
-  return Response.json(body, { status: known ? statusOf(code, anonymous) : 503 });
+  return jsonAnswer(known ? statusOf(code, anonymous) : 503, body);
 }
 
 function statusOf(code: string, anonymous: boolean): number {

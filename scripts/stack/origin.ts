@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { FunctionProxy } from './function-proxy.ts';
 import { answerError } from './http-errors.ts';
 import type { Log } from './log.ts';
-import { serveWeb, type WebHandler } from './web-handler.ts';
+import { type PlainHandler, serveWeb, type WebHandler } from './web-handler.ts';
 
 export interface Origin {
   stop(): Promise<void>;
@@ -15,6 +15,7 @@ interface Options {
   port: number;
   apiUrl: string;
   rest: WebHandler;
+  plainRest: PlainHandler;
   auth: WebHandler;
   storage: WebHandler;
   functions: FunctionProxy;
@@ -25,8 +26,8 @@ const saneId = /^[\w.:-]{8,100}$/;
 
 export async function startOrigin(options: Options): Promise<Origin> {
   const { apiUrl, log } = options;
-  const parts: [prefix: string, handler: WebHandler][] = [
-    ['/rest/v1', options.rest],
+  const parts: [prefix: string, handler: WebHandler, plain?: PlainHandler][] = [
+    ['/rest/v1', options.rest, options.plainRest],
     ['/auth/v1', options.auth],
     ['/storage/v1', options.storage],
   ];
@@ -39,9 +40,9 @@ export async function startOrigin(options: Options): Promise<Origin> {
       response.setHeader('x-request-id', requestId);
       allowBrowsers(request, response);
       if (request.method === 'OPTIONS') return void response.writeHead(204).end();
-      const [prefix, handler] = part;
+      const [prefix, handler, plain] = part;
       const streams = prefix === '/storage/v1';
-      return serveWeb(handler, request, response, { apiUrl, requestId, streams });
+      return serveWeb(handler, request, response, { apiUrl, requestId, plain, streams });
     }
     if (url.startsWith('/realtime/v1')) return answerError(response, noRealtime, requestId);
     answerError(response, noRoute, requestId);

@@ -7,16 +7,23 @@ import { type ApiFunction, readApiFunctions } from './api-functions.ts';
 import { answerDatabaseError } from './database-error.ts';
 import type { Claims } from './jwt.ts';
 import { type RequestFacts, requestSettings } from './request-settings.ts';
+import { jsonAnswer, type PlainAnswer } from './web-handler.ts';
 
 export interface RpcCalls {
   /** The answer, or nothing when the request asks for more than a plain call. */
-  call(request: Request, schema: string, claims: Claims, facts: RequestFacts): Promise<Rpc>;
+  call(asked: AskedCall): Promise<PlainAnswer | undefined>;
   reload(): void;
   stop(): Promise<void>;
 }
 
-/** The body was read either way; a request handed on needs it again. */
-type Rpc = { response: Response } | { body: string };
+export interface AskedCall {
+  schema: string;
+  name: string;
+  body: string;
+  accept: string;
+  claims: Claims;
+  facts: RequestFacts;
+}
 
 interface Options {
   url: string;
@@ -39,14 +46,12 @@ export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options):
   let catalog: Promise<ApiFunction[]> | undefined;
 
   return {
-    async call(request, schema, claims, facts) {
-      const body = await request.text();
+    async call({ schema, name, body, accept, claims, facts }) {
       catalog ??= readApiFunctions(catalogUrl, schemas);
-      const name = facts.path.slice('/rpc/'.length);
       const given = argumentNames(body);
       const named = (await catalog).filter((one) => one.schema === schema && one.name === name);
       const [match, ...others] = named.filter((one) => given && accepts(one, given));
-      if (!match || !given || others.length > 0) return { body };
+      if (!match || !given || others.length > 0) return undefined;
 
       const settings = requestSettings({
         claims,
@@ -55,11 +60,11 @@ export function openRpcCalls({ url, catalogUrl, schemas, searchPath }: Options):
         request: facts,
       });
       try {
-        const wantsOne = (request.headers.get('accept') ?? '').startsWith(oneObject);
+        const wantsOne = accept.startsWith(oneObject);
         const rows = await inTransaction(settings, callText(match, given), body || '{}', wantsOne);
-        return { response: answerCall(match, rows, wantsOne) };
+        return answerCall(match, rows, wantsOne);
       } catch (error) {
-        return { response: answerDatabaseError(error, claims['role'] === 'anon') };
+        return answerDatabaseError(error, claims['role'] === 'anon');
       }
     },
     reload() {
@@ -165,33 +170,33 @@ function resultText({ returns, returnsSet }: ApiFunction, call: string, from: st
   return `select coalesce(json_agg(${value}), '[]')::text as body, count(*) as rows from (${result}) as t`;
 }
 
-function answerCall(one: ApiFunction, called: Called, wantsOne: boolean): Response {
+function answerCall(one: ApiFunction, called: Called, wantsOne: boolean): PlainAnswer {
   const status = called.status ? Number(called.status) : undefined;
-  const headers = new Headers(givenHeaders(called.headers));
-  if (one.returns === 'void') return new Response(null, { status: status ?? 204, headers });
+  const headers = givenHeaders(called.headers);
+  if (one.returns === 'void') return { status: status ?? 204, headers, body: null };
   const rows = Number(called.rows);
   if (wantsOne && one.returnsSet && rows !== 1) return notOne(rows);
-  headers.set(
-    'content-type',
-    wantsOne ? `${oneObject}; charset=utf-8` : 'application/json; charset=utf-8',
-  );
-  headers.set('content-range', rows === 0 ? '*/*' : `0-${rows - 1}/*`);
+  headers['content-type'] = `${wantsOne ? oneObject : 'application/json'}; charset=utf-8`;
+  headers['content-range'] = rows === 0 ? '*/*' : `0-${rows - 1}/*`;
   const text = called.body ?? 'null';
   // json_agg of one value puts exactly a bracket on either side.
-  return new Response(wantsOne && one.returnsSet ? text.slice(1, -1) : text, {
-    status: status ?? 200,
-    headers,
-  });
+  const body = wantsOne && one.returnsSet ? text.slice(1, -1) : text;
+  return { status: status ?? 200, headers, body };
 }
 
 /** `[{"Retry-After": "5"}, …]`, as PostgREST takes it. */
-function givenHeaders(text: string | null): [string, string][] {
+function givenHeaders(text: string | null): PlainAnswer['headers'] {
+  const headers: Record<string, string | string[]> = {};
   const list = text ? (JSON.parse(text) as Record<string, string>[]) : [];
-  return list.flatMap((one) => Object.entries(one));
+  for (const [name, value] of list.flatMap((one) => Object.entries(one))) {
+    const known = headers[name.toLowerCase()];
+    headers[name.toLowerCase()] = known === undefined ? value : [known, value].flat();
+  }
+  return headers;
 }
 
-function notOne(rows: number): Response {
+function notOne(rows: number): PlainAnswer {
   const message = 'Cannot coerce the result to a single JSON object';
   const details = `The result contains ${rows} rows`;
-  return Response.json({ code: 'PGRST116', message, details, hint: null }, { status: 406 });
+  return jsonAnswer(406, { code: 'PGRST116', message, details, hint: null });
 }

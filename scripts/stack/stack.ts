@@ -168,6 +168,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     port: ports.origin,
     apiUrl,
     rest: dataApi.handle,
+    plainRest: dataApi.handlePlain,
     auth: auth.handle,
     storage: storage.handle,
     functions: createFunctionProxy({

@@ -1,13 +1,34 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { answerError } from './http-errors.ts';
 
 export type WebHandler = (request: Request) => Promise<Response>;
 
+export interface PlainRequest {
+  method: string;
+  /** With its query. */
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export interface PlainAnswer {
+  status: number;
+  headers: Record<string, string | string[]>;
+  body: string | null;
+}
+
+/**
+ * Answers what it can without the web's objects, which cost more than all the rest of a small
+ * request; nothing for what is the handler's.
+ */
+export type PlainHandler = (request: PlainRequest) => Promise<PlainAnswer | undefined>;
+
 interface Options {
   apiUrl: string;
   requestId: string;
+  plain?: PlainHandler | undefined;
   /** Bodies may be files: passed on as they come. Others are small, and cheaper held as a whole. */
   streams: boolean;
 }
@@ -19,21 +40,24 @@ export async function serveWeb(
   handle: WebHandler,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { apiUrl, requestId, streams }: Options,
+  { apiUrl, requestId, plain, streams }: Options,
 ): Promise<void> {
+  const { method = 'GET', url = '/' } = incoming;
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  const held = hasBody && !streams ? await readWhole(incoming) : Buffer.alloc(0);
+  if (held === undefined) return answerError(outgoing, tooLarge, requestId);
+  const given = { ...incoming.headers, 'x-request-id': requestId };
+  const answer = await plain?.({ method, url, headers: given, body: held });
+  if (answer) return sendPlain(outgoing, answer);
+
   const headers = new Headers();
-  for (const [name, value] of Object.entries(incoming.headers)) {
+  for (const [name, value] of Object.entries(given)) {
     for (const one of [value].flat()) if (one !== undefined) headers.append(name, one);
   }
-  headers.set('x-request-id', requestId);
-  const method = incoming.method ?? 'GET';
   const init: RequestInit & { duplex?: 'half' } = { method, headers };
-  if (method !== 'GET' && method !== 'HEAD') {
-    const body = streams ? Readable.toWeb(incoming) : await readWhole(incoming);
-    if (body === undefined) return answerError(outgoing, tooLarge, requestId);
-    Object.assign(init, { body, duplex: 'half' });
-  }
-  const response = await handle(new Request(new URL(incoming.url ?? '/', apiUrl), init));
+  if (hasBody)
+    Object.assign(init, { body: streams ? Readable.toWeb(incoming) : held, duplex: 'half' });
+  const response = await handle(new Request(new URL(url, apiUrl), init));
 
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) {
@@ -48,6 +72,17 @@ export async function serveWeb(
   } else {
     outgoing.end(Buffer.from(await response.arrayBuffer()));
   }
+}
+
+export function jsonAnswer(status: number, body: unknown): PlainAnswer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+function sendPlain(outgoing: ServerResponse, { status, headers, body }: PlainAnswer): void {
+  outgoing.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
+  // With the head still to be written, the length is known and there is nothing to chunk.
+  outgoing.end(body ?? undefined);
 }
 
 async function readWhole(incoming: IncomingMessage): Promise<Buffer | undefined> {
