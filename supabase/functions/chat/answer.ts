@@ -1,5 +1,4 @@
 import type { Piece } from '../_shared/answer-pieces.ts';
-import { logRequest } from '../_shared/log.ts';
 import { answeringModel } from '../_shared/answering-model.ts';
 import { streamRun } from '../_shared/metered-stream.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
@@ -101,12 +100,10 @@ export function streamAnswer(
     ...(deps.limits ? { limits: deps.limits } : {}),
   });
   deps.running.set(run_id, run.stop);
-  const log = logRequest('chat-run', call.requestId);
   const outlive = async () => {
     const { status, report } = await run.ended;
     deps.running.delete(run_id);
-    log.note({ run: run_id, outcome: status, error: report.error_code, tries: report.attempts });
-    log.end(200);
+    call.note({ outcome: status, error: report.error_code, tries: report.attempts });
     const message = firstMessage(context);
     if (request.temporary || status !== 'complete' || message === undefined) return;
     const { accountId, conversationId } = request;
@@ -114,6 +111,7 @@ export function streamAnswer(
     await makeTitle({ accountId, conversationId, message }, call).catch(() => {});
   };
   deps.waitUntil(outlive());
+  call.logAfter(run.ended);
   return run.viewer;
 }
 

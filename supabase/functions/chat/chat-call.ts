@@ -1,4 +1,5 @@
 import type { Env } from '../_shared/env.ts';
+import type { RequestLog } from '../_shared/log.ts';
 import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 
@@ -23,13 +24,23 @@ export interface ChatCall {
   requestId: string;
   asUser: Call;
   asService: Call;
+  note: RequestLog['note'];
+  /** The request's line in the log waits for this work, which outlives its answer. */
+  logAfter(work: Promise<unknown>): void;
 }
 
-export function chatCall(deps: ChatDeps, requestId: string, bearer: string): ChatCall {
+export function chatCall(
+  deps: ChatDeps,
+  requestId: string,
+  bearer: string,
+  { note, logAfter }: Pick<ChatCall, 'note' | 'logAfter'>,
+): ChatCall {
   const { env, rpc } = deps;
   return {
     deps,
     requestId,
+    note,
+    logAfter,
     asUser: (name, parameters) => rpc(name, parameters, { env, requestId, bearer }),
     asService: (name, parameters) => rpc(name, parameters, { env, requestId }),
   };

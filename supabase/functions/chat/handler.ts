@@ -21,38 +21,39 @@ export async function handleChat(request: Request, deps: ChatDeps): Promise<Resp
   if (answer) return answer;
   const requestId = requestIdOf(request);
   const log = logRequest('chat', requestId);
+  let work: Promise<unknown> = Promise.resolve();
+  const logAfter = (more: Promise<unknown>) => void (work = more);
   let response: Response;
   try {
-    response = await route(request, deps, requestId, log.note);
+    response = await route(request, deps, requestId, { note: log.note, logAfter });
   } catch (error) {
     log.note({ error: error instanceof Error ? error.message : String(error) });
     response = errorResponse(error, requestId);
   }
-  log.end(response.status);
+  const { status } = response;
+  void work.finally(() => log.end(status));
   return response;
 }
-
-type Note = (facts: Record<string, unknown>) => void;
 
 async function route(
   request: Request,
   deps: ChatDeps,
   requestId: string,
-  note: Note,
+  logging: Pick<ChatCall, 'note' | 'logAfter'>,
 ): Promise<Response> {
   const url = new URL(request.url);
   const [, id, action] = /\/chat\/runs(?:\/([^/]+)(?:\/([^/]+))?)?$/.exec(url.pathname) ?? [];
   if (!/\/chat\/runs(\/|$)/.test(url.pathname)) throw failure('not_found');
   const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
   if (!bearer) throw failure('unauthorized');
-  const call = chatCall(deps, requestId, bearer);
+  const call = chatCall(deps, requestId, bearer, logging);
 
   if (id === undefined) {
     requireMethod(request, 'POST');
-    return await ask(request, call, note);
+    return await ask(request, call);
   }
   if (!isUuid(id)) throw failure('not_found', 'There is no such run.');
-  note({ run: id });
+  call.note({ run: id });
   if (action === undefined) {
     requireMethod(request, 'GET');
     const after = Number(url.searchParams.get('after') ?? 0);
@@ -68,8 +69,8 @@ async function route(
   return Response.json({ stopped }, { headers: headers(requestId) });
 }
 
-async function ask(request: Request, call: ChatCall, note: Note): Promise<Response> {
-  const { requestId } = call;
+async function ask(request: Request, call: ChatCall): Promise<Response> {
+  const { requestId, note } = call;
   const bytes = await readBytes(request, bodyLimits);
   const wanted = readRunRequest(bytes);
   const started = await startAnswer(wanted, await digest(bytes), call);
