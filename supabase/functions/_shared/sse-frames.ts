@@ -1,5 +1,8 @@
 export interface FrameCutter {
-  /** The frames that are whole now, each with the blank line that ends it. */
+  /**
+   * The frames that are whole now, each with the blank line that ends it: parts of the chunk where
+   * they can be. What the cutter holds back it copies.
+   */
   push(chunk: Uint8Array): Uint8Array[];
   /** What came after the last whole frame. */
   rest(): Uint8Array;
@@ -55,7 +58,7 @@ export function createFrameCutter(maxFrameBytes: number): FrameCutter {
         else cut(at + 1);
       }
       if (start < chunk.length) {
-        parts.push(chunk.subarray(start));
+        parts.push(chunk.slice(start));
         held += chunk.length - start;
         if (held > maxFrameBytes) throw new Error(`a frame is larger than ${maxFrameBytes} bytes`);
       }
@@ -65,8 +68,8 @@ export function createFrameCutter(maxFrameBytes: number): FrameCutter {
   };
 }
 
+/** In bytes of its own, even if there is one part only. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0] as Uint8Array;
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {

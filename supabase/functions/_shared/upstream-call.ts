@@ -31,7 +31,7 @@ export interface Attempt {
 }
 
 export interface UpstreamAnswer {
-  /** What came next; nothing at the end. */
+  /** What came next, good until the next is asked for; nothing at the end. */
   read: () => Promise<Uint8Array | undefined>;
   /** It has been waited for: until it is there, another try costs nobody anything. */
   firstChunk: Uint8Array;
@@ -138,7 +138,7 @@ async function tryOnce(
   }
 }
 
-/** Read into one buffer: a new one for every frame would be most of what a frame costs. */
+/** Read into one buffer, again and again: a new one for every frame would be most of what it costs. */
 function chunksOf(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader({ mode: 'byob' });
   let buffer = new Uint8Array(16_384);
@@ -146,9 +146,8 @@ function chunksOf(body: ReadableStream<Uint8Array>) {
     async read(): Promise<Uint8Array | undefined> {
       const { done, value } = await reader.read(buffer);
       if (done) return undefined;
-      const chunk = value.slice();
       buffer = new Uint8Array(value.buffer);
-      return chunk;
+      return value;
     },
     cancel: () => void reader.cancel().catch(() => {}),
   };
