@@ -83,7 +83,9 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
     upstream.on('response', (answer) => {
       clearTimeout(late);
       response.writeHead(answer.statusCode ?? 500, withId(answer.rawHeaders, requestId));
-      response.flushHeaders();
+      // The head goes out with the first of the body when that has come with it, else by itself.
+      const alone = setImmediate(() => response.flushHeaders());
+      for (const event of ['data', 'end']) answer.once(event, () => clearImmediate(alone));
       answer.on('error', () => response.destroy());
       answer.pipe(response);
     });
