@@ -30,8 +30,9 @@ export async function openStream(
   let frames = 0;
   let rest = '';
   let isWhole = false;
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split('\n\n');
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body as ReadableStream<Uint8Array>) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
     rest = parts.pop() ?? '';
     for (const part of parts) {
       if (part.startsWith('data: [DONE]')) isWhole = true;

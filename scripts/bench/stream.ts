@@ -218,8 +218,9 @@ async function stream(open: Open): Promise<Stream> {
     throw new Error(`${response.status} ${await response.text()}`);
   const times: number[] = [];
   let rest = '';
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const frames = (rest + text).split('\n\n');
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body as ReadableStream<Uint8Array>) {
+    const frames = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
     rest = frames.pop() ?? '';
     const now = performance.now();
     for (const frame of frames) if (/"content":"[^"]/.test(frame)) times.push(now);
