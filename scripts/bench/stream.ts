@@ -135,7 +135,7 @@ await runCommand(async () => {
         unit: 'µs',
         bar: 20,
         better: 'lower',
-        note: `a run takes ${perRun('ours').toFixed(1)} ms of it with 50 frames and ${short.toFixed(1)} ms with one, the peer's process ${perRun('portkey').toFixed(1)} ms with 50; every frame is a read and a write of its own`,
+        note: `a run takes ${perRun('ours').toFixed(1)} ms of it with 50 frames and ${short.toFixed(1)} ms with one, the peer's process ${perRun('portkey').toFixed(1)} ms with 50; every frame is a read of its own`,
       },
       {
         name: 'CPU a frame in the stream core',

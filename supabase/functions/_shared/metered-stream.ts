@@ -175,6 +175,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
 
   function take(frames: Uint8Array[]): void {
     lastByteAt = performance.now();
+    const isBeginning = firstTokenMs === null;
     const out: Uint8Array[] = [];
     for (const frame of frames) {
       const facts = readFrame(frame);
@@ -185,7 +186,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
       const number = answer.add(facts);
       out.push(...run.framing.frame(frame, facts, number));
     }
-    if (out.length > 0) viewer.send(concatBytes(out));
+    if (out.length > 0) viewer.send(concatBytes(out), isBeginning);
     if (answer.bytes() > limits.maxAnswerBytes) {
       fail(failure('upstream_failed', 'The answer is larger than can be kept.'));
     }
@@ -229,7 +230,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   // ending ------------------------------------------------------------------------------------
 
   async function carry(): Promise<Ending<Settlement>> {
-    viewer.send(run.framing.open?.());
+    viewer.send(run.framing.open?.(), true);
     try {
       const opened = await run.open(upstream.signal, failed, () => !isStopped);
       isOpen = true;
