@@ -210,18 +210,25 @@ test('a long conversation opens at its end, and scrolling up never moves what is
   const topOf = (id: string) =>
     page.evaluate((one) => document.getElementById(one)!.getBoundingClientRect().top, id);
   const above = () => scroller(page).evaluate((element) => element.scrollTop);
-  await scroller(page).hover();
+  // Earlier ones are put above while one reads, until there are no more.
+  const room = () =>
+    expect
+      .poll(async () => (await first.isVisible()) || (await above()) > step, { intervals: [30] })
+      .toBe(true);
+  await room();
   while (!(await first.isVisible())) {
-    // There is room: earlier ones are put above while one reads.
-    await expect.poll(above).toBeGreaterThan(step);
     const read = await scroller(page).evaluate((element) => {
       const edge = element.getBoundingClientRect().top;
       const articles = [...element.querySelectorAll('article')];
       const article = articles.find((one) => one.getBoundingClientRect().bottom > edge)!;
       return { id: article.id, top: article.getBoundingClientRect().top };
     });
-    // What is read moves by what was scrolled, whatever was put above it meanwhile.
-    await page.mouse.wheel(0, -step);
+    // At once: a wheel glides, and may be cut short by what is put above meanwhile.
+    await scroller(page).evaluate((element, up) => {
+      element.scrollBy({ top: -up, behavior: 'instant' });
+    }, step);
+    await room();
+    // What is read has moved by what was scrolled, whatever was put above it.
     await expect
       .poll(async () => Math.abs((await topOf(read.id)) - read.top - step), { intervals: [30] })
       .toBeLessThan(4);
