@@ -270,7 +270,7 @@ test(
         await vi.waitFor(() => isSettledRightly(all), { timeout: 180_000, interval: 1000 });
       } catch (error) {
         // In full: what `fetch` says of a failure is in its cause.
-        failed.push(`seed ${seed}: ${inspect(error)}`);
+        failed.push(`seed ${seed}: ${inspect(error, { depth: 8 })}`);
         console.error(failed.at(-1));
       }
       checked += 1;
