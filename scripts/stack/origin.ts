@@ -73,6 +73,8 @@ export async function startOrigin(options: Options): Promise<Origin> {
   });
   // Streams last as long as they last; the parts have limits of their own.
   server.requestTimeout = 0;
+  // Longer than clients keep idle connections, or on a busy machine they would meet closed ones.
+  server.keepAliveTimeout = 75_000;
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(options.port, '127.0.0.1', resolve);
