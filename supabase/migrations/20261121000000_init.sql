@@ -5510,17 +5510,20 @@ create type private.message_status as enum ('complete', 'streaming', 'stopped', 
 
 create function private.search_words(content text)
 returns text
-language sql
+-- For an index, so with every message: a plan that is kept, which those of SQL functions are not.
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
+begin
   -- Signs part words, so that half of an address or of a name in a program is found; scripts that
   -- write no spaces are searched sign by sign.
-  select regexp_replace(
+  return regexp_replace(
     translate(lower(content collate pg_c_utf8), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32)),
     '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
-  )
+  );
+end
 $$;
 
 create function private.search_vector(content text)
