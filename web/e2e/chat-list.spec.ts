@@ -79,6 +79,22 @@ test('a search finds the passage and leads to it; a filter narrows it', async ({
   await expect(row(page, /./)).toHaveCount(1);
 });
 
+test('who writes elsewhere before the composer is there goes on writing', async ({ page }) => {
+  await page.addInitScript(() => {
+    const watching = new MutationObserver(() => {
+      const search = document.querySelector<HTMLElement>('input[type=search]');
+      search?.focus();
+      if (search) watching.disconnect();
+    });
+    watching.observe(document, { childList: true, subtree: true });
+  });
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+  await page.keyboard.type('heliot');
+  await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
+  await expect(composer(page)).toHaveValue('');
+});
+
 test('a shared link is read by a stranger, forked by a friend, and ends when revoked', async ({
   page,
   browser,
