@@ -79,6 +79,23 @@ test('a search finds the passage and leads to it; a filter narrows it', async ({
   await expect(row(page, /./)).toHaveCount(1);
 });
 
+test('what is searched for before the account is known is found once it is', async ({ page }) => {
+  await ask(page, 'a heliotrope in the window');
+  let know = () => {};
+  const known = new Promise<void>((resolve) => (know = resolve));
+  await page.route('**/rest/v1/accounts?**', async (route) => {
+    await known;
+    await route.continue();
+  });
+  await page.goto('/app/chat');
+  await page.getByLabel('Search conversations').fill('heliot');
+  // The search waits for a pause in the typing.
+  await page.waitForTimeout(500);
+  know();
+  await expect(row(page, 'heliotrope').locator('mark').first()).toHaveText(/heliot/i);
+  await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
+});
+
 test('who writes elsewhere before the composer is there goes on writing', async ({ page }) => {
   await page.addInitScript(() => {
     const watching = new MutationObserver(() => {

@@ -43,10 +43,13 @@ export class Conversations {
 
   async open(accountId: string): Promise<void> {
     if (accountId === this.#accountId) return;
+    // What was typed before the account was known is searched for in it.
+    if (this.#accountId) {
+      this.query = '';
+      this.filters = noFilters;
+      this.items = [];
+    }
     this.#accountId = accountId;
-    this.query = '';
-    this.filters = noFilters;
-    this.items = [];
     await Promise.all([this.reload(), this.loadFolders()]);
   }
 
