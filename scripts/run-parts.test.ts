@@ -24,6 +24,16 @@ test('a failing part is shown in full, and the others still run', async () => {
   });
 });
 
+test('a part of which something passed at the second try only has passed, and is shown in full', async () => {
+  const said = "printf 'the error\\n  1 flaky\\n    a.spec.ts\\n  9 passed\\n'";
+  expect(await run({ one: said })).toEqual({
+    ok: true,
+    text:
+      'passed  one (N s), at the second try\nthe error\n  1 flaky\n    a.spec.ts\n  9 passed\n\n' +
+      '1 passed, 0 failed\n',
+  });
+});
+
 test('quiet means silent while all is well', async () => {
   expect(await run({ one: 'echo chatter' }, { quiet: true })).toEqual({ ok: true, text: '' });
   expect((await run({ one: 'false', two: 'true' }, { quiet: true })).text).toBe(

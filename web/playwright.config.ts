@@ -8,6 +8,9 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: Boolean(process.env['CI']),
   workers: 2,
+  // What fails beside everything else on a slow machine and passes alone does not hold up a release;
+  // `npm test` shows it in full all the same, for each of them has been a bug so far.
+  retries: process.env['CI'] ? 1 : 0,
   // Generous, for a busy machine: a wait ends when what is waited for is there.
   timeout: 90_000,
   expect: { timeout: 15_000 },
