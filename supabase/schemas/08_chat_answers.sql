@@ -496,12 +496,12 @@ begin
       'Shorten the message, or choose a model with a larger context.'
     );
   else
-    features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
     if wanted_models[1] like 'oneai/%' then
+      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
       select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
       from private.route(wanted_models[1], features) as routed
       join private.models on models.id = any (routed.model_ids);
-    else
+    elsif cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.
       wanted_models := wanted_models[1] || array(
         select fallback.id
@@ -511,14 +511,14 @@ begin
         order by fallback.position
       );
     end if;
-    verdict := private.start_run(
-      conversation.account_id, wanted_models,
+    verdict := private.authorize_run(row(
+      conversation.account_id, conversation.user_id, null, 'completion', wanted_models,
       private.require_shape(row(
         context.bytes, context.count, 0,
         least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1)), 1, 0
       )::private.request_shape),
-      features, 'completion', options.max_cost_micros, idempotency_key, start_answer.request_hash
-    );
+      features, options.max_cost_micros, idempotency_key, start_answer.request_hash
+    ));
     if verdict.is_replay then
       -- The run is of another conversation, or of one that is gone: it must not become this message's.
       perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
