@@ -29,7 +29,7 @@ export class ConversationActions {
 
   async #attempt(act: () => Promise<void>, putBack: () => void): Promise<boolean> {
     try {
-      await act();
+      await this.#list.during(act);
       return true;
     } catch (error) {
       putBack();

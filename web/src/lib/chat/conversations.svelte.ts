@@ -36,6 +36,9 @@ export class Conversations {
   #client: Client;
   #accountId: string | null = null;
   #turn = 0;
+  #folderTurn = 0;
+  #changing = 0;
+  #isStale = false;
 
   constructor(client: Client) {
     this.#client = client;
@@ -48,6 +51,7 @@ export class Conversations {
       this.query = '';
       this.filters = noFilters;
       this.items = [];
+      this.folders = [];
     }
     this.#accountId = accountId;
     await Promise.all([this.reload(), this.loadFolders()]);
@@ -55,10 +59,13 @@ export class Conversations {
 
   async loadFolders(): Promise<void> {
     if (!this.#accountId) return;
+    const turn = ++this.#folderTurn;
     try {
-      this.folders = await listFolders(this.#client, this.#accountId);
+      const folders = await listFolders(this.#client, this.#accountId);
+      // What was asked for later knows more, even where it is answered first.
+      if (turn === this.#folderTurn) this.folders = folders;
     } catch (error) {
-      this.problem = explain(error);
+      if (turn === this.#folderTurn) this.problem = explain(error);
     }
   }
 
@@ -78,9 +85,32 @@ export class Conversations {
     await this.#read(this.items.at(-1)?.cursor ?? null);
   }
 
+  /**
+   * Makes a change that the list shows already. What is read while it is being made may not know of
+   * it, and would take it back: whatever was to be read meanwhile is read after it.
+   */
+  async during<T>(change: () => Promise<T>): Promise<T> {
+    this.#changing += 1;
+    if (this.isLoading) this.#postpone();
+    try {
+      return await change();
+    } finally {
+      this.#changing -= 1;
+      if (this.#changing === 0 && this.#isStale) void this.reload();
+    }
+  }
+
+  #postpone(): void {
+    this.#turn += 1;
+    this.#isStale = true;
+    this.isLoading = true;
+  }
+
   async #read(cursor: string | null): Promise<void> {
     if (!this.#accountId) return;
+    if (this.#changing > 0) return this.#postpone();
     const turn = ++this.#turn;
+    this.#isStale = false;
     this.isLoading = true;
     this.problem = null;
     const { query, filters } = this;
@@ -108,12 +138,14 @@ export class Conversations {
 
   /** Looks a few times whether a conversation has its title by now. */
   async awaitTitle(id: string): Promise<void> {
-    const before = this.get(id)?.title;
     for (const afterMs of [1500, 3000, 6000]) {
       await new Promise((resolve) => setTimeout(resolve, afterMs));
-      const { title } = await getConversation(this.#client, id).catch(() => ({ title: before }));
-      if (title === undefined || title === before) continue;
-      this.patch(id, { title });
+      const found = await getConversation(this.#client, id).catch(() => null);
+      const shown = this.get(id);
+      // Whoever has named it meanwhile is not overruled.
+      if (shown?.has_own_title) return;
+      if (!found || !shown || found.title === shown.title) continue;
+      this.patch(id, { title: found.title });
       return;
     }
   }
