@@ -46,6 +46,8 @@ export class Thread {
   readonly receipts: KnownReceipts;
 
   conversation = $state.raw<Conversation | null>(null);
+  /** Chosen here for what is asked next; until then it goes on with the one it was with. */
+  model = $state.raw<string | null>(null);
   leafId = $state.raw<string | null>(null);
   live = $state.raw<LiveAnswer | null>(null);
   /** By the message they belong to. */
@@ -67,13 +69,14 @@ export class Thread {
   constructor(
     client: Client,
     news: ThreadNews,
-    options: { id: string; accountId: string; isTemporary?: boolean },
+    options: { id: string; accountId: string; isTemporary?: boolean; model?: string },
   ) {
     this.#client = client;
     this.#news = news;
     this.id = options.id;
     this.accountId = options.accountId;
     this.isTemporary = options.isTemporary ?? false;
+    this.model = options.model ?? null;
     this.receipts = new KnownReceipts(client, options.accountId);
   }
 
@@ -105,12 +108,14 @@ export class Thread {
   /** Looks for what another tab or device has done since. */
   async refresh(): Promise<void> {
     if (this.isTemporary || this.live || this.phase !== 'ready') return;
+    const { leafId } = this;
     try {
       const [conversation, page] = await Promise.all([
         getConversation(this.#client, this.id),
         listMessages(this.#client, this.id, 20, null),
       ]);
-      if (this.live) return;
+      // Meanwhile something else was asked, or another branch is read.
+      if (this.live || this.leafId !== leafId) return;
       const isNews = page.some(({ id, status }) => this.#messages.get(id)?.status !== status);
       if (!isNews && conversation.leaf_id === this.conversation?.leaf_id) return;
       this.conversation = conversation;

@@ -1,5 +1,4 @@
 import { createContext } from 'svelte';
-import { autoModel } from '#lib/chat/catalogue.svelte.ts';
 import type { ConversationActions } from '#lib/chat/conversation-actions.ts';
 import { Thread, type ThreadNews } from '#lib/chat/thread.svelte.ts';
 import type { Client } from '#lib/supabase.ts';
@@ -12,25 +11,41 @@ const kept = 6;
  */
 export class Desk {
   readonly actions: ConversationActions;
-  /** What the next message will be answered by. */
-  model = $state.raw(autoModel);
   /** Waits for a model to be picked for something other than the next message. */
   picking = $state.raw<((model: string) => void) | null>(null);
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing is shown from it
   #threads = new Map<string, Thread>();
+  #read = $state.raw<Thread | null>(null);
   #client: Client;
   #news: ThreadNews;
+  #usualModel: () => string;
 
-  constructor(client: Client, actions: ConversationActions, news: ThreadNews) {
+  constructor(
+    client: Client,
+    actions: ConversationActions,
+    news: ThreadNews,
+    usualModel: () => string,
+  ) {
     this.#client = client;
     this.actions = actions;
     this.#news = news;
+    this.#usualModel = usualModel;
+  }
+
+  /** What the next message of the conversation that is read will be answered by. */
+  get model(): string {
+    return this.#read?.model ?? this.#read?.conversation?.model_id ?? this.#usualModel();
+  }
+
+  set model(model: string) {
+    if (this.#read) this.#read.model = model;
   }
 
   /** A conversation that does not exist yet: its first message makes it. */
   begin(accountId: string, isTemporary: boolean): Thread {
     const id = crypto.randomUUID();
-    return this.#lay(new Thread(this.#client, this.#news, { id, accountId, isTemporary }));
+    const options = { id, accountId, isTemporary, model: this.#usualModel() };
+    return this.#lay(new Thread(this.#client, this.#news, options));
   }
 
   /** One that exists, or has just been begun here. */
@@ -47,6 +62,7 @@ export class Desk {
   }
 
   #lay(thread: Thread): Thread {
+    this.#read = thread;
     this.#threads.delete(thread.id);
     this.#threads.set(thread.id, thread);
     for (const [id, old] of this.#threads) {
