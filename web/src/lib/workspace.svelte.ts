@@ -53,7 +53,9 @@ export class Workspace {
   }
 
   async update(change: ProfileChange): Promise<void> {
-    this.profile = await updateProfile(this.#client, change);
+    const profile = await updateProfile(this.#client, change);
+    // Until the accounts are there too, it is left to what loads them both.
+    if (this.profile) this.profile = profile;
   }
 }
 

@@ -25,12 +25,14 @@ export class Catalogue {
     ),
   );
   #client: Client;
+  #turn = 0;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
   async load(accountId: string): Promise<void> {
+    const turn = ++this.#turn;
     this.problem = null;
     try {
       const [models, presets, excluded] = await Promise.all([
@@ -38,11 +40,12 @@ export class Catalogue {
         this.presets.length > 0 ? this.presets : listPresets(this.#client),
         listExcludedModels(this.#client, accountId),
       ]);
+      if (turn !== this.#turn) return;
       this.models = models;
       this.presets = presets;
       this.#excluded = excluded;
     } catch (error) {
-      this.problem = explain(error);
+      if (turn === this.#turn) this.problem = explain(error);
     }
   }
 

@@ -11,6 +11,8 @@ export class Standing {
   limits = $state.raw<Limits | null>(null);
   #client: Client;
   #accountId: string | null = null;
+  #turn = 0;
+  #isLoading = false;
 
   constructor(client: Client) {
     this.#client = client;
@@ -21,12 +23,15 @@ export class Standing {
       this.availableMicros = this.requestsLeft = this.wallet = this.limits = null;
       this.#accountId = accountId;
     }
+    const turn = ++this.#turn;
+    this.#isLoading = true;
     // A balance that cannot be read is left out; what cannot be paid is refused all the same.
     const [wallet, limits] = await Promise.allSettled([
       getWallet(this.#client, accountId),
       getLimits(this.#client, accountId),
     ]);
-    if (this.#accountId !== accountId) return;
+    if (turn !== this.#turn) return;
+    this.#isLoading = false;
     if (wallet.status === 'fulfilled') {
       this.wallet = wallet.value;
       this.availableMicros = wallet.value.available_micros;
@@ -41,9 +46,11 @@ export class Standing {
   opened(run: OpenedRun): void {
     if (run.available_micros !== null) this.availableMicros = run.available_micros;
     if (run.quota_remaining !== null) this.requestsLeft = run.quota_remaining;
+    this.#readAnew();
   }
 
   ended({ wallet, limits }: AnswerEnd): void {
+    this.#readAnew();
     if (wallet) {
       this.availableMicros = wallet.available_micros;
       if (this.wallet) this.wallet = { ...this.wallet, ...wallet };
@@ -52,6 +59,11 @@ export class Standing {
     const { requests_per_month: most, requests_this_month: used } = limits;
     this.requestsLeft = most === null ? null : Math.max(0, most - used);
     if (this.limits) this.limits = { ...this.limits, ...limits };
+  }
+
+  /** What is on its way was read before this was known, and would take it back. */
+  #readAnew(): void {
+    if (this.#isLoading && this.#accountId) void this.load(this.#accountId);
   }
 }
 

@@ -23,6 +23,7 @@ export class Billing {
   readonly checkout: Checkout;
   #client: Client;
   #accountId: string | null = null;
+  #turn = 0;
 
   constructor(client: Client) {
     this.#client = client;
@@ -51,17 +52,19 @@ export class Billing {
   async refresh(): Promise<void> {
     const accountId = this.#accountId;
     if (!accountId) return;
+    const turn = (this.#turn += 1);
     try {
       const [overview, lots] = await Promise.all([
         getOverview(this.#client, accountId),
         listLots(this.#client, accountId),
       ]);
-      if (accountId !== this.#accountId) return;
+      // What was asked for later knows more, even where it is answered first.
+      if (turn !== this.#turn) return;
       this.overview = overview;
       this.lots = lots;
       this.problem = null;
     } catch (error) {
-      if (accountId === this.#accountId) this.problem = explain(error);
+      if (turn === this.#turn) this.problem = explain(error);
     }
   }
 }

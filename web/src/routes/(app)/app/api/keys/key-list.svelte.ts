@@ -30,6 +30,7 @@ export class KeyList {
   problem = $state.raw<Explained | null>(null);
   #client: Client;
   #accountId = '';
+  #turn = 0;
 
   constructor(client: Client) {
     this.#client = client;
@@ -39,18 +40,20 @@ export class KeyList {
     if (accountId !== this.#accountId) this.keys = null;
     this.#accountId = accountId;
     this.problem = null;
+    const turn = (this.#turn += 1);
     try {
       const [keys, budgets, usage] = await Promise.all([
         listKeys(this.#client, accountId),
         listKeyBudgets(this.#client, accountId),
         this.#readUsage(accountId),
       ]);
-      if (accountId !== this.#accountId) return;
+      // What was asked for later knows more, even where it is answered first.
+      if (turn !== this.#turn) return;
       this.keys = keys;
       this.budgets = budgets;
       this.usage = usage;
     } catch (error) {
-      this.problem = explain(error);
+      if (turn === this.#turn) this.problem = explain(error);
     }
   }
 

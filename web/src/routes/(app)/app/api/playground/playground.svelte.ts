@@ -127,6 +127,8 @@ export class Playground {
         this.raw = JSON.stringify(JSON.parse(this.raw), null, 2);
       }
     } catch (error) {
+      // What is shown is the next call already.
+      if (abort !== this.#abort) return;
       if (isAborted(error)) this.finishReason = 'stopped here';
       else this.error = { message: explain(error).message };
     }
