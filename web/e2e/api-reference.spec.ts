@@ -63,7 +63,12 @@ test('its snippets run as they stand', async ({ page, person }) => {
       const curl = await run('bash', ['-c', `set -e; ${await code.textContent()}`], { env });
       const { error } = JSON.parse(curl.stdout) as { error?: unknown };
       expect(error ?? null, summary).toBeNull();
-      await section.getByRole('tab', { name: 'TypeScript' }).click();
+      const tab = section.getByRole('tab', { name: 'TypeScript' });
+      // The page is read before its scripts are there, and only then heeds a click.
+      await expect(async () => {
+        await tab.click();
+        await expect(tab).toHaveAttribute('aria-selected', 'true', { timeout: 500 });
+      }).toPass();
       await expect(code).toContainText('import');
       const file = join(folder, `${crypto.randomUUID()}.ts`);
       await writeFile(file, (await code.textContent()) ?? '');

@@ -78,10 +78,16 @@ test('a slow bank agrees later, and the page that waits shows it', async ({ page
   await page.getByRole('button', { name: 'Buy Starter' }).click();
   await decline(page, 'A slow bank: declined now, agreed later');
   await expect(notice(page, 'Should your bank agree after all')).toBeVisible();
-  const [payment] = await asOperator(
-    (sql) => sql`select id from private.payments where account_id in (${accountOf(sql, person)})`,
-  );
-  await tellRazorpay(`payments/${payment!['id']}/settle`);
+  // The page knows it from the checkout; we have it from Razorpay, a moment later.
+  let payment: string | undefined;
+  await expect(async () => {
+    const [row] = await asOperator(
+      (sql) => sql`select id from private.payments where account_id in (${accountOf(sql, person)})`,
+    );
+    payment = row?.['id'];
+    expect(payment).toBeDefined();
+  }).toPass();
+  await tellRazorpay(`payments/${payment}/settle`);
   await expect(notice(page, 'Done')).toBeVisible();
   await expect(page.getByText('You can spend 10,500 credits')).toBeVisible();
 });
@@ -266,10 +272,13 @@ test('a low balance is told on the page, and all notices go at once', async ({ p
   const bar = page.getByRole('complementary', { name: 'Notices' });
   await expect(bar).toContainText('Your balance is low');
   await expect(bar).toContainText('1 more');
+  const read = page.waitForResponse('**/rpc/read_notices');
   await bar.getByRole('button', { name: 'Dismiss all' }).click();
   await expect(bar).toBeHidden();
+  expect((await read).ok()).toBe(true);
+  const looked = page.waitForResponse('**/rest/v1/notices?*');
   await page.reload();
-  await expect(page.getByRole('heading', { level: 1, name: 'Billing' })).toBeVisible();
+  await (await looked).finished();
   await expect(page.getByText('Below 400 credits')).toBeVisible();
   await expect(bar).toBeHidden();
 });

@@ -89,8 +89,8 @@ test('what is searched for before the account is known is found once it is', asy
   });
   await page.goto('/app/chat');
   await page.getByLabel('Search conversations').fill('heliot');
-  // The search waits for a pause in the typing.
-  await page.waitForTimeout(500);
+  // The search waits for a pause in the typing: this timer is set after its own, and due after it.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
   know();
   await expect(row(page, 'heliotrope').locator('mark').first()).toHaveText(/heliot/i);
   await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
