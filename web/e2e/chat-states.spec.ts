@@ -182,6 +182,13 @@ test('conversations are found by the days they were held on', async ({ page, per
   await list(page).getByLabel('From', { exact: true }).fill('2024-04-01');
   await list(page).getByLabel('To', { exact: true }).fill('2024-04-10');
   await expect(titles).toHaveText([/In spring/]);
+  // Folded away and back, they tell what holds.
+  await list(page).getByRole('button', { name: 'Filters' }).click();
+  await expect(list(page).getByLabel('From', { exact: true })).toHaveCount(0);
+  await list(page).getByRole('button', { name: 'Filters' }).click();
+  await expect(list(page).getByRole('combobox', { name: 'Date' })).toHaveValue('between');
+  await expect(list(page).getByLabel('From', { exact: true })).toHaveValue('2024-04-01');
+  await expect(list(page).getByLabel('To', { exact: true })).toHaveValue('2024-04-10');
   await list(page).getByLabel('To', { exact: true }).fill('2024-04-09');
   await expect(list(page)).toContainText('Nothing found.');
   await list(page).getByRole('button', { name: 'Show all' }).click();
