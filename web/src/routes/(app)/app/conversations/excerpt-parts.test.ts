@@ -15,3 +15,18 @@ test('markup in a passage stays text, and a mark without its end does no harm', 
   expect(excerptParts('\u0002open')).toEqual([{ text: 'open', isHit: true }]);
   expect(excerptParts('')).toEqual([]);
 });
+
+test('a passage of Markdown reads as text', () => {
+  const read = (excerpt: string) =>
+    excerptParts(excerpt)
+      .map(({ text }) => text)
+      .join('')
+      .replaceAll(/\s+/g, ' ');
+  expect(
+    read('Here is **\u0002Postgres\u0003** and *SQLite*: | | \u0002Postgres\u0003 | SQLite |'),
+  ).toBe('Here is Postgres and SQLite: Postgres SQLite ');
+  expect(read('## In short | --- | :-: |')).toBe(' In short ');
+  expect(read('Set `has_own_title` to 2 * 3 - 1, C# included')).toBe(
+    'Set has_own_title to 2 * 3 - 1, C# included',
+  );
+});
