@@ -133,6 +133,11 @@ async function whole(page: Page) {
   await answers(page).last().getByRole('button', { name: 'Ask again' }).waitFor();
 }
 
+async function drawn(page: Page) {
+  await whole(page);
+  await page.locator('.katex').first().waitFor();
+}
+
 async function askInVain(page: Page) {
   await composer(page).fill('What can I have for nothing?');
   await sendButton(page).click();
@@ -159,7 +164,7 @@ async function converse(page: Page): Promise<Shot[]> {
   return [
     ['chat-answered', answered, whole],
     ['chat-receipt-dialog', answered, openReceipt],
-    ['chat-code-and-math', rich, whole],
+    ['chat-code-and-math', rich, drawn],
     ['chat-failed', pathOf(), whole],
     ['share', shared!],
   ];
@@ -320,10 +325,13 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await page.goto(path);
         await page.getByRole('heading', { level: 1 }).waitFor();
         // The workshop shows what loads for ever.
-        if (who)
-          await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'hidden' });
+        if (site === stack.siteUrl)
+          await page.waitForFunction(() => !document.querySelector('.animate-pulse'));
         await prepare?.(page);
-        await page.evaluate(() => document.fonts.ready);
+        await page.evaluate(() => {
+          scrollTo(0, 0);
+          return document.fonts.ready;
+        });
         const file = join(target, `${name}-${colorScheme}-${width}.png`);
         // What lies over a page is fixed to the window; the rest is wanted whole.
         await page.screenshot({ path: file, fullPage: !/menu|drawer|dialog/.test(name) });
