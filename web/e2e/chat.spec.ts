@@ -32,6 +32,7 @@ test('a stranger signs up, asks, and sees the answer, its cost and its title', a
 
   await composer(page).fill('How do tides work?');
   await expect(page.getByText(/^[\d.,]+ – [\d.,]+/)).toBeVisible();
+  await expect(page.getByRole('button', { name: /100 requests left this month/ })).toBeVisible();
   // On a phone Enter begins a new line.
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page).toHaveURL(/\/app\/chat\/[0-9a-f-]{36}$/);

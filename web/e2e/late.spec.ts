@@ -219,8 +219,10 @@ test('what is left is told as of the last answer, not as of a reading before it'
   page,
 }) => {
   const limits = await holdBack(page, '**/rest/v1/limits?*');
-  await page.reload();
+  // A title would be a request as well.
+  await page.goto('/app/chat?temporary');
   await limits.asked;
+  await chooseModel(page, 'Sandbox: Echo');
   await ask(page, 'one');
   await expect(page.getByRole('button', { name: /99 requests left this month/ })).toBeVisible();
   await limits.arrive();
