@@ -213,7 +213,7 @@ test('a long conversation opens at its end, and scrolling up never moves what is
     .click();
   await expect(page.getByText('Message number 129.')).toBeInViewport();
   const first = page.getByText('Message number 0.');
-  const step = 500;
+  const step = 700;
   const topOf = (id: string) =>
     page.evaluate((one) => document.getElementById(one)!.getBoundingClientRect().top, id);
   const above = () => scroller(page).evaluate((element) => element.scrollTop);
@@ -256,7 +256,7 @@ test('whoever scrolls up during an answer is left alone, and may follow it again
   await allowLongTexts(person);
   await openChat(page, person);
   await chooseModel(page, 'Sandbox: Echo');
-  await send(page, Array.from({ length: 900 }, (_, at) => `Paragraph ${at}.\n\n`).join(''));
+  await send(page, Array.from({ length: 500 }, (_, at) => `Paragraph ${at}.\n\n`).join(''));
   await expect(answers(page)).toContainText('Paragraph 60.');
   await scroller(page).evaluate((element) => (element.scrollTop -= 400));
   // Its name tells whether there is anything to follow still.
@@ -267,8 +267,8 @@ test('whoever scrolls up during an answer is left alone, and may follow it again
   await expect(answers(page)).toContainText('Paragraph 200.');
   expect(await read.boundingBox()).toEqual(before);
   await follow.click();
-  await expect(answers(page)).toContainText('Paragraph 899.');
-  await expect(page.getByText('Paragraph 899.').last()).toBeInViewport();
+  await expect(answers(page)).toContainText('Paragraph 499.');
+  await expect(page.getByText('Paragraph 499.').last()).toBeInViewport();
 });
 
 test('thoughts that are unfolded stay under the eye', async ({ page, person }) => {
