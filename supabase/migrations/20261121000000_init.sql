@@ -2215,7 +2215,8 @@ grant select on api.wallets, api.transactions, api.lots, api.allocations to auth
 -- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
 -- redeemed which.
 --
--- An account redeems a code once, and no code more often than it may be.
+-- An account redeems a code once, and no code more often than it may be. Nobody tries so many that
+-- one could be guessed.
 
 create table private.coupons (
   id bigint generated always as identity primary key,
@@ -2253,8 +2254,84 @@ alter table private.redemptions enable row level security;
 create index redemptions_account_id_idx on private.redemptions (account_id) where transaction_id is null;
 create index redemptions_transaction_id_idx on private.redemptions (transaction_id);
 
+create table private.wrong_codes (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  user_id uuid not null references private.profiles (user_id) on delete cascade,
+  created_at timestamptz not null
+);
+
+comment on table private.wrong_codes is 'Codes of the last day that were none: who tried them, and for which account.';
+
+alter table private.wrong_codes enable row level security;
+create index wrong_codes_account_id_idx on private.wrong_codes (account_id, created_at);
+create index wrong_codes_user_id_idx on private.wrong_codes (user_id, created_at);
+
+create function private.wrong_codes_end(account_id uuid, user_id uuid)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with lately as (
+    select wrong_codes.account_id, wrong_codes.user_id, wrong_codes.created_at
+    from private.wrong_codes
+    where (wrong_codes.account_id = wrong_codes_end.account_id or wrong_codes.user_id = wrong_codes_end.user_id)
+      and wrong_codes.created_at > private.clock() - interval '1 day'
+  ),
+  of_person as (
+    select lately.created_at from lately where lately.user_id = wrong_codes_end.user_id order by lately.created_at desc
+  ),
+  of_account as (
+    select lately.created_at from lately where lately.account_id = wrong_codes_end.account_id order by lately.created_at desc
+  )
+  select interval '1 day' + greatest(
+    (select of_person.created_at from of_person offset 9 limit 1),
+    -- Whoever has guessed nothing does not wait for those who have.
+    (
+      select least(guessed.created_at, mine.created_at)
+      from (select of_account.created_at from of_account offset 19 limit 1) as guessed
+      cross join (select of_person.created_at from of_person limit 1) as mine
+    )
+  )
+$$;
+
+comment on function private.wrong_codes_end is
+  'Until when a person may try no more codes: after ten wrong ones in a day, or one of twenty for one account. Nothing for who may.';
+
+create type private.redemption_verdict as (
+  allowed boolean,
+  status integer,
+  reason text,
+  rule text,
+  detail text,
+  hint text,
+  resets_at timestamptz,
+  coupon_id bigint,
+  account_id uuid,
+  transaction_id bigint,
+  created_at timestamptz
+);
+
+comment on type private.redemption_verdict is 'What came of trying a code: the redemption, or why there is none and from when on there may be.';
+
+create function private.code_refusal(
+  status integer, reason text, rule text, detail text, hint text, resets_at timestamptz default null
+)
+returns private.redemption_verdict
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select row(false, status, reason, rule, detail, hint, resets_at, null, null, null, null)::private.redemption_verdict
+$$;
+
+comment on function private.code_refusal is 'A verdict that says no. Returned, because to raise it would forget the guess.';
+
 create function private.redeem_code(account_id uuid, code text)
-returns private.redemptions
+returns private.redemption_verdict
 language plpgsql
 volatile
 -- As its owner, because a member may not write money. It decides from the caller's own id, and no amount is the caller's.
@@ -2262,6 +2339,9 @@ security definer
 set search_path = ''
 as $$
 declare
+  at constant timestamptz := private.clock();
+  person constant uuid := auth.uid();
+  waits_until timestamptz;
   coupon private.coupons;
   redemption private.redemptions;
 begin
@@ -2269,43 +2349,62 @@ begin
     perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
   perform private.require_wallet(redeem_code.account_id);
+  -- What a person guesses counts in all their accounts, so that person has a lock as well.
+  perform private.lock_account(person);
+  waits_until := private.wrong_codes_end(redeem_code.account_id, person);
+  if waits_until is not null then
+    return private.code_refusal(
+      429, 'rate_limited', 'wrong_codes', 'Too many codes were tried that do not exist.',
+      format('Try again on %s UTC.', to_char(waits_until at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI')), waits_until
+    );
+  end if;
 
   select * into coupon from private.coupons
   where coupons.code = upper(btrim(redeem_code.code))
     and coupons.active
-    and private.clock() >= coupons.starts_at
-    and private.clock() < coalesce(coupons.ends_at, 'infinity')
+    and at >= coupons.starts_at
+    and at < coalesce(coupons.ends_at, 'infinity')
   for update;
   if coupon.id is null then
-    perform private.fail(404, 'not_found', 'This code does not exist or is no longer valid.', 'Check the code for typing errors.');
+    delete from private.wrong_codes
+    where (wrong_codes.account_id = redeem_code.account_id or wrong_codes.user_id = person)
+      and wrong_codes.created_at <= at - interval '1 day';
+    insert into private.wrong_codes (account_id, user_id, created_at) values (redeem_code.account_id, person, at);
+    return private.code_refusal(
+      404, 'not_found', 'code', 'This code does not exist or is no longer valid.', 'Check the code for typing errors.'
+    );
   end if;
   if exists (
     select from private.redemptions
     where redemptions.coupon_id = coupon.id and redemptions.account_id = redeem_code.account_id
   ) then
-    perform private.fail(409, 'conflict', 'This account has already used the code.', 'Each account can use a code once.');
+    return private.code_refusal(
+      409, 'conflict', 'once', 'This account has already used the code.', 'Each account can use a code once.'
+    );
   end if;
   if coupon.redemption_count >= coupon.max_redemptions then
-    perform private.fail(409, 'conflict', 'This code has been used up.', 'Try another code.');
+    return private.code_refusal(409, 'conflict', 'used_up', 'This code has been used up.', 'Try another code.');
   end if;
 
   update private.coupons set redemption_count = coupons.redemption_count + 1 where coupons.id = coupon.id;
   insert into private.redemptions (coupon_id, account_id, user_id, transaction_id)
   values (
-    coupon.id, redeem_code.account_id, auth.uid(),
+    coupon.id, redeem_code.account_id, person,
     case when coupon.credits_micros is not null then
       private.grant_credits(
         redeem_code.account_id, coupon.credits_micros, 'bonus', 'coupon:' || coupon.id, 'Code ' || coupon.code,
-        'user:' || auth.uid(), private.clock() + coupon.lasts
+        'user:' || person, at + coupon.lasts
       )
     end
   )
   returning * into redemption;
-  return redemption;
+  return row(
+    true, null, null, null, null, null, null, redemption.coupon_id, redemption.account_id, redemption.transaction_id, redemption.created_at
+  )::private.redemption_verdict;
 end
 $$;
 
-comment on function private.redeem_code is 'Redeems a code for an account that the caller may manage.';
+comment on function private.redeem_code is 'Redeems a code for an account that the caller may manage, unless they tried too many that do not exist.';
 
 create function private.grant_top_up(account_id uuid, amount_micros bigint, fact text, reason text, author text)
 returns bigint
@@ -2365,17 +2464,17 @@ comment on view api.redemptions is 'The codes an account has redeemed; one witho
 grant select on api.redemptions to authenticated;
 
 create function api.redeem_code(account_id uuid, code text)
-returns api.redemptions
+returns private.redemption_verdict
 language sql
 volatile
 security invoker
 set search_path = ''
 as $$
-  select redeemed.coupon_id, redeemed.account_id, redeemed.transaction_id, redeemed.created_at
-  from private.redeem_code(account_id, code) as redeemed
+  select private.redeem_code(account_id, code)
 $$;
 
-comment on function api.redeem_code is 'Redeems a code: credits at once, or a bonus on the next top-up.';
+comment on function api.redeem_code is
+  'Redeems a code: credits at once, or a bonus on the next top-up. Says so when there is no such code, and when too many were tried.';
 
 grant execute on function api.redeem_code to authenticated;
 

@@ -34,13 +34,23 @@ create temporary table ids as
 select pg_temp.account('Engine') as engine, pg_temp.account('Second') as second, pg_temp.account('Third') as third;
 grant select on ids to public;
 
+create function pg_temp.says(account uuid, code text)
+returns text
+language sql
+as $$
+  select case when said.allowed then 'allowed' else concat_ws(' ', said.status, said.reason, said.rule) end
+  from api.redeem_code(account, code) as said
+$$;
+
+grant execute on function pg_temp.says to public;
+
 -- redeeming -----------------------------------------------------------------------------------
 
 select tests.sign_in_as('Ada');
 select isnt((select transaction_id from ids, api.redeem_code(engine, 'GIFT-100')), null, 'an owner redeems a code');
-select tests.throws($$select api.redeem_code(engine, 'GIFT-100') from ids$$, 409, 'conflict', 'once per account');
+select is(pg_temp.says(engine, 'GIFT-100'), '409 conflict once', 'once per account') from ids;
 select tests.sign_in_as('Adam');
-select tests.throws($$select api.redeem_code(engine, 'GIFT-100') from ids$$, 409, 'conflict', 'whoever of the account asks');
+select is(pg_temp.says(engine, 'GIFT-100'), '409 conflict once', 'whoever of the account asks') from ids;
 select isnt((select transaction_id from ids, api.redeem_code(second, ' gift-100 ')), null, 'another account may, in any spelling');
 select tests.sign_in_as('Bill');
 select isnt((select transaction_id from ids, api.redeem_code(third, 'GIFT-100')), null, 'who does the billing may redeem');
@@ -72,20 +82,61 @@ select results_eq(
 );
 
 select tests.sign_in_as('Ada');
-select tests.throws(
-  format('select api.redeem_code(engine, %s) from ids', code), 404, 'not_found', 'no code: ' || code
-)
-from unnest(array[$$'TOMORROW'$$, $$'YESTERDAY'$$, $$'SWITCHED-OFF'$$, $$'UNKNOWN'$$, $$''$$, 'null', $$'GIFT-100%'$$]) as code;
+select is(pg_temp.says(engine, code), '404 not_found code', 'no code: ' || coalesce(code, 'none'))
+from ids, unnest(array['TOMORROW', 'YESTERDAY', 'SWITCHED-OFF', 'UNKNOWN', '', null, 'GIFT-100%']) as code;
 
 select isnt((select transaction_id from ids, api.redeem_code(engine, 'FOR-TWO')), null, 'a code for two is redeemed once');
 select isnt((select transaction_id from ids, api.redeem_code(second, 'FOR-TWO')), null, 'and twice');
-select tests.throws($$select api.redeem_code(third, 'FOR-TWO') from ids$$, 409, 'conflict', 'but not a third time');
+select is(pg_temp.says(third, 'FOR-TWO'), '409 conflict used_up', 'but not a third time') from ids;
 select tests.sign_out();
 select is((select redemption_count from private.coupons where code = 'FOR-TWO'), 2, 'a refused redemption does not count');
 
 select tests.travel('1 day');
 select tests.sign_in_as('Ada');
 select isnt((select transaction_id from ids, api.redeem_code(engine, 'TOMORROW')), null, 'a code begins when it is said to');
+
+-- guessing ------------------------------------------------------------------------------------
+
+-- Ada guessed seven times yesterday, and all of it is a day ago.
+select is(pg_temp.says(engine, 'GUESS-' || nth), '404 not_found code', 'wrong code number ' || nth) from ids, generate_series(1, 9) as nth;
+select tests.travel('1 hour');
+select is(pg_temp.says(second, 'GUESS'), '404 not_found code', 'a person may try ten that do not exist, whatever the account') from ids;
+create temporary table waiting as select * from ids, api.redeem_code(engine, 'LAST-GUESS');
+select results_eq(
+  'select allowed, status, reason, rule, resets_at, coupon_id from waiting',
+  $$values (false, 429, 'rate_limited', 'wrong_codes', private.clock() + interval '23 hours', null::bigint)$$,
+  'but no more, until the first of them is a day old'
+);
+select is(pg_temp.says(third, 'BONUS-10'), '429 rate_limited wrong_codes', 'not even a right one, or the refusal would tell') from ids;
+select tests.sign_in_as('Adam');
+select isnt((select transaction_id from ids, api.redeem_code(third, 'TOMORROW')), null, 'what one guessed keeps nobody else from it');
+select pg_temp.says(engine, 'GUESS') from ids, generate_series(1, 9);
+select tests.sign_in_as('Bill');
+select is(pg_temp.says(engine, 'GUESS'), '404 not_found code', 'a third person guesses for the account') from ids;
+select is(pg_temp.says(engine, 'GUESS'), '404 not_found code', 'and makes it twenty') from ids;
+select is(
+  pg_temp.says(engine, 'GUESS'), '429 rate_limited wrong_codes', 'an account whose people take turns is guessed for twenty times'
+)
+from ids;
+select is(pg_temp.says(second, 'GUESS'), '404 not_found code', 'while for another they may go on') from ids;
+select tests.sign_out();
+insert into private.members (account_id, user_id, role) values (pg_temp.account('Engine'), tests.id_of('Eve'), 'billing');
+insert into private.coupons (code, credits_micros, starts_at) values ('RIGHT', 5, private.clock());
+select tests.sign_in_as('Eve');
+select is(pg_temp.says(engine, 'RIGHT'), 'allowed', 'whoever never guessed is let through all the same') from ids;
+select tests.sign_out();
+delete from private.members where user_id = tests.id_of('Eve') and account_id = pg_temp.account('Engine');
+select tests.travel('23 hours');
+select tests.sign_in_as('Ada');
+select is(pg_temp.says(second, 'RIGHT'), 'allowed', 'when it said so she may try again') from ids;
+select tests.sign_out();
+select tests.travel('1 day');
+select tests.sign_in_as('Adam');
+select is(pg_temp.says(engine, 'GUESS'), '404 not_found code', 'another day, another guess') from ids;
+select tests.sign_out();
+select is(
+  (select count(*) from private.wrong_codes where account_id = pg_temp.account('Engine')), 1::bigint, 'and those of the days before are forgotten'
+);
 
 -- bonus ---------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ select private.grant_credits(
 select tests.sign_in_as('Ada');
 
 select api.redeem_code(id, 'WELCOME-ALL') from api.accounts where name = 'Engine';
+select api.redeem_code(id, 'NO-SUCH-CODE') from api.accounts where name = 'Engine';
 select api.set_budget(id, 'member', tests.id_of('Mia'), 'month', 1000000000) from api.accounts where name = 'Engine';
 
 -- One call that has ended and one that still runs.

@@ -32,7 +32,6 @@ const typed: { [kind in Kind]?: string[] } = {
   refund: ['PT404', 'PT409'],
   reverse: ['PT404', 'PT409'],
   adjust: ['PT402', 'PT409', 'PT422'],
-  redeem: ['PT404', 'PT409'],
 };
 
 const refusals = new Set([401, 402, 403, 404, 409, 413, 429]);

@@ -56,8 +56,9 @@ const corners = [
   'reverse done',
   'adjust done',
   'adjust PT402',
-  'redeem done',
-  'redeem PT409',
+  'redeem allowed',
+  'redeem code',
+  'redeem once',
   'top_up PT409',
 ];
 

@@ -175,7 +175,7 @@ function nameOf(kind: Operation['kind'], { error, rows }: Answer): string {
   const first = rows?.[0] as Record<string, string | boolean | undefined> | undefined;
   if (error) return error.code;
   if (kind === 'finish') return String(first?.cost_label ?? 'reconciling');
-  if (kind !== 'authorize') return 'done';
+  if (kind !== 'authorize' && kind !== 'redeem') return 'done';
   if (!first?.allowed) return String(first?.rule);
   return `allowed${first.is_replay ? ' replay' : ''}${first.is_clamped ? ' clamped' : ''}`;
 }

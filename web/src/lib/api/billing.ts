@@ -120,7 +120,7 @@ export interface Paid {
 
 export type SubscriptionAct = 'cancel_now' | 'cancel_at_cycle_end' | 'pause' | 'resume' | 'retry';
 
-/** What functions/billing refused, in the form the database raises its own refusals in. */
+/** What was answered as a refusal, in the form the database raises its own in. */
 class BillingRefusal extends Error {
   override name = 'BillingRefusal';
   readonly code: string;
@@ -295,9 +295,20 @@ export async function readLedgerPage(
   return data as unknown as LedgerLine[];
 }
 
+/** A wrong code is answered and not raised, so that the database remembers the guess. */
+type RedemptionVerdict =
+  | { allowed: true; transaction_id: number | null }
+  | { allowed: false; status: number; reason: string; detail: string; hint: string };
+
 export async function redeemCode(client: Client, accountId: string, code: string) {
   const { data } = await client.rpc('redeem_code', { account_id: accountId, code }).throwOnError();
-  return data as unknown as Views['redemptions']['Row'];
+  const said = data as unknown as RedemptionVerdict;
+  if (said.allowed) return said;
+  throw new BillingRefusal(said.status, {
+    code: said.reason,
+    message: said.detail,
+    hint: said.hint,
+  });
 }
 
 export async function getAutoTopUp(client: Client, accountId: string): Promise<AutoTopUp | null> {

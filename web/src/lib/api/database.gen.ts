@@ -1665,15 +1665,10 @@ export type Database = {
       receive_webhook: { Args: { event_body: string; event_id: string }; Returns: Json };
       redeem_code: {
         Args: { account_id: string; code: string };
-        Returns: {
-          account_id: string;
-          coupon_id: number;
-          created_at: string;
-          transaction_id: number | null;
-        };
+        Returns: unknown;
         SetofOptions: {
           from: '*';
-          to: 'redemptions';
+          to: 'redemption_verdict';
           isOneToOne: true;
           isSetofReturn: false;
         };
