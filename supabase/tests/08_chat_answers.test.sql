@@ -208,11 +208,26 @@ select is(
 select is(api.read_answer(pg_temp.run_of('a1')) #>> '{receipt,charged_micros}', '105', 'with the receipt');
 select tests.sign_out();
 select tests.travel('25 hours');
-select is(private.forget_chunks(), 4, 'a day later the pieces are forgotten');
+delete from private.run_chunks where run_id = pg_temp.run_of('a1') and first_frame = 1;
+select tests.sign_in_as('Ada');
+select is(
+  jsonb_path_query_array(api.read_answer(pg_temp.run_of('a1')), '$.chunks[*].frames[*][1]'), '["Hm", "Good day.!"]',
+  'a day later the pieces are forgotten, some before others: what has lost its beginning is read as a whole'
+);
+select is(
+  jsonb_path_query_array(api.read_answer(pg_temp.run_of('a1'), 3), '$.chunks[*].frames[*][1]'), '[".", "!"]',
+  'and whoever has what is gone reads on'
+);
+select tests.sign_out();
+select is(private.forget_chunks(), 3, 'soon all of them are gone');
 select tests.sign_in_as('Ada');
 select is(
   api.read_answer(pg_temp.run_of('a1')) -> 'chunks', '[{"first": 1, "last": 2, "frames": [["r", "Hm"], ["c", "Good day.!"]]}]',
   'and the answer is read in one piece'
+);
+select is(
+  api.read_answer(pg_temp.run_of('a1'), 3) -> 'chunks', api.read_answer(pg_temp.run_of('a1')) -> 'chunks',
+  'from its start, whatever of the pieces somebody had'
 );
 
 select is(

@@ -73,6 +73,9 @@ export interface Done {
 
 export const doneEvent = (done: Done) => event('done', done);
 
+/** What the viewer has of the answer is to be forgotten: all of it follows, from frame 1. */
+export const anewEvent = event('anew', {});
+
 /** What an answer means by a code that elsewhere is about another service. */
 const modelIsAway = failure(
   'upstream_unavailable',

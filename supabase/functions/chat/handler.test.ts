@@ -316,6 +316,31 @@ Deno.test('resuming reads what is stored, then what comes, each number once', as
   );
 });
 
+Deno.test('where what a viewer had is forgotten, the answer begins anew', async () => {
+  const chunks = [
+    {
+      first: 1,
+      last: 2,
+      frames: [
+        ['r', 'Hm'],
+        ['c', 'All of it'],
+      ],
+    },
+  ];
+  const { send } = start({
+    read_answer: () => ({ status: 'complete', chunks, error_code: null, receipt: null }),
+  });
+  for (const [after, isAnew] of [
+    [0, false],
+    [1, true],
+    [40, true],
+  ] as const) {
+    const text = await (await send(`/runs/${runId}?after=${after}`, 'GET')).text();
+    assertEquals([after, eventOf(text, 'anew') !== null], [after, isAnew]);
+    assertEquals(textOf(text), 'All of it');
+  }
+});
+
 Deno.test('a database that fails while an answer is tailed leaves no clean end', async () => {
   let looks = 0;
   const { send } = start({

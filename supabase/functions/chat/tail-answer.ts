@@ -2,6 +2,7 @@
 // deno-lint-ignore-file no-await-in-loop
 import type { Piece } from '../_shared/answer-pieces.ts';
 import {
+  anewEvent,
   describe,
   type Done,
   doneEvent,
@@ -31,7 +32,10 @@ const shortestPauseMs = 200;
 const longestPauseMs = 2_000;
 const limitMs = 370_000;
 
-/** What is stored of an answer after a number, then what comes, until it has ended. */
+/**
+ * What is stored of an answer after a number, then what comes, until it has ended. Where the pieces
+ * before that number are forgotten it comes from its start, and the viewer is told to begin anew.
+ */
 export async function* tailAnswer(
   opening: Uint8Array,
   first: StoredAnswer,
@@ -43,6 +47,10 @@ export async function* tailAnswer(
   let seen = after;
   let wait = shortestPauseMs;
   yield opening;
+  if ((first.chunks[0]?.first ?? Infinity) <= after) {
+    seen = 0;
+    yield anewEvent;
+  }
   for (;;) {
     for (const chunk of answer.chunks) {
       for (const [at, [kind, text]] of chunk.frames.entries()) {

@@ -33,6 +33,8 @@ export interface AnswerEnd {
 
 export type AnswerEvent =
   | { kind: 'run'; run: OpenedRun }
+  /** It is told from its start once more: what came of it before is to be forgotten. */
+  | { kind: 'anew' }
   | { kind: 'delta'; number: number; content: string; reasoning: string; model: string | null }
   | { kind: 'done'; end: AnswerEnd };
 
@@ -81,6 +83,8 @@ export async function* answerEvents(body: ReadableStream<Uint8Array>): AsyncGene
     if (!value) continue;
     if (event === 'run') {
       yield { kind: 'run', run: { ...untold, ...(value as unknown as OpenedRun) } };
+    } else if (event === 'anew') {
+      yield { kind: 'anew' };
     } else if (event === 'done') {
       yield { kind: 'done', end: value as unknown as AnswerEnd };
     } else if (id !== undefined && Number(id) > number) {

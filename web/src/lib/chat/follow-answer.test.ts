@@ -75,6 +75,19 @@ test('a gap in the numbers is asked for again', async () => {
   expect(calls).toEqual(['open', 'r1 after 1']);
 });
 
+test('where what was streamed is forgotten on the other side, the whole answer takes its place', async () => {
+  const anew = 'event: anew\ndata: {}\n\n';
+  const whole = run + anew + frame(1, 'All ') + frame(2, 'of it');
+  const { deps, calls } = play([run + frame(1) + frame(2) + frame(3), whole, whole + done]);
+  let text = '';
+  for await (const event of followAnswer(deps, new AbortController().signal)) {
+    if (event.kind === 'anew') text = '';
+    if (event.kind === 'delta') text += event.content;
+  }
+  expect(text).toBe('All of it');
+  expect(calls).toEqual(['open', 'r1 after 3', 'r1 after 2']);
+});
+
 test('a question that never arrived is asked again, which joins the run if it did', async () => {
   const { deps, calls } = play(['offline', 'offline', run + frame(1) + done]);
   expect((await follow(deps)).text).toBe('1 ');

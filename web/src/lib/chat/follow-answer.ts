@@ -58,7 +58,7 @@ async function refusalOf(response: Response): Promise<Refusal | null> {
 
 /**
  * An answer from its first event to its last, over as many connections as it takes. A frame is
- * given once and in order, and the generator never ends without `done`: it throws a Refusal, or
+ * given once and in order, unless all begins anew, and the generator never ends without `done`: it throws a Refusal, or
  * ConnectionLost after too many attempts in a row that brought nothing.
  */
 export async function* followAnswer(
@@ -83,6 +83,7 @@ export async function* followAnswer(
             after = event.number;
           }
           if (event.kind === 'run') runId = event.run.run_id;
+          if (event.kind === 'anew') after = 0;
           attempt = 0;
           yield event;
           if (event.kind === 'done') return;

@@ -35,6 +35,12 @@ export class LiveAnswer {
     this.#timer ??= setTimeout(() => this.show(), stepMs);
   }
 
+  /** It comes from its start once more. What is shown stays until there is something to show. */
+  forget(): void {
+    this.frames = 0;
+    this.#content = this.#reasoning = '';
+  }
+
   /** What has come so far, shown now. */
   show(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);

@@ -252,6 +252,8 @@ export class Thread {
       this.#news.opened(event.run);
       this.#news.stored(this);
       if (live.isStopping) void this.stop();
+    } else if (event.kind === 'anew') {
+      live.forget();
     } else if (event.kind === 'delta') {
       if (event.model) live.model = event.model;
       live.add(event.number, event.content, event.reasoning);
