@@ -7204,6 +7204,7 @@ declare
   receipt private.usage_events;
   chunks jsonb;
   last integer;
+  frames_left integer;
 begin
   select * into run from private.runs where runs.id = read_answer.run_id and runs.user_id = (select auth.uid());
   select * into receipt from private.usage_events
@@ -7221,18 +7222,18 @@ begin
         else jsonb_path_query_array(run_chunks.frames, '$[$skip to last]', jsonb_build_object('skip', from_frame - run_chunks.first_frame + 1))
       end
     ) order by run_chunks.first_frame) filter (where run_chunks.last_frame > from_frame),
-    max(run_chunks.last_frame)
-  into chunks, last
+    max(run_chunks.last_frame),
+    coalesce(sum(run_chunks.last_frame - greatest(run_chunks.first_frame - 1, from_frame)) filter (where run_chunks.last_frame > from_frame), 0)
+  into chunks, last, frames_left
   from private.run_chunks
   where run_chunks.run_id = read_answer.run_id;
-  if last is null and message.status <> 'streaming' and message.content || message.reasoning <> '' then
-    -- The pieces are forgotten after a day; from then on an answer comes in one.
+  if coalesce(frames_left < last - from_frame, true) and message.status <> 'streaming' and message.content || message.reasoning <> '' then
+    -- The pieces are forgotten after a day. From then on an answer comes in one, and from its start,
+    -- because how far a number of before had come is forgotten with them.
     last := 2;
-    if from_frame < last then
-      chunks := jsonb_build_array(jsonb_build_object('first', 1, 'last', 2, 'frames', jsonb_build_array(
-        jsonb_build_array('r', message.reasoning), jsonb_build_array('c', message.content)
-      )));
-    end if;
+    chunks := jsonb_build_array(jsonb_build_object('first', 1, 'last', 2, 'frames', jsonb_build_array(
+      jsonb_build_array('r', message.reasoning), jsonb_build_array('c', message.content)
+    )));
   end if;
   return jsonb_build_object(
     'status', case
@@ -7253,7 +7254,7 @@ end
 $$;
 
 comment on function api.read_answer is
-  'What an answer has come to: its state and the frames after a number, each ["c", text] or ["r", reasoning]. To be asked again until it no longer streams.';
+  'What an answer has come to: its state and the frames after a number, each ["c", text] or ["r", reasoning]. To be asked again until it no longer streams. A chunk whose first frame is not after that number is the whole answer anew.';
 
 create function api.append_frames(run_id uuid, first integer, frames jsonb, generation_id text default null)
 returns boolean
@@ -8474,7 +8475,10 @@ as $$
     'is_ended', stored_answers.ended_at is not null,
     'is_lost', private.lost_charge(stored_answers) is not null,
     'closing', stored_answers.closing,
-    'receipt', stored_answers.receipt
+    -- Where its cost was not known at the end it is known a little later.
+    'receipt', coalesce(stored_answers.receipt, (
+      select to_jsonb(receipts) from api.receipts where receipts.run_id = stored_answers.run_id
+    ))
   )
   from private.stored_answers
   where stored_answers.run_id = read_stored_answer.run_id

@@ -496,7 +496,10 @@ as $$
     'is_ended', stored_answers.ended_at is not null,
     'is_lost', private.lost_charge(stored_answers) is not null,
     'closing', stored_answers.closing,
-    'receipt', stored_answers.receipt
+    -- Where its cost was not known at the end it is known a little later.
+    'receipt', coalesce(stored_answers.receipt, (
+      select to_jsonb(receipts) from api.receipts where receipts.run_id = stored_answers.run_id
+    ))
   )
   from private.stored_answers
   where stored_answers.run_id = read_stored_answer.run_id

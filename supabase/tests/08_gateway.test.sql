@@ -272,6 +272,25 @@ select tests.sign_in_as_service();
 select is((select api.read_stored_answer(id)::jsonb - '{closing,receipt}'::text[] from run), '{"pieces": ["half of"], "count": 1, "is_ended": false, "is_lost": true}', 'who has joined learns that it is lost');
 select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'three')), 'allowed', 'and as it cost nothing, a repetition is made anew');
 
+delete from run;
+insert into run select (pg_temp.call('Eve', idempotency => 'four') #>> '{verdict,run_id}')::uuid;
+select is(
+  (select api.finish_call(id, '{"outcome": "completed", "generation_id": "gen-4"}', '[]', '{"kind": "z"}') from run), null,
+  'a call whose cost is not known yet ends without a receipt'
+);
+select is((select api.read_stored_answer(id)::jsonb -> 'receipt' from run), 'null', 'and so does its answer, given again meanwhile');
+select lives_ok(
+  $$select api.finish_run(id, '{"outcome": "completed", "is_reconciled": true, "used": {"prompt_tokens": 10, "completion_tokens": 5}}') from run$$,
+  'later the upstream tells what it was'
+);
+select results_eq(
+  $$
+    select receipt ->> 'charged_micros', receipt ->> 'cost_label'
+    from run, jsonb_extract_path(api.read_stored_answer(id)::jsonb, 'receipt') as receipt
+  $$,
+  $$values ('20', 'reconciled')$$, 'and from then on the answer is given with its cost'
+);
+
 select tests.sign_out();
 select tests.travel('25 hours');
 select cmp_ok(private.purge_stored_answers(), '>=', 1::bigint, 'time clears away what is over');
