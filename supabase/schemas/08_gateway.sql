@@ -303,6 +303,19 @@ $$;
 
 comment on function private.require_key is 'The key of a hash, refused when it is not in force or lacks a scope.';
 
+create function private.is_key(key_hash bytea)
+returns boolean
+language sql
+stable
+-- As its owner, because the gateway may read no hashes.
+security definer
+set search_path = ''
+as $$
+  select (private.find_key(key_hash)).id is not null
+$$;
+
+comment on function private.is_key is 'Whether a key of that hash is in force.';
+
 create function private.lost_charge(stored private.stored_answers)
 returns bigint
 language sql
@@ -652,7 +665,7 @@ comment on function private.find_key_receipt is 'The receipt of a call of the pe
 grant execute on function
   private.create_key, private.update_key, private.rotate_key, private.revoke_key to authenticated;
 grant execute on function
-  private.start_call, private.keep_call, private.finish_call, private.read_stored_answer, private.describe_key,
+  private.is_key, private.start_call, private.keep_call, private.finish_call, private.read_stored_answer, private.describe_key,
   private.list_key_models, private.find_key_receipt to service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -740,6 +753,18 @@ $$;
 comment on function api.revoke_key is 'Ends a key at once: nothing that comes after this has returned is let in with it.';
 
 grant execute on function api.create_key, api.update_key, api.rotate_key, api.revoke_key to authenticated;
+
+create function api.is_key(key_hash text)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.is_key(private.read_hash(key_hash))
+$$;
+
+comment on function api.is_key is 'Whether a key is in force, by its SHA-256 in hex; asked before much is read of whoever shows it.';
 
 create function api.start_call(
   key_hash text, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
@@ -841,5 +866,6 @@ $$;
 comment on function api.find_key_receipt is 'The receipt of a call by its id or by the id of its request; nothing when there is none.';
 
 grant execute on function
-  api.start_call, api.keep_call, api.finish_call, api.read_stored_answer, api.describe_key, api.list_key_models, api.find_key_receipt
+  api.is_key, api.start_call, api.keep_call, api.finish_call, api.read_stored_answer, api.describe_key, api.list_key_models,
+  api.find_key_receipt
   to service_role;

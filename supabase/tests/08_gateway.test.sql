@@ -139,6 +139,7 @@ select tests.throws($$select api.revoke_key(gen_random_uuid())$$, 404, 'not_foun
 -- calling -----------------------------------------------------------------------------------------
 
 select tests.is_refused($$select pg_temp.call('Mia')$$, 'a person starts no call with a key');
+select tests.is_refused($$select api.is_key(repeat('0', 64))$$, 'and does not find out whose is in force');
 select tests.sign_in_as_service();
 select is(pg_temp.says(pg_temp.call('Mia')), 'allowed', 'a key starts a call');
 select is((select last_used_at from api.keys where id = pg_temp.key_of('Mia')), private.clock(), 'and is seen to be used');
@@ -207,7 +208,8 @@ select tests.throws($$select api.revoke_key(pg_temp.key_of('Mia'))$$, 409, 'conf
 select tests.throws($$select api.rotate_key(pg_temp.key_of('Mia'), 60)$$, 409, 'conflict', 'and it does not come back');
 select tests.throws($$select api.update_key(pg_temp.key_of('Mia'), '{"expires_at": null}')$$, 409, 'conflict', 'by no way');
 select tests.sign_in_as_service();
-select is(pg_temp.says(pg_temp.call('Mia')), '401 unauthorized key', 'a revoked key starts nothing');
+select is(api.is_key(pg_temp.hash_of('Mia')), false, 'a revoked key is none');
+select is(pg_temp.says(pg_temp.call('Mia')), '401 unauthorized key', 'it starts nothing');
 select tests.throws($$select api.describe_key(pg_temp.hash_of('Mia'))$$, 401, 'unauthorized', 'and reads nothing');
 select tests.sign_in_as('Max');
 with made as (select api.create_key(engine, 'Max') as made from ids)
@@ -216,6 +218,9 @@ select tests.sign_out();
 update private.members set role = 'viewer' where user_id = tests.id_of('Max');
 select tests.sign_in_as_service();
 select is(pg_temp.says(pg_temp.call('Max')), '401 unauthorized key', 'who may no longer spend, spends by no key');
+select is(api.is_key(pg_temp.hash_of('Max')), false, 'and theirs is none');
+select is(api.is_key(pg_temp.hash_of('Eve')), true, 'one that is in force is one');
+select is(api.is_key(repeat('0', 64)), false, 'and one that nobody made is not');
 
 -- repeating ---------------------------------------------------------------------------------------
 

@@ -433,6 +433,7 @@ const calls: Record<string, Call> = {
   },
   read_stored_answer: { who: 'service', sound: { run_id: aRun, after: '0' } },
   list_excluded_models: { who: 'owner', sound: { account_id: account } },
+  is_key: { who: 'service', sound: { key_hash: aKeyHash } },
   describe_key: { who: 'service', sound: { key_hash: aKeyHash } },
   list_key_models: { who: 'service', sound: { key_hash: aKeyHash } },
   find_key_receipt: { who: 'service', sound: { key_hash: aKeyHash, id: `'gen-1'` } },

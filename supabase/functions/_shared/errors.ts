@@ -38,6 +38,7 @@ const failures = {
   upstream_rejected: [422, 'The model does not take this request.', 'Change it or the model.'],
   rate_limited: [429, 'Too many requests.', 'Wait as long as Retry-After says.'],
   quota_exceeded: [429, 'The quota of this period is used up.', 'Wait for the next, or upgrade.'],
+  busy: [503, 'Too much is being worked on here at once.', 'Try again in a few seconds.'],
   internal_error: [500, 'Something failed on our side.', 'Try again; tell us the request id.'],
   upstream_failed: [
     502,

@@ -1,12 +1,23 @@
 import { failure, RequestError } from './errors.ts';
 import { concatBytes } from './sse-frames.ts';
 
-/** The body of a request, bounded in size, and in time to what an honest client takes. */
+export interface ByteLimits {
+  maxBytes: number;
+  maxMs: number;
+}
+
+/**
+ * The body of a request, bounded in size, and in time to what an honest client takes. `grow` hears
+ * how much more of it there will be, as soon as that is known, and may refuse it.
+ */
 export async function readBytes(
   { headers, body }: Request,
-  { maxBytes, maxMs }: { maxBytes: number; maxMs: number },
+  { maxBytes, maxMs }: ByteLimits,
+  grow: (bytes: number) => void | Promise<void> = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (Number(headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const told = Number(headers.get('content-length')) || 0;
+  if (told > maxBytes) throw tooLarge(maxBytes);
+  await grow(told);
   if (!body) return new Uint8Array();
   const reader = body.getReader();
   let isLate = false;
@@ -23,12 +34,14 @@ export async function readBytes(
       if (isLate) throw tooSlow();
       if (done) break;
       size += value.length;
-      if (size > maxBytes) {
-        void reader.cancel().catch(() => {});
-        throw tooLarge(maxBytes);
-      }
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      // deno-lint-ignore no-await-in-loop
+      if (size > told) await grow(Math.min(value.length, size - told));
       parts.push(value);
     }
+  } catch (error) {
+    void reader.cancel().catch(() => {});
+    throw error;
   } finally {
     clearTimeout(late);
   }
@@ -50,7 +63,7 @@ function tooSlow() {
 
 export interface JsonLimits {
   maxDepth: number;
-  /** Objects, lists and texts, names included. */
+  /** Objects, lists, texts, names, numbers and words. */
   maxParts: number;
 }
 
@@ -58,24 +71,39 @@ export const usualJsonLimits: JsonLimits = { maxDepth: 100, maxParts: 500_000 };
 
 const [quote, backslash] = [0x22, 0x5c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+const [blank, comma, colon] = [0x20, 0x2c, 0x3a];
+const signs = [quote, openList, closeList, openObject, closeObject, comma, colon];
 
 /**
- * Whether JSON is deeper, or of more parts, than anybody needs. Looked at before it is parsed: a few
- * megabytes of empty objects would take more memory than the whole function has.
+ * Of how many parts JSON is; nothing where it is deeper, or of more, than anybody needs. Looked at
+ * before it is parsed: a few megabytes of empty objects would take more memory than the whole
+ * function has.
  */
-export function isTooInvolved(json: Uint8Array, { maxDepth, maxParts }: JsonLimits): boolean {
+export function countParts(
+  json: Uint8Array,
+  { maxDepth, maxParts }: JsonLimits,
+): number | undefined {
   let depth = 0;
   let parts = 0;
+  let isInWord = false;
   for (let at = 0; at < json.length; at += 1) {
-    const byte = json[at];
+    const byte = json[at] as number;
+    const isWord = isOfWord(byte);
+    const isBeginning = isWord && !isInWord;
+    isInWord = isWord;
     if (byte === closeList || byte === closeObject) depth -= 1;
-    if (byte !== quote && byte !== openList && byte !== openObject) continue;
+    if (byte !== quote && byte !== openList && byte !== openObject && !isBeginning) continue;
     if (byte === quote) at = endOfText(json, at);
-    else depth += 1;
+    else if (!isBeginning) depth += 1;
     parts += 1;
-    if (depth > maxDepth || parts > maxParts) return true;
+    if (depth > maxDepth || parts > maxParts) return undefined;
   }
-  return false;
+  return parts;
+}
+
+/** Of a number, of true, of false or of null: what is neither a blank nor a sign of JSON. */
+function isOfWord(byte: number): boolean {
+  return byte > blank && !signs.includes(byte);
 }
 
 /** Where the text that opens here closes, which a quote after an odd number of backslashes does not. */

@@ -8,10 +8,11 @@ import { type Framing, type Limits, type Report, streamRun } from '../_shared/me
 import type { Rpc } from '../_shared/rpc.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit } from '../_shared/verdict.ts';
-import { invalid } from './api-error.ts';
+import { invalid, knownError } from './api-error.ts';
 import type { CallRequest } from './call-request.ts';
-import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
+import type { AnswerHead, Collector, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';
+import type { MemoryRoom, MemoryShare } from './memory-room.ts';
 import { type Body, readBody } from './read-body.ts';
 import { replayAnswer } from './replay-answer.ts';
 import { headersOf, ignoredHeader, refusalOf } from './verdict.ts';
@@ -22,22 +23,26 @@ export interface GatewayDeps {
   openRouterKey: string;
   fetch: typeof fetch;
   rpc: Rpc;
+  room: MemoryRoom;
   /** Keeps the process alive until the work is done. */
   keepAlive(work: Promise<unknown>): void;
   limits?: Partial<Limits>;
   firstByteMs?: number;
   leaseMs?: number;
   maxKeptChars?: number;
+  maxWholeChars?: number;
 }
 
 /** One request whose caller has shown a key. */
 export interface Context {
   request: Request;
   deps: GatewayDeps;
+  /** What it holds of the worker's memory. */
+  share: MemoryShare;
   keyHash: string;
   requestId: string;
   log: RequestLog;
-  /** The request's line in the log waits for this work, which outlives its answer. */
+  /** The request is over, and told in the log, once this work is, which outlives its answer. */
   logAfter(work: Promise<unknown>): void;
 }
 
@@ -61,11 +66,15 @@ const wholeMs = 140_000;
 const maxViewerBytes = 8_000_000;
 /** What is kept of an answer goes to the database with its bill, and may not stand in its way. */
 const usualMaxKeptChars = 4_000_000;
+/** An answer in one piece that grows beyond this is cut, as by its length. */
+const usualMaxWholeChars = 16_000_000;
+/** As values, and once more as the text that goes out. */
+const bytesOfChar = 4;
 
 export async function answerCall(context: Context, dialect: Dialect): Promise<Response> {
-  const body = await readBody(context.request);
-  const wish = dialect.read(body.fields, body.bytes.length);
   const idempotencyKey = readIdempotencyKey(context.request);
+  const body = await bodyOf(context, idempotencyKey !== null);
+  const wish = dialect.read(body.fields, body.size);
   const { verdict, account_id } = await startCall(context, wish, {
     task: 'completion',
     idempotencyKey,
@@ -82,12 +91,13 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
     maxTokens: verdict.max_tokens,
     isClamped: verdict.is_clamped ?? false,
   };
-  const writer = wish.isStream ? dialect.stream(head) : dialect.collect(head);
+  const collector = wish.isStream ? null : dialect.collect(head);
+  const writer = collector ?? dialect.stream(head);
   const kept = idempotencyKey === null ? null : createKeptAnswer();
   const sessionId = await digest(account_id + wish.session);
   // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
   const leave = () => (kept ? undefined : run.stop());
-  const call = { wish, verdict, account_id, sessionId, writer, kept, leave };
+  const call = { wish, verdict, account_id, sessionId, writer, collector, kept, leave };
   const run = startRun(context, dialect, call);
   context.deps.keepAlive(run.ended);
   context.logAfter(run.ended);
@@ -125,19 +135,24 @@ interface Call {
   account_id: string;
   sessionId: string;
   writer: Writer<unknown>;
+  /** The same, where the answer goes out in one piece. */
+  collector: Collector<unknown> | null;
   kept: ReturnType<typeof createKeptAnswer> | null;
   leave(): void;
 }
 
 function startRun(
-  { deps, requestId, log }: Context,
+  { deps, share, requestId, log }: Context,
   dialect: Dialect,
-  { wish, verdict, account_id, sessionId, writer, kept, leave }: Call,
+  { wish, verdict, account_id, sessionId, writer, collector, kept, leave }: Call,
 ) {
   const { env, rpc } = deps;
   const { run_id } = verdict;
   let saidAt = performance.now();
   let toldOf: string | null = null;
+  let held = 0;
+  /** There was no room for the answer. */
+  let lack: RequestError | null = null;
 
   async function flush(generationId: string | null): Promise<boolean | null> {
     const pieces = kept?.pending() ?? [];
@@ -157,23 +172,44 @@ function startRun(
 
   async function finish(report: Report): Promise<{ settlement: Receipt | null; isFinal: boolean }> {
     // An answer in one piece that broke off reaches nobody, so nobody pays for it.
-    const isLost = !wish.isStream && report.error_code !== null;
-    const state = JSON.stringify(writer.state());
-    const isKept = state.length <= (deps.maxKeptChars ?? usualMaxKeptChars);
-    const closing: Closing = isKept
-      ? { state, error_code: report.error_code }
-      : { state: null, error_code: 'too_large' };
+    const error_code = report.error_code ?? lack?.code ?? null;
+    const isLost = collector !== null && error_code !== null;
     const receipt = await rpc<Receipt | null>(
       'finish_call',
       {
         run_id,
-        report: isLost ? { ...report, outcome: 'failed' } : report,
-        ...(kept ? { pieces: kept.pending(), closing } : {}),
+        report: isLost ? { ...report, outcome: 'failed', error_code } : report,
+        ...(kept ? { pieces: kept.pending(), closing: closingOf(report) } : {}),
       },
       { env, requestId },
     );
     log.note({ model: report.model_id, outcome: report.outcome, charged: receipt?.charged_micros });
     return { settlement: receipt, isFinal: receipt !== null };
+  }
+
+  function closingOf({ error_code }: Report): Closing {
+    const state = JSON.stringify(writer.state());
+    const isKept = state.length <= (deps.maxKeptChars ?? usualMaxKeptChars);
+    return isKept ? { state, error_code } : { state: null, error_code: 'too_large' };
+  }
+
+  /** What is too large to be put together is cut and paid as far as it came; what finds no room, not. */
+  function hold({ completion }: Collector<unknown>): void {
+    const before = held;
+    held = completion.held();
+    if (held > (deps.maxWholeChars ?? usualMaxWholeChars)) {
+      completion.cut();
+      return run.stop();
+    }
+    try {
+      share.take((held - before) * bytesOfChar);
+    } catch (error) {
+      lack = knownError(error);
+      // At once, so that not all fail that grow side by side.
+      completion.drop();
+      share.give(before * bytesOfChar);
+      run.stop();
+    }
   }
 
   const framing: Framing<Receipt | null> = {
@@ -184,6 +220,7 @@ function startRun(
     },
     frame(bytes, facts) {
       const out = writer.frame(bytes, facts);
+      if (collector) hold(collector);
       if (out === undefined) return [];
       // Comments only keep a connection open, which a kept answer has none of.
       if (facts.kind !== 'blank') kept?.add(out);
@@ -207,7 +244,7 @@ function startRun(
     fetch: deps.fetch,
     ...(deps.firstByteMs === undefined ? {} : { firstByteMs: deps.firstByteMs }),
   };
-  return streamRun<Receipt | null>({
+  const run = streamRun<Receipt | null>({
     models: verdict.model_ids,
     answering: answeringModel(verdict),
     open: (signal, failed, mayRetry) => callUpstream(upstream, signal, failed, mayRetry),
@@ -217,6 +254,7 @@ function startRun(
     left: leave,
     limits: { maxViewerBytes, ...(wish.isStream ? {} : { wholeMs }), ...deps.limits },
   });
+  return { ...run, ended: run.ended.then((end) => ({ ...end, error: end.error ?? lack })) };
 }
 
 const encoder = new TextEncoder();
@@ -225,6 +263,22 @@ interface Wanted {
   task: 'completion' | 'embedding';
   idempotencyKey: string | null;
   body: Body;
+}
+
+/** What the caller asks. More than a little of it is read only for a key that is in force. */
+export function bodyOf(
+  { request, deps, share, keyHash, requestId }: Context,
+  wantsHash: boolean,
+): Promise<Body> {
+  const requireKey = async () => {
+    const isKey = await deps.rpc<boolean>(
+      'is_key',
+      { key_hash: keyHash },
+      { env: deps.env, requestId },
+    );
+    if (!isKey) throw failure('unauthorized', 'This key is not valid.', 'Create a new one.');
+  };
+  return readBody(request, { share, requireKey, wantsHash });
 }
 
 /** The one question before a call. A refusal is thrown. */
@@ -254,8 +308,8 @@ export async function startCall(
 }
 
 /** The same body to another address is another request. */
-async function hashOf(request: Request, { bytes }: Body): Promise<string> {
-  return digest(`${new URL(request.url).pathname} ${await digest(bytes)}`);
+function hashOf(request: Request, { hash }: Body): Promise<string> {
+  return digest(`${new URL(request.url).pathname} ${hash}`);
 }
 
 export function readIdempotencyKey(request: Request): string | null {

@@ -75,6 +75,7 @@ const byCode: Record<string, Words> = {
   request_timeout: words(408, 'invalid_request_error', 'request_timeout', 'invalid_request_error'),
   rate_limited: words(429, 'rate_limit_error', 'rate_limit_exceeded', 'rate_limit_error'),
   quota_exceeded: words(429, 'insufficient_quota', 'quota_exceeded', 'rate_limit_error', false),
+  busy: words(503, 'server_error', 'server_busy', 'overloaded_error'),
   internal_error: words(500, 'server_error', 'internal_error', 'api_error'),
   run_lost: words(500, 'server_error', 'run_lost', 'api_error', false),
   upstream_failed: words(502, 'server_error', 'upstream_failed', 'api_error'),

@@ -1,7 +1,7 @@
 import { dataOf, type FrameFacts } from '../_shared/frame-facts.ts';
 import { describeError } from './api-error.ts';
 import { readChatRequest } from './chat-request.ts';
-import { type Completion, createCompletion } from './completion.ts';
+import { type Collecting, type Completion, createCompletion } from './completion.ts';
 import { type AnswerEnd, type AnswerHead, costOf, type Dialect, type Writer } from './dialect.ts';
 import { type Fields, isFields } from './fields.ts';
 
@@ -21,7 +21,10 @@ export const chatDialect: Dialect<ChatState> = {
   read: readChatRequest,
   stream: (head) => createChatWriter(head, null),
   endStream,
-  collect: (head) => createChatWriter(head, createCompletion()),
+  collect(head) {
+    const completion = createCompletion();
+    return { ...createChatWriter(head, completion), completion };
+  },
   whole,
 };
 
@@ -31,7 +34,7 @@ export function completionId(runId: string): string {
 
 function createChatWriter(
   { runId, answering, request, maxTokens, isClamped, ...head }: AnswerHead,
-  completion: ReturnType<typeof createCompletion> | null,
+  completion: Collecting | null,
 ): Writer<ChatState> {
   const id = completionId(runId);
   let { created } = head;

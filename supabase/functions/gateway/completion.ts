@@ -18,9 +18,12 @@ export interface Choice {
 const ofEveryFrame = new Set(['id', 'object', 'created', 'model', 'choices', 'usage', 'error']);
 const ofEveryChoice = new Set(['index', 'delta', 'finish_reason', 'logprobs']);
 
+export type Collecting = ReturnType<typeof createCompletion>;
+
 export function createCompletion() {
   const choices: Choice[] = [];
   const extras: Fields = {};
+  let held = 0;
 
   function add(chunk: Fields): void {
     copyOthers(chunk, ofEveryFrame, extras);
@@ -28,6 +31,7 @@ export function createCompletion() {
       if (!isFields(one)) continue;
       const index = typeof one['index'] === 'number' ? one['index'] : at;
       const choice = choiceAt(index);
+      held += charsOf(one['delta']) + charsOf(one['logprobs']);
       if (isFields(one['delta'])) addDelta(choice.message, one['delta']);
       if (typeof one['finish_reason'] === 'string') choice.finish_reason = one['finish_reason'];
       if (isFields(one['logprobs'])) choice.logprobs = addLists(choice.logprobs, one['logprobs']);
@@ -46,10 +50,29 @@ export function createCompletion() {
 
   return {
     add,
+    /** Of how many characters it is by now. */
+    held: () => held,
+    /** Nothing more comes, because it would be too much: what has not ended ended by its length. */
+    cut() {
+      for (const choice of choices) choice.finish_reason ??= 'length';
+    },
+    /** There is no room for it: nothing of it stays in memory. */
+    drop() {
+      choices.length = 0;
+    },
     whole(): Completion {
       return { choices: choices.toSorted((one, other) => one.index - other.index), extras };
     },
   };
+}
+
+/** About as many as there will be of it in the end. */
+function charsOf(value: unknown): number {
+  if (!isFields(value)) return 0;
+  return Object.values(value).reduce<number>(
+    (sum, one) => sum + (typeof one === 'string' ? one : (JSON.stringify(one) ?? '')).length,
+    0,
+  );
 }
 
 function copyOthers(from: Fields, except: Set<string>, to: Fields): void {

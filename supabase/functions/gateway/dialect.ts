@@ -2,6 +2,7 @@ import type { FrameFacts } from '../_shared/frame-facts.ts';
 import type { RequestError } from '../_shared/errors.ts';
 import type { ErrorShape } from './api-error.ts';
 import type { CallRequest } from './call-request.ts';
+import type { Collecting } from './completion.ts';
 import type { Fields } from './fields.ts';
 
 /**
@@ -15,7 +16,7 @@ export interface Dialect<State = unknown> {
   stream(head: AnswerHead): Writer<State>;
   endStream(state: State, end: AnswerEnd): string;
   /** How an answer in one piece is put together, and told. */
-  collect(head: AnswerHead): Writer<State>;
+  collect(head: AnswerHead): Collector<State>;
   whole(state: State, end: AnswerEnd): Fields;
 }
 
@@ -24,6 +25,11 @@ export interface Writer<State> {
   /** What goes out for a frame, if anything. */
   frame(bytes: Uint8Array, facts: FrameFacts): Uint8Array | string | undefined;
   state(): State;
+}
+
+/** What is put together is in memory until it is whole. */
+export interface Collector<State> extends Writer<State> {
+  completion: Pick<Collecting, 'held' | 'cut' | 'drop'>;
 }
 
 export interface AnswerHead {

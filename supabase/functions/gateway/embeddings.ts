@@ -2,31 +2,31 @@ import { corsHeaders } from '../_shared/cors.ts';
 import { type ErrorCode, failure, RequestError } from '../_shared/errors.ts';
 import { readUsage } from '../_shared/frame-facts.ts';
 import { readBounded } from '../_shared/read-bounded.ts';
-import { type Context, startCall, usualLeaseMs } from './answer-call.ts';
+import { bodyOf, type Context, startCall, usualLeaseMs } from './answer-call.ts';
 import { invalid } from './api-error.ts';
 import { featuresOf, passOn, shapeOf } from './call-request.ts';
 import { readModels } from './chat-request.ts';
 import { costOf, type Receipt } from './dialect.ts';
 import { type Fields, isFields, readText, readWhole, required } from './fields.ts';
-import { readBody } from './read-body.ts';
 import { headersOf, ignoredHeader } from './verdict.ts';
 
 const timeoutMs = 60_000;
-/** It is held several times over, as text, as values and as text again, and beside others. */
 const maxAnswerBytes = 20_000_000;
+/** It is held as text, as values, and as the text that goes out. */
+const bytesOfByte = 3;
 const handled = ['model', 'models', 'input'];
 
 /** Vectors cost what their texts are long, and come in one piece. */
 export async function answerEmbeddings(context: Context): Promise<Response> {
-  const { request, deps, requestId, log } = context;
+  const { deps, requestId, log } = context;
   const { env, rpc } = deps;
-  const body = await readBody(request);
+  const body = await bodyOf(context, false);
   const { fields } = body;
   const input = readInput(fields['input']);
   readWhole(fields['dimensions'], 'dimensions', 1, 100_000);
   readText(fields['encoding_format'], 'encoding_format', 20);
   const prompt = { messages: input.length, images: 0, imageBytes: 0, lastText: '' };
-  const shape = shapeOf(body.bytes.length, prompt, { choices: 1, maxTokens: 1, tools: 0 });
+  const shape = shapeOf(body.size, prompt, { choices: 1, maxTokens: 1, tools: 0 });
   const { body: rest, ignored } = passOn(fields, handled);
   const { verdict, account_id } = await startCall(
     context,
@@ -107,7 +107,7 @@ const rejected: Record<number, ErrorCode> = {
   422: 'upstream_rejected',
 };
 
-async function call(body: Fields, { deps }: Context): Promise<Called> {
+async function call(body: Fields, { deps, share }: Context): Promise<Called> {
   const failed = (code: ErrorCode): Called => ({
     answer: null,
     error: failure(code),
@@ -124,7 +124,9 @@ async function call(body: Fields, { deps }: Context): Promise<Called> {
       body: JSON.stringify(body),
       signal: timeout,
     });
-    const text = await readBounded(response, maxAnswerBytes);
+    const text = await readBounded(response, maxAnswerBytes, (more) =>
+      share.take(more * bytesOfByte),
+    );
     if (!response.ok) return failed(rejected[response.status] ?? 'upstream_unavailable');
     const answer: unknown = JSON.parse(text);
     if (!isFields(answer) || !Array.isArray(answer['data'])) return failed('upstream_failed');

@@ -55,6 +55,7 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
   const log = logRequest('gateway', requestId);
   const { pathname } = new URL(request.url);
   let errors: ErrorShape = pathname.includes('/messages') ? 'anthropic' : 'openai';
+  const share = deps.room.enter();
   let response: Response;
   let work: Promise<unknown> = Promise.resolve();
   const logAfter = (more: Promise<unknown>) => void (work = more);
@@ -62,7 +63,10 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
     const { route, rest } = findRoute(request.method, pathname);
     errors = route.errors ?? errors;
     const keyHash = route.isOpen ? '' : await readKeyHash(request);
-    response = await route.answer({ request, deps, keyHash, requestId, log, logAfter }, rest);
+    response = await route.answer(
+      { request, deps, share, keyHash, requestId, log, logAfter },
+      rest,
+    );
     if (!response.headers.has('x-request-id')) {
       const headers = { ...corsHeaders, 'x-request-id': requestId };
       for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
@@ -77,7 +81,10 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
     });
   }
   const { status } = response;
-  void work.finally(() => log.end(status));
+  void work.finally(() => {
+    log.end(status);
+    share.leave();
+  });
   return response;
 }
 

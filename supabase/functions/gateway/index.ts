@@ -2,6 +2,7 @@ import { readEnv, requireEnv } from '../_shared/env.ts';
 import { rpc } from '../_shared/rpc.ts';
 import type { GatewayDeps } from './answer-call.ts';
 import { handleGateway } from './handler.ts';
+import { createMemoryRoom } from './memory-room.ts';
 
 declare const EdgeRuntime: { waitUntil(work: Promise<unknown>): void };
 
@@ -11,6 +12,7 @@ const deps: GatewayDeps = {
   openRouterKey: Deno.env.get('OPENROUTER_API_KEY') ?? '',
   fetch: globalThis.fetch,
   rpc,
+  room: createMemoryRoom(),
   keepAlive: (work) => EdgeRuntime.waitUntil(work),
 };
 

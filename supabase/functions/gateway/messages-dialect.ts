@@ -1,6 +1,6 @@
 import { describeError } from './api-error.ts';
 import { parse } from './chat-dialect.ts';
-import { type Completion, createCompletion } from './completion.ts';
+import { type Collecting, type Completion, createCompletion } from './completion.ts';
 import { type AnswerEnd, type AnswerHead, costOf, type Dialect, type Writer } from './dialect.ts';
 import { type Fields, isFields } from './fields.ts';
 import { readMessagesRequest } from './messages-request.ts';
@@ -20,9 +20,12 @@ interface MessagesState {
 export const messagesDialect: Dialect<MessagesState> = {
   errors: 'anthropic',
   read: readMessagesRequest,
-  stream: (head) => createWriter(head, false),
+  stream: (head) => createWriter(head, null),
   endStream,
-  collect: (head) => createWriter(head, true),
+  collect(head) {
+    const completion = createCompletion();
+    return { ...createWriter(head, completion), completion };
+  },
   whole,
 };
 
@@ -36,10 +39,9 @@ const stopReasons: Record<string, string> = {
 
 function createWriter(
   { runId, answering, maxTokens, isClamped }: AnswerHead,
-  isWhole: boolean,
+  completion: Collecting | null,
 ): Writer<MessagesState> {
   const id = `msg_${runId}`;
-  const completion = isWhole ? createCompletion() : null;
   let model = answering();
   let usage: Fields | null = null;
   let finish: string | null = null;
@@ -104,7 +106,7 @@ function createWriter(
   return {
     open: () => '',
     frame(bytes, facts) {
-      if (facts.kind === 'blank') return isWhole || !hasStarted ? undefined : event('ping', {});
+      if (facts.kind === 'blank') return completion || !hasStarted ? undefined : event('ping', {});
       if (facts.kind !== 'chunk' || facts.error || facts.finishReason === 'error') return undefined;
       const chunk = parse(bytes);
       if (facts.model !== undefined) model = answering(facts.model);

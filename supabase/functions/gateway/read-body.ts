@@ -1,21 +1,23 @@
+import { digest } from '../_shared/digest.ts';
 import {
-  isTooInvolved,
+  type ByteLimits,
+  countParts,
   type JsonLimits,
   readBytes,
   usualJsonLimits,
 } from '../_shared/read-bytes.ts';
 import { invalid } from './api-error.ts';
 import { type Fields, isFields } from './fields.ts';
+import type { MemoryShare } from './memory-room.ts';
 
 export interface Body {
   fields: Fields;
-  bytes: Uint8Array<ArrayBuffer>;
+  size: number;
+  /** The SHA-256 of its bytes, which are not kept: where one was asked for. */
+  hash: string | null;
 }
 
-export interface BodyLimits extends JsonLimits {
-  maxBytes: number;
-  maxMs: number;
-}
+export interface BodyLimits extends JsonLimits, ByteLimits {}
 
 /** As much as a request may carry on the platform, and no longer than an honest client takes. */
 export const usualBodyLimits: BodyLimits = {
@@ -24,14 +26,39 @@ export const usualBodyLimits: BodyLimits = {
   ...usualJsonLimits,
 };
 
+/** So much is read from anybody; more only for a key that is in force, as a checksum is no secret. */
+const unaskedBytes = 64_000;
+/** While it is read a body is there twice; later its texts are, with two bytes a sign at worst. */
+const bytesOfByte = 2;
+/** An empty object, with its place in a list. */
+const bytesOfPart = 68;
+
+export interface BodyReading {
+  share: MemoryShare;
+  /** Asks whether the caller's key is in force, or throws. */
+  requireKey(): Promise<void>;
+  wantsHash: boolean;
+  limits?: BodyLimits;
+}
+
 /** The body of a request as JSON, bounded in size, in time, in depth and in parts. */
-export async function readBody(request: Request, limits = usualBodyLimits): Promise<Body> {
+export async function readBody(
+  request: Request,
+  { share, requireKey, wantsHash, limits = usualBodyLimits }: BodyReading,
+): Promise<Body> {
   if (!request.body) throw invalid('body', 'The request has no body.');
-  const bytes = await readBytes(request, limits);
-  if (isTooInvolved(bytes, limits)) {
+  let size = 0;
+  const bytes = await readBytes(request, limits, async (more) => {
+    if (size <= unaskedBytes && size + more > unaskedBytes) await requireKey();
+    size += more;
+    share.take(more * bytesOfByte);
+  });
+  const parts = countParts(bytes, limits);
+  if (parts === undefined) {
     const { maxDepth, maxParts } = limits;
     throw invalid('body', `The body has more than ${maxDepth} levels or ${maxParts} parts.`);
   }
+  share.take(parts * bytesOfPart);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -39,5 +66,5 @@ export async function readBody(request: Request, limits = usualBodyLimits): Prom
     throw invalid('body', 'The body is not JSON in UTF-8.');
   }
   if (!isFields(value)) throw invalid('body', 'The body must be a JSON object.');
-  return { fields: value, bytes };
+  return { fields: value, size: bytes.length, hash: wantsHash ? await digest(bytes) : null };
 }

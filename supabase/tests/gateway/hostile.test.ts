@@ -101,6 +101,7 @@ const refused: Record<string, [body: string | object, status: number, param?: st
     'body',
   ],
   'twenty megabytes of nothing': [`{"x":[${'{},'.repeat(6_600_000)}1]}`, 400, 'body'],
+  'twenty megabytes of numbers': [`{"x":[null,${'1.5,'.repeat(4_900_000)}1]}`, 400, 'body'],
   'no model': [{ messages }, 400, 'model'],
   'a model with a sign that no database holds': [{ ...good, model: 'a\u0000b' }, 400],
   'a model with half a character': [{ ...good, model: 'a\ud800b' }, 400],
