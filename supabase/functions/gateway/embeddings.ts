@@ -1,7 +1,9 @@
 import { corsHeaders } from '../_shared/cors.ts';
 import { type ErrorCode, failure, RequestError } from '../_shared/errors.ts';
 import { readUsage } from '../_shared/frame-facts.ts';
+import { usualLimits } from '../_shared/metered-stream.ts';
 import { readBounded } from '../_shared/read-bounded.ts';
+import { settle } from '../_shared/settle.ts';
 import { bodyOf, type Context, startCall, usualLeaseMs } from './answer-call.ts';
 import { invalid } from './api-error.ts';
 import { featuresOf, passOn, shapeOf } from './call-request.ts';
@@ -50,11 +52,9 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
       used: usage?.used ?? null,
       upstream_usd: usage?.upstreamUsd ?? null,
     };
-    const receipt = await rpc<Receipt | null>(
-      'finish_call',
-      { run_id: verdict.run_id, report },
-      { env, requestId },
-    );
+    const finish = () =>
+      rpc<Receipt | null>('finish_call', { run_id: verdict.run_id, report }, { env, requestId });
+    const receipt = await settle(finish, { ...usualLimits, ...deps.limits });
     log.note({ charged: receipt?.charged_micros });
     return { answer, error, receipt };
   });

@@ -2,11 +2,13 @@
 // which order, and what becomes of an upstream that falls silent, for which a stack would wait minutes.
 // deno-lint-ignore-file no-await-in-loop -- one after the other, so that a failure says which
 import { digest } from '../_shared/digest.ts';
+import { failure } from '../_shared/errors.ts';
 import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
 import { assertEquals } from '../_shared/testing.ts';
 import { handleGateway } from './handler.ts';
+import { createMemoryRoom } from './memory-room.ts';
 
 const body = `sk-oneai-${'0'.repeat(64)}`;
 const key = body + (await digest(body)).slice(0, 8);
@@ -43,19 +45,23 @@ interface Wish {
   leaseMs?: number;
   /** With an Idempotency-Key, for an answer of so many characters. */
   maxKeptChars?: number;
+  /** For an answer in one piece. */
+  maxWholeChars?: number;
+  roomBytes?: number;
 }
 
 async function ask(
   url: string,
   fault: string | null,
   stream: boolean,
-  { limits, more, leaves, leaseMs, maxKeptChars }: Wish = {},
+  { limits, more, leaves, leaseMs, maxKeptChars, maxWholeChars, roomBytes }: Wish = {},
 ) {
   const caller = new AbortController();
   const asked: Asked[] = [];
   const work: Promise<unknown>[] = [];
   const rpc = ((name: string, { report, closing }: Omit<Asked, 'name'>) => {
     asked.push({ name, ...(report ? { report } : {}), ...(closing ? { closing } : {}) });
+    if (name === 'is_key') return Promise.resolve(true);
     if (leaves) caller.abort();
     if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
     return Promise.resolve(name === 'keep_call' ? false : null);
@@ -81,15 +87,28 @@ async function ask(
     openRouterKey: 'the-key',
     fetch,
     rpc,
+    room: createMemoryRoom(roomBytes),
     keepAlive: (promise) => void work.push(promise),
     ...(limits ? { limits } : {}),
     firstByteMs: 300,
     ...(leaseMs === undefined ? {} : { leaseMs }),
     ...(maxKeptChars === undefined ? {} : { maxKeptChars }),
+    ...(maxWholeChars === undefined ? {} : { maxWholeChars }),
   });
   const text = await response.text();
   await Promise.all(work);
   return { status: response.status, headers: response.headers, text, asked };
+}
+
+const codeOf = (text: string) => (JSON.parse(text) as { error: { code: string } }).error.code;
+
+/** Why an answer ended, and whether the upstream said so itself, and with it what was used. */
+function finishOf(text: string): [reason: string, isTold: boolean] {
+  const { choices, usage } = JSON.parse(text) as {
+    choices: { finish_reason: string }[];
+    usage: object | null;
+  };
+  return [String(choices[0]?.finish_reason), usage !== null];
 }
 
 Deno.test('a gateway over the sandbox', async (test) => {
@@ -123,6 +142,22 @@ Deno.test('a gateway over the sandbox', async (test) => {
       assertEquals(large.asked.at(-1)?.report?.outcome, 'completed');
       assertEquals(large.asked.at(-1)?.closing, { state: null, error_code: 'too_large' });
     });
+    await test.step('cuts an answer in one piece that is too large for it, and it is paid', async () => {
+      const more = { logprobs: true, top_logprobs: 5, max_tokens: 60 };
+      const whole = await ask(sandbox.url, null, false, { more });
+      assertEquals(finishOf(whole.text), ['length', true]);
+      const cut = await ask(sandbox.url, null, false, { more, maxWholeChars: 2000 });
+      assertEquals([cut.status, finishOf(cut.text)], [200, ['length', false]]);
+      assertEquals(cut.text.length < whole.text.length / 2, true);
+      assertEquals(cut.asked.at(-1)?.report?.outcome, 'stopped');
+    });
+    await test.step('has no room for an answer in one piece, and it is free', async () => {
+      const more = { logprobs: true, top_logprobs: 5, max_tokens: 60 };
+      const lacking = await ask(sandbox.url, null, false, { more, roomBytes: 20_000 });
+      assertEquals([lacking.status, codeOf(lacking.text)], [503, 'server_busy']);
+      assertEquals(lacking.headers.get('retry-after'), '2');
+      assertEquals(lacking.asked.at(-1)?.report?.outcome, 'failed');
+    });
     await test.step('says that it lives while it waits for the first byte', async () => {
       const limits = { flushMs: 20 };
       const { asked } = await ask(sandbox.url, 'hang', true, { limits, leaseMs: 50 });
@@ -150,6 +185,48 @@ Deno.test('a gateway over the sandbox', async (test) => {
   }
 });
 
+const embed = () =>
+  new Request('http://x/gateway/v1/embeddings', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: 'sandbox/embed', input: 'hello' }),
+  });
+
+Deno.test(
+  'the bill of vectors is tried until the database takes it, and they are given either way',
+  async () => {
+    const receipt = { charged_micros: 5_000_000, cost_label: 'reported' };
+    for (const [failures, cost] of [
+      [0, 0.005],
+      [2, 0.005],
+      [9, null],
+    ] as const) {
+      let reports = 0;
+      const response = await handleGateway(embed(), {
+        env: { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' },
+        openRouterUrl: 'http://upstream',
+        openRouterKey: 'the-key',
+        rpc: ((name: string) => {
+          if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
+          reports += 1;
+          if (reports <= failures) return Promise.reject(failure('upstream_unavailable'));
+          return Promise.resolve(receipt);
+        }) as Rpc,
+        fetch: (() =>
+          Promise.resolve(
+            Response.json({ data: [], usage: { prompt_tokens: 1 } }),
+          )) as unknown as typeof fetch,
+        room: createMemoryRoom(),
+        keepAlive: () => {},
+        limits: { finishTries: 3, finishBackoffMs: 1 },
+      });
+      const { usage } = (await response.json()) as { usage: { cost: number | null } };
+      assertEquals([response.status, usage.cost], [200, cost]);
+      assertEquals(reports, Math.min(failures + 1, 3));
+    }
+  },
+);
+
 Deno.test('vectors that take long are waited for, and say so', async () => {
   const asked: string[] = [];
   const deps = {
@@ -165,15 +242,11 @@ Deno.test('vectors that take long are waited for, and say so', async () => {
       while (asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
       return Response.json({ data: [], usage: { prompt_tokens: 1 } });
     }) as typeof fetch,
+    room: createMemoryRoom(),
     keepAlive: () => {},
     leaseMs: 10,
   };
-  const request = new Request('http://x/gateway/v1/embeddings', {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model: 'sandbox/embed', input: 'hello' }),
-  });
-  assertEquals((await handleGateway(request, deps)).status, 200);
+  assertEquals((await handleGateway(embed(), deps)).status, 200);
   assertEquals(asked.at(-1), 'finish_call');
   assertEquals(new Set(asked.slice(1, -1)), new Set(['touch_run']));
 });
