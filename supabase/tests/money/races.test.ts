@@ -356,6 +356,39 @@ describe('a key that is revoked', () => {
   });
 });
 
+describe('a key whose models are narrowed', () => {
+  test('lets no call through by the list of before, not even one that was waiting', async ({
+    crowd,
+  }) => {
+    const stage = await openStage(crowd, { balance: plenty });
+    const narrowing = await stage.sql.reserve();
+    await narrowing`begin`;
+    await narrowing`select private.lock_account(${stage.account.id})`;
+    await narrowing`update private.api_keys set allowed_models = '{other/*}' where id = ${stage.account.keys[0]!.id}`;
+    const waiting = many(30, () => startCall(stage));
+    await untilWaiting(stage, 30);
+    await narrowing`commit`;
+    narrowing.release();
+    expect(tally(await waiting)).toEqual({ key_models: 30 });
+    expect(tally([await startCall(stage)])).toEqual({ key_models: 1 });
+    await stage.audit();
+  });
+});
+
+/** A call as the gateway starts it. */
+function startCall({ account, act }: Stage) {
+  const [key] = account.keys;
+  return act({
+    kind: 'authorize',
+    caller: 'service',
+    facts: { keyId: key!.id },
+    text: `select verdict.* from api.start_call(
+        ${quote(key!.secretHash)}, '{stage/model}', '{"prompt_bytes": 36, "max_tokens": 1}'
+      ) as started
+      cross join jsonb_populate_record(null::private.verdict, started -> 'verdict') as verdict`,
+  });
+}
+
 function split(allowed: number, rule: string): Record<string, number> {
   return { ...(allowed > 0 && { allowed }), ...(allowed < all && { [rule]: all - allowed }) };
 }
