@@ -1547,6 +1547,7 @@ export type Database = {
         Args: { account_id: string; conversations: Json; dry_run?: boolean; source: string };
         Returns: Json;
       };
+      is_key: { Args: { key_hash: string }; Returns: boolean };
       keep_call: {
         Args: { generation_id?: string; pieces?: Json; run_id: string };
         Returns: boolean;
