@@ -72,24 +72,33 @@ export const usualJsonLimits: JsonLimits = { maxDepth: 100, maxParts: 500_000 };
 const [quote, backslash] = [0x22, 0x5c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [blank, comma, colon] = [0x20, 0x2c, 0x3a];
+const [exponent, capital] = [0x65, 0x20];
 const signs = [quote, openList, closeList, openObject, closeObject, comma, colon];
+
+export interface JsonMeasure {
+  parts: number;
+  /** Numbers with an exponent, which may be longer when they are written again: 1e20 has 21 digits. */
+  exponents: number;
+}
 
 /**
  * Of how many parts JSON is; nothing where it is deeper, or of more, than anybody needs. Looked at
  * before it is parsed: a few megabytes of empty objects would take more memory than the whole
  * function has.
  */
-export function countParts(
+export function measureJson(
   json: Uint8Array,
   { maxDepth, maxParts }: JsonLimits,
-): number | undefined {
+): JsonMeasure | undefined {
   let depth = 0;
   let parts = 0;
+  let exponents = 0;
   let isInWord = false;
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at] as number;
     const isWord = isOfWord(byte);
     const isBeginning = isWord && !isInWord;
+    if (isInWord && (byte | capital) === exponent && isDigit(json[at - 1])) exponents += 1;
     isInWord = isWord;
     if (byte === closeList || byte === closeObject) depth -= 1;
     if (byte !== quote && byte !== openList && byte !== openObject && !isBeginning) continue;
@@ -98,7 +107,11 @@ export function countParts(
     parts += 1;
     if (depth > maxDepth || parts > maxParts) return undefined;
   }
-  return parts;
+  return { parts, exponents };
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** Of a number, of true, of false or of null: what is neither a blank nor a sign of JSON. */

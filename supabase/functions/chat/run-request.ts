@@ -1,5 +1,5 @@
 import { failure } from '../_shared/errors.ts';
-import { countParts, usualJsonLimits } from '../_shared/read-bytes.ts';
+import { measureJson, usualJsonLimits } from '../_shared/read-bytes.ts';
 import { storableText } from '../_shared/storable-text.ts';
 
 export interface ChatMessage {
@@ -37,7 +37,7 @@ export function readRunRequest(bytes: Uint8Array): RunRequest {
 }
 
 function parse(bytes: Uint8Array): Fields {
-  if (countParts(bytes, usualJsonLimits) === undefined) {
+  if (measureJson(bytes, usualJsonLimits) === undefined) {
     const { maxDepth, maxParts } = usualJsonLimits;
     throw invalid(`The body has more than ${maxDepth} levels or ${maxParts} parts.`);
   }

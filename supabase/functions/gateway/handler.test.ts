@@ -32,6 +32,7 @@ const verdict = {
 
 interface Asked {
   name: string;
+  shape?: { prompt_bytes: number };
   report?: { outcome: string; error_code: string | null };
   closing?: { state: string | null; error_code: string | null };
 }
@@ -40,6 +41,8 @@ interface Wish {
   limits?: Partial<Limits>;
   /** More of the body. */
   more?: object;
+  /** The same, as it is written. */
+  raw?: string;
   /** The caller is gone before the database has answered. */
   leaves?: boolean;
   leaseMs?: number;
@@ -54,13 +57,18 @@ async function ask(
   url: string,
   fault: string | null,
   stream: boolean,
-  { limits, more, leaves, leaseMs, maxKeptChars, maxWholeChars, roomBytes }: Wish = {},
+  { limits, more, raw, leaves, leaseMs, maxKeptChars, maxWholeChars, roomBytes }: Wish = {},
 ) {
   const caller = new AbortController();
   const asked: Asked[] = [];
   const work: Promise<unknown>[] = [];
-  const rpc = ((name: string, { report, closing }: Omit<Asked, 'name'>) => {
-    asked.push({ name, ...(report ? { report } : {}), ...(closing ? { closing } : {}) });
+  const rpc = ((name: string, { shape, report, closing }: Omit<Asked, 'name'>) => {
+    asked.push({
+      name,
+      ...(shape ? { shape } : {}),
+      ...(report ? { report } : {}),
+      ...(closing ? { closing } : {}),
+    });
     if (name === 'is_key') return Promise.resolve(true);
     if (leaves) caller.abort();
     if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
@@ -78,7 +86,7 @@ async function ask(
       stream,
       sandbox: { fault, frame_ms: 1 },
       ...more,
-    }),
+    }).replace(/}$/, raw === undefined ? '}' : `,${raw}}`),
     signal: caller.signal,
   });
   const response = await handleGateway(request, {
@@ -141,6 +149,15 @@ Deno.test('a gateway over the sandbox', async (test) => {
       assertEquals(large.status, 200);
       assertEquals(large.asked.at(-1)?.report?.outcome, 'completed');
       assertEquals(large.asked.at(-1)?.closing, { state: null, error_code: 'too_large' });
+    });
+    await test.step('sets aside for a prompt as it is sent, whose numbers may have grown', async () => {
+      const numbers = Array.from({ length: 400 }, () => '1e20').join();
+      const tool = `{"type":"function","function":{"name":"f","parameters":{"enum":[${numbers}]}}}`;
+      const { asked } = await ask(sandbox.url, null, false, { raw: `"tools":[${tool}]` });
+      const sent = (await sandbox.requests('user=the-account')).at(-1);
+      const written = JSON.stringify(sent?.body?.['tools']).length;
+      assertEquals(written > 8000, true);
+      assertEquals((asked[0]?.shape?.prompt_bytes ?? 0) >= written, true);
     });
     await test.step('cuts an answer in one piece that is too large for it, and it is paid', async () => {
       const more = { logprobs: true, top_logprobs: 5, max_tokens: 60 };

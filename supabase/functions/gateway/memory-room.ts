@@ -15,8 +15,8 @@ export interface MemoryShare {
   leave(): void;
 }
 
-/** Of the 256 MB that a worker has, a quarter is the runtime and a quarter is for what comes and goes. */
-const usualBytes = 128_000_000;
+/** Of the 256 MB that a worker has: the rest is the runtime, and what comes and goes at once. */
+const usualBytes = 96_000_000;
 /** The fuller it is, the less is given at once: large requests always leave some for small ones. */
 const mostOfWhatIsLeft = 3 / 4;
 const retryMs = 2_000;

@@ -104,3 +104,18 @@ Deno.test('a large one is read only for a key that is in force', async () => {
     assertEquals(await ask(64_001, true), 'taken');
   }
 });
+
+Deno.test('it counts as no less than it is when it is written again', async () => {
+  const sizeOf = async (json: string) => {
+    const share = createMemoryRoom().enter();
+    const reading = { share, requireKey: () => Promise.resolve(), wantsHash: false };
+    return (await readBody(new Request('http://x', { method: 'POST', body: json }), reading)).size;
+  };
+  const plain = '{"a":[1.5,-2,true,false,null,"1e20"],"1e20":"e"}';
+  assertEquals(await sizeOf(plain), plain.length);
+  for (const number of ['1e20', '1E20', '-9e20', '1.7e+20', '1e-6', '-1.25E-5', '3e0']) {
+    const json = `{"a":[${Array.from({ length: 100 }, () => number).join()}]}`;
+    const written = JSON.stringify(JSON.parse(json)).length;
+    assertEquals([number, (await sizeOf(json)) >= written], [number, true]);
+  }
+});

@@ -1,8 +1,8 @@
 import { digest } from '../_shared/digest.ts';
 import {
   type ByteLimits,
-  countParts,
   type JsonLimits,
+  measureJson,
   readBytes,
   usualJsonLimits,
 } from '../_shared/read-bytes.ts';
@@ -12,6 +12,7 @@ import type { MemoryShare } from './memory-room.ts';
 
 export interface Body {
   fields: Fields;
+  /** No fewer bytes than it has when it is written again. */
   size: number;
   /** The SHA-256 of its bytes, which are not kept: where one was asked for. */
   hash: string | null;
@@ -32,6 +33,8 @@ const unaskedBytes = 64_000;
 const bytesOfByte = 2;
 /** An empty object, with its place in a list. */
 const bytesOfPart = 68;
+/** What a number may grow by, from 1e20 to its digits. */
+const bytesOfExponent = 17;
 
 export interface BodyReading {
   share: MemoryShare;
@@ -53,12 +56,12 @@ export async function readBody(
     size += more;
     share.take(more * bytesOfByte);
   });
-  const parts = countParts(bytes, limits);
-  if (parts === undefined) {
+  const measure = measureJson(bytes, limits);
+  if (!measure) {
     const { maxDepth, maxParts } = limits;
     throw invalid('body', `The body has more than ${maxDepth} levels or ${maxParts} parts.`);
   }
-  share.take(parts * bytesOfPart);
+  share.take(measure.parts * bytesOfPart);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -66,5 +69,9 @@ export async function readBody(
     throw invalid('body', 'The body is not JSON in UTF-8.');
   }
   if (!isFields(value)) throw invalid('body', 'The body must be a JSON object.');
-  return { fields: value, size: bytes.length, hash: wantsHash ? await digest(bytes) : null };
+  return {
+    fields: value,
+    size: bytes.length + measure.exponents * bytesOfExponent,
+    hash: wantsHash ? await digest(bytes) : null,
+  };
 }
