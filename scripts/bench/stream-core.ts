@@ -22,7 +22,7 @@ async function run(frames: number): Promise<void> {
     flush: () => Promise.resolve(false),
     finish: () => Promise.resolve({ settlement: null, isFinal: true }),
     framing: {
-      frame: (bytes, _facts, number) => [encoder.encode(`id: ${number}\n`), bytes],
+      frame: (bytes, _facts, number) => [`id: ${number}\n`, bytes],
       close: () => undefined,
     },
     // All of it is there at once, as it never is: nobody is let go for being behind.

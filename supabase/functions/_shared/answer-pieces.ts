@@ -9,7 +9,6 @@ export type Piece = [kind: 'c' | 'r', text: string];
  * it stays here to the end: a database that crashed may have lost what it had kept.
  */
 export function createAnswerPieces() {
-  const encoder = new TextEncoder();
   const half = { c: '', r: '' };
   const pieces: Piece[] = [];
   let kept = 0;
@@ -17,7 +16,7 @@ export function createAnswerPieces() {
 
   function push(kind: 'c' | 'r', text: string): void {
     pieces.push([kind, storableText(text)]);
-    bytes += encoder.encode(text).length;
+    bytes += sizeOf(text);
   }
 
   /** A character may come in two halves, in two frames: the first waits for the second. */
@@ -51,4 +50,13 @@ export function createAnswerPieces() {
       kept = 0;
     },
   };
+}
+
+const encoder = new TextEncoder();
+const scratch = new Uint8Array(4096);
+
+/** In bytes. A frame's text is short, and not worth a buffer of its own. */
+function sizeOf(text: string): number {
+  if (text.length * 3 > scratch.length) return encoder.encode(text).length;
+  return encoder.encodeInto(text, scratch).written;
 }

@@ -74,8 +74,10 @@ function readChunk(chunk: Fields): FrameFacts {
   return facts;
 }
 
+const outputs = ['content', 'reasoning', 'tool_calls', 'images', 'audio', 'refusal'];
+
 function hasOutput(delta: Fields): boolean {
-  return ['content', 'reasoning', 'tool_calls', 'images', 'audio', 'refusal'].some((name) => {
+  return outputs.some((name) => {
     const value = delta[name];
     return Array.isArray(value) ? value.length > 0 : Boolean(value);
   });

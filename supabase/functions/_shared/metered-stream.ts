@@ -6,7 +6,7 @@ import { failure, RequestError } from './errors.ts';
 import { type FrameFacts, readFrame, type Usage } from './frame-facts.ts';
 import { concatBytes, createFrameCutter } from './sse-frames.ts';
 import type { Attempt, OpenUpstream, UpstreamAnswer } from './upstream-call.ts';
-import { createViewerStream } from './viewer-stream.ts';
+import { createViewerStream, type Part } from './viewer-stream.ts';
 
 export interface MeteredRun<Settlement> {
   /** As the database authorised them, the wanted one first. */
@@ -53,10 +53,10 @@ export interface Report {
 
 /** What is put around the frames at this edge. */
 export interface Framing<Settlement> {
-  open?(): Uint8Array;
-  /** The bytes to send for a frame. It has a number when it carries text. */
-  frame(bytes: Uint8Array, facts: FrameFacts, number: number | undefined): readonly Uint8Array[];
-  close(ending: Ending<Settlement>): Uint8Array | undefined;
+  open?(): Part;
+  /** What to send for a frame. It has a number when it carries text. */
+  frame(bytes: Uint8Array, facts: FrameFacts, number: number | undefined): readonly Part[];
+  close(ending: Ending<Settlement>): Part | undefined;
 }
 
 export interface Ending<Settlement> {
@@ -176,7 +176,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   function take(frames: Uint8Array[]): void {
     lastByteAt = performance.now();
     const isBeginning = firstTokenMs === null;
-    const out: Uint8Array[] = [];
+    const out: Part[] = [];
     for (const frame of frames) {
       const facts = readFrame(frame);
       // Its reader could not use it either, and might break.
@@ -186,7 +186,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
       const number = answer.add(facts);
       out.push(...run.framing.frame(frame, facts, number));
     }
-    if (out.length > 0) viewer.send(concatBytes(out), isBeginning);
+    viewer.send(out, isBeginning);
     if (answer.bytes() > limits.maxAnswerBytes) {
       fail(failure('upstream_failed', 'The answer is larger than can be kept.'));
     }
@@ -230,7 +230,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
   // ending ------------------------------------------------------------------------------------
 
   async function carry(): Promise<Ending<Settlement>> {
-    viewer.send(run.framing.open?.(), true);
+    if (run.framing.open) viewer.send([run.framing.open()], true);
     try {
       const opened = await run.open(upstream.signal, failed, () => !isStopped);
       isOpen = true;

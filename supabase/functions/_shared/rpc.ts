@@ -19,25 +19,31 @@ export async function rpc<Result>(
   options: RpcOptions,
 ): Promise<Result> {
   const { env, requestId, bearer, signal, timeoutMs = 10_000 } = options;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const response = await fetch(`${env.supabaseUrl}/rest/v1/rpc/${name}`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'content-profile': 'api',
-      'x-request-id': requestId,
-      apikey: bearer ? env.publishableKey : env.secretKey,
-      ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
-    },
-    body: JSON.stringify(parameters),
-    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-  }).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    throw failure('upstream_unavailable', 'The database did not answer.');
-  });
-  const text = await response.text();
-  if (response.ok) return (text ? JSON.parse(text) : undefined) as Result;
-  throw fromDatabase(response.status, parseError(text));
+  // Not AbortSignal.timeout, which goes off long after the answer, with an error made for nobody.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
+  try {
+    const response = await fetch(`${env.supabaseUrl}/rest/v1/rpc/${name}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-profile': 'api',
+        'x-request-id': requestId,
+        apikey: bearer ? env.publishableKey : env.secretKey,
+        ...(bearer ? { authorization: `Bearer ${bearer}` } : {}),
+      },
+      body: JSON.stringify(parameters),
+      signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+    }).catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      throw failure('upstream_unavailable', 'The database did not answer.');
+    });
+    const text = await response.text();
+    if (response.ok) return (text ? JSON.parse(text) : undefined) as Result;
+    throw fromDatabase(response.status, parseError(text));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function parseError(text: string): DatabaseError {

@@ -42,6 +42,8 @@ export function createFrameCutter(maxFrameBytes: number): FrameCutter {
         lineIsEmpty = true;
         wantsLineFeed = false;
       };
+      const nextFeed = finder(chunk, lineFeed);
+      const nextReturn = finder(chunk, carriageReturn);
       for (let at = 0; at < chunk.length; at += 1) {
         const byte = chunk[at];
         if (byte === lineFeed && afterReturn) {
@@ -52,8 +54,11 @@ export function createFrameCutter(maxFrameBytes: number): FrameCutter {
         }
         if (wantsLineFeed) cut(at);
         afterReturn = byte === carriageReturn;
-        if (byte !== lineFeed && byte !== carriageReturn) lineIsEmpty = false;
-        else if (!lineIsEmpty) lineIsEmpty = true;
+        if (byte !== lineFeed && byte !== carriageReturn) {
+          lineIsEmpty = false;
+          // Most bytes are text, of which only the end of its line matters.
+          at = Math.min(nextFeed(at), nextReturn(at)) - 1;
+        } else if (!lineIsEmpty) lineIsEmpty = true;
         else if (afterReturn && linesEndInBoth) wantsLineFeed = true;
         else cut(at + 1);
       }
@@ -65,6 +70,16 @@ export function createFrameCutter(maxFrameBytes: number): FrameCutter {
       return frames;
     },
     rest: () => take(new Uint8Array()),
+  };
+}
+
+/** Where a byte is next, from places that only go forward; the end of the chunk if it is nowhere. */
+function finder(chunk: Uint8Array, byte: number): (from: number) => number {
+  let next = -1;
+  return (from) => {
+    if (next < from) next = chunk.indexOf(byte, from);
+    if (next < 0) next = chunk.length;
+    return next;
   };
 }
 

@@ -1,8 +1,6 @@
 import { assertEquals } from './testing.ts';
 import { createViewerStream } from './viewer-stream.ts';
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-
 function viewerAt(clock: { ms: number }, most = 1000) {
   const viewer = createViewerStream(
     most,
@@ -15,7 +13,7 @@ function viewerAt(clock: { ms: number }, most = 1000) {
 
 Deno.test('what comes soon after something sent goes out together', async () => {
   const viewer = viewerAt({ ms: 0 });
-  for (const text of ['1', '2', '3']) viewer.send(bytes(text), false);
+  for (const text of ['1', '2', '3']) viewer.send([text], false);
   assertEquals([await viewer.next(), await viewer.next()], ['1', '23']);
   viewer.close(undefined);
   assertEquals(await viewer.next(), undefined);
@@ -23,9 +21,9 @@ Deno.test('what comes soon after something sent goes out together', async () => 
 
 Deno.test('what is urgent waits for nothing, and takes along what waits', async () => {
   const viewer = viewerAt({ ms: 0 });
-  for (const text of ['1', '2']) viewer.send(bytes(text), true);
-  viewer.send(bytes('3'), false);
-  viewer.send(bytes('4'), true);
+  for (const text of ['1', '2']) viewer.send([text], true);
+  viewer.send(['3'], false);
+  viewer.send(['4'], true);
   assertEquals([await viewer.next(), await viewer.next(), await viewer.next()], ['1', '2', '34']);
   viewer.close(undefined);
 });
@@ -34,7 +32,7 @@ Deno.test('what comes after a pause goes out at once', async () => {
   const clock = { ms: 0 };
   const viewer = viewerAt(clock);
   for (const text of ['1', '2', '3']) {
-    viewer.send(bytes(text), false);
+    viewer.send([text], false);
     clock.ms += 16;
   }
   assertEquals([await viewer.next(), await viewer.next(), await viewer.next()], ['1', '2', '3']);
@@ -43,22 +41,36 @@ Deno.test('what comes after a pause goes out at once', async () => {
 
 Deno.test('the end waits for nothing, and loses nothing', async () => {
   const viewer = viewerAt({ ms: 0 });
-  for (const text of ['1', '2']) viewer.send(bytes(text), false);
-  viewer.close(bytes('end'));
-  viewer.close(bytes('again'));
-  viewer.send(bytes('late'), true);
+  for (const text of ['1', '2']) viewer.send([text], false);
+  viewer.close('end');
+  viewer.close('again');
+  viewer.send(['late'], true);
   assertEquals(
     [await viewer.next(), await viewer.next(), await viewer.next()],
     ['1', '2end', undefined],
   );
 });
 
+Deno.test('text and bytes go out as they came in, whatever their size', async () => {
+  const viewer = viewerAt({ ms: 0 }, 100_000);
+  const text = '🦊ü'.repeat(2000);
+  const bytes = new TextEncoder().encode(text);
+  viewer.send(['a', bytes, text], true);
+  viewer.send([text], false);
+  viewer.send([bytes, 'z'], false);
+  // What was sent is a copy: its reader's buffer is read into again.
+  bytes.fill(0);
+  viewer.close('end');
+  const parts = [await viewer.next(), await viewer.next()];
+  assertEquals(parts, [`a${text}${text}`, `${text}${text}zend`]);
+});
+
 Deno.test('one that has left keeps nobody waiting', async () => {
   let hasLeft = false;
   const viewer = createViewerStream(1000, () => (hasLeft = true));
-  for (const text of ['1', '2']) viewer.send(bytes(text), false);
+  for (const text of ['1', '2']) viewer.send([text], false);
   await viewer.stream.cancel();
-  viewer.send(bytes('3'), false);
-  viewer.close(bytes('end'));
+  viewer.send(['3'], false);
+  viewer.close('end');
   assertEquals(hasLeft, true);
 });

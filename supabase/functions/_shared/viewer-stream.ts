@@ -1,7 +1,11 @@
-import { concatBytes } from './sse-frames.ts';
+/** Bytes, or the text that they stand for. */
+export type Part = Uint8Array | string;
 
 /** As long as a screen shows one picture: whoever watches sees nothing of the wait. */
 const gatherMs = 16;
+/** What usually comes in that time. */
+const usualBytes = 4096;
+const encoder = new TextEncoder();
 
 /**
  * The way to whoever watches a run. Sending never waits: a viewer that has left is not missed, and
@@ -13,7 +17,9 @@ export function createViewerStream(
   now: () => number = () => performance.now(),
 ) {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let held: Uint8Array[] = [];
+  // One buffer for the whole stream: making and collecting one a part would cost more than the part.
+  let held = new Uint8Array(usualBytes);
+  let size = 0;
   let sentAt = -Infinity;
   const stream = new ReadableStream<Uint8Array>(
     {
@@ -28,6 +34,30 @@ export function createViewerStream(
     new ByteLengthQueuingStrategy({ highWaterMark: maxBytesBehind }),
   );
 
+  function hold(part: Part): void {
+    const isText = typeof part === 'string';
+    // A text takes at most three bytes for each of its units.
+    const most = size + (isText ? part.length * 3 : part.length);
+    if (most > held.length) {
+      const larger = new Uint8Array(2 * most);
+      larger.set(held.subarray(0, size));
+      held = larger;
+    }
+    if (isText) {
+      size += encoder.encodeInto(part, held.subarray(size)).written;
+    } else {
+      held.set(part, size);
+      size += part.length;
+    }
+  }
+
+  function takeHeld(): Uint8Array {
+    const bytes = held.slice(0, size);
+    size = 0;
+    if (held.length > usualBytes) held = new Uint8Array(usualBytes);
+    return bytes;
+  }
+
   function drop(): void {
     controller = undefined;
     leaveQueue(flush);
@@ -35,9 +65,8 @@ export function createViewerStream(
 
   function flush(): void {
     leaveQueue(flush);
-    if (!controller || held.length === 0) return;
-    const bytes = concatBytes(held);
-    held = [];
+    if (!controller || size === 0) return;
+    const bytes = takeHeld();
     sentAt = now();
     if ((controller.desiredSize ?? 0) > 0) return controller.enqueue(bytes);
     controller.error(new Error('the viewer reads too slowly'));
@@ -46,19 +75,22 @@ export function createViewerStream(
 
   return {
     stream,
-    /** What is not urgent goes out with what comes soon after it: a trip of its own costs as much. */
-    send(bytes: Uint8Array | undefined, isUrgent: boolean) {
-      if (!controller || !bytes) return;
-      held.push(bytes);
+    /**
+     * What is not urgent goes out with what comes soon after it: a trip of its own costs as much. The
+     * parts are copied, and may be used again.
+     */
+    send(parts: readonly Part[], isUrgent: boolean) {
+      if (!controller || parts.length === 0) return;
+      parts.forEach(hold);
       if (isUrgent || now() - sentAt >= gatherMs) flush();
       else joinQueue(flush);
     },
     /** The first end counts. */
-    close(last: Uint8Array | undefined) {
+    close(last: Part | undefined) {
       const open = controller;
       if (!open) return;
-      if (last) held.push(last);
-      if (held.length > 0) open.enqueue(concatBytes(held));
+      if (last !== undefined) hold(last);
+      if (size > 0) open.enqueue(takeHeld());
       // Sending may be what tells that the viewer has left.
       if (!controller) return;
       drop();

@@ -90,8 +90,8 @@ export function describe(code: string, receipt: Settlement['receipt']) {
   return { code, message: detail, hint, charged_micros: receipt?.charged_micros ?? null };
 }
 
-function idLine(number: number): Uint8Array {
-  return encoder.encode(`id: ${number}\n`);
+function idLine(number: number): string {
+  return `id: ${number}\n`;
 }
 
 /** A frame made of stored text. */

@@ -216,7 +216,7 @@ function startRun(
     open() {
       const opening = writer.open();
       kept?.add(opening);
-      return encoder.encode(opening);
+      return opening;
     },
     frame(bytes, facts) {
       const out = writer.frame(bytes, facts);
@@ -224,12 +224,12 @@ function startRun(
       if (out === undefined) return [];
       // Comments only keep a connection open, which a kept answer has none of.
       if (facts.kind !== 'blank') kept?.add(out);
-      return [typeof out === 'string' ? encoder.encode(out) : out];
+      return [out];
     },
     close(ending) {
       const receipt = ending.settled?.settlement ?? null;
       const end = { error: ending.error, receipt, requestId };
-      return wish.isStream ? encoder.encode(dialect.endStream(writer.state(), end)) : undefined;
+      return wish.isStream ? dialect.endStream(writer.state(), end) : undefined;
     },
   };
   const upstream = {
@@ -256,8 +256,6 @@ function startRun(
   });
   return { ...run, ended: run.ended.then((end) => ({ ...end, error: end.error ?? lack })) };
 }
-
-const encoder = new TextEncoder();
 
 interface Wanted {
   task: 'completion' | 'embedding';

@@ -81,20 +81,19 @@ function createChatWriter(
 }
 
 const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /**
  * Exact, because inside a text a quotation mark is escaped. Nothing when a name is not found in the
  * words in which upstreams usually write it.
  */
-function rename(bytes: Uint8Array, names: { from: string; to: string }[]): Uint8Array | undefined {
+function rename(bytes: Uint8Array, names: { from: string; to: string }[]): string | undefined {
   let text = decoder.decode(bytes);
   for (const { from, to } of names) {
     const at = text.indexOf(from);
     if (at < 0) return undefined;
     text = text.slice(0, at) + to + text.slice(at + from.length);
   }
-  return names.length === 0 ? undefined : encoder.encode(text);
+  return names.length === 0 ? undefined : text;
 }
 
 function rewrite(bytes: Uint8Array, changes: Fields): string {
