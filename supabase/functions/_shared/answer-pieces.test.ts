@@ -76,3 +76,10 @@ Deno.test('what Postgres cannot keep is replaced', () => {
     'a\ufffdb\ufffdc\ufffd',
   );
 });
+
+Deno.test('an answer is as large as its bytes, whatever the length of its pieces', () => {
+  const answer = createAnswerPieces();
+  const long = 'ü🦊'.repeat(2000);
+  for (const piece of ['é', long, 'ü🦊'.repeat(400)]) answer.add(text(piece));
+  assertEquals(answer.bytes(), 2 + 2000 * 6 + 400 * 6);
+});

@@ -55,14 +55,14 @@ Deno.test('text and bytes go out as they came in, whatever their size', async ()
   const viewer = viewerAt({ ms: 0 }, 100_000);
   const text = '🦊ü'.repeat(2000);
   const bytes = new TextEncoder().encode(text);
-  viewer.send(['a', bytes, text], true);
-  viewer.send([text], false);
+  viewer.send(['ü🦊', bytes, text], true);
+  viewer.send([text.slice(0, 900), text], false);
   viewer.send([bytes, 'z'], false);
   // What was sent is a copy: its reader's buffer is read into again.
   bytes.fill(0);
   viewer.close('end');
   const parts = [await viewer.next(), await viewer.next()];
-  assertEquals(parts, [`a${text}${text}`, `${text}${text}zend`]);
+  assertEquals(parts, [`ü🦊${text}${text}`, `${text.slice(0, 900)}${text}${text}zend`]);
 });
 
 Deno.test('one that has left keeps nobody waiting', async () => {

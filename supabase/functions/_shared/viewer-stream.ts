@@ -35,26 +35,29 @@ export function createViewerStream(
   );
 
   function hold(part: Part): void {
-    const isText = typeof part === 'string';
-    // A text takes at most three bytes for each of its units.
-    const most = size + (isText ? part.length * 3 : part.length);
-    if (most > held.length) {
-      const larger = new Uint8Array(2 * most);
-      larger.set(held.subarray(0, size));
-      held = larger;
-    }
-    if (isText) {
+    // A text takes at most three bytes for each of its units, which is much to keep free for a long one.
+    if (typeof part === 'string' && part.length * 3 <= usualBytes) {
+      makeRoom(part.length * 3);
       size += encoder.encodeInto(part, held.subarray(size)).written;
-    } else {
-      held.set(part, size);
-      size += part.length;
+      return;
     }
+    const bytes = typeof part === 'string' ? encoder.encode(part) : part;
+    makeRoom(bytes.length);
+    held.set(bytes, size);
+    size += bytes.length;
+  }
+
+  function makeRoom(more: number): void {
+    if (size + more <= held.length) return;
+    const larger = new Uint8Array(Math.max(size + more, 2 * held.length));
+    larger.set(held.subarray(0, size));
+    held = larger;
   }
 
   function takeHeld(): Uint8Array {
-    const bytes = held.slice(0, size);
-    size = 0;
+    const bytes = held.length > usualBytes ? held.subarray(0, size) : held.slice(0, size);
     if (held.length > usualBytes) held = new Uint8Array(usualBytes);
+    size = 0;
     return bytes;
   }
 
