@@ -4,6 +4,7 @@ import { abortRule } from './abort-rule.ts';
 import { createAnswerPieces, type Piece } from './answer-pieces.ts';
 import { failure, RequestError } from './errors.ts';
 import { type FrameFacts, readFrame, type Usage } from './frame-facts.ts';
+import { type Patience, settle } from './settle.ts';
 import { concatBytes, createFrameCutter } from './sse-frames.ts';
 import type { Attempt, OpenUpstream, UpstreamAnswer } from './upstream-call.ts';
 import { createViewerStream, type Part } from './viewer-stream.ts';
@@ -67,7 +68,7 @@ export interface Ending<Settlement> {
   settled: Settled<Settlement> | null;
 }
 
-export interface Limits {
+export interface Limits extends Patience {
   flushMs: number;
   /** Without any byte. */
   idleMs: number;
@@ -78,8 +79,6 @@ export interface Limits {
   maxFrameBytes: number;
   maxAnswerBytes: number;
   maxViewerBytes: number;
-  finishTries: number;
-  finishBackoffMs: number;
 }
 
 export const usualLimits: Limits = {
@@ -249,7 +248,7 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
     await flushing;
     answer.end();
     const said = report();
-    const ending = endingOf(said, await settle(said));
+    const ending = endingOf(said, await settleRun(said));
     viewer.close(run.framing.close(ending));
     return ending;
   }
@@ -301,19 +300,15 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
     return [...before, isItsFault ? { ...last, error: fault?.code ?? '' } : last];
   }
 
-  async function settle(said: Report): Promise<Settled<Settlement> | null> {
-    for (let tried = 1; tried <= limits.finishTries; tried += 1) {
+  function settleRun(said: Report): Promise<Settled<Settlement> | null> {
+    return settle(async () => {
       try {
         return await run.finish(said, { ...answer.pending(), generationId });
       } catch (error) {
         answer.forgetKept();
-        // What the database refuses it refuses again; the sweep ends the run by its lease.
-        if (error instanceof RequestError && error.status < 500) break;
-        const wait = limits.finishBackoffMs * 2 ** (tried - 1);
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        throw error;
       }
-    }
-    return null;
+    }, limits);
   }
 
   function endingOf(said: Report, settled: Settled<Settlement> | null): Ending<Settlement> {
