@@ -1,22 +1,24 @@
 /**
- * Acts once a frame, as often as told. Returns how long the main thread was busy in each frame:
- * from its first callback until a message sent in it arrives, which is after its paint.
+ * Acts before each frame, as what comes over the network does. Returns how long the main thread was
+ * busy with each: until the act was heard, and from the frame's first callback until a message sent
+ * in it arrives, which is after its paint.
  */
-async function inFrames(count: number, act: (frame: number) => void): Promise<number[]> {
+async function inFrames(count: number, act: (frame: number) => unknown): Promise<number[]> {
   const frames: number[] = [];
   const { port1, port2 } = new MessageChannel();
   for (let frame = 0; frame < count; frame += 1) {
-    await new Promise<void>((resolve) => {
+    // Asked for before the page can ask, so that it is the first callback.
+    const painted = new Promise<number>((resolve) => {
       requestAnimationFrame(() => {
         const begun = performance.now();
-        act(frame);
-        port1.onmessage = () => {
-          frames.push(performance.now() - begun);
-          resolve();
-        };
+        port1.onmessage = () => resolve(performance.now() - begun);
         port2.postMessage(null);
       });
     });
+    const begun = performance.now();
+    await act(frame);
+    const heard = performance.now() - begun;
+    frames.push(heard + (await painted));
   }
   return frames;
 }
