@@ -13,6 +13,7 @@ import { startStack } from '../stack/stack.ts';
 import { type Figure, report } from './report.ts';
 
 const throttle = 4;
+const scrollStep = 300;
 const person = { email: 'bench@example.com', password: 'correct horse battery' };
 
 await using parts = new AsyncDisposableStack();
@@ -177,7 +178,6 @@ async function longConversation(count: number): Promise<Figure[]> {
   await page.locator('article[aria-busy=true] .markdown').waitFor();
   const delays = await typeWhileStreaming(page, 150);
   await page.close();
-  const at98 = delays.toSorted((a, b) => a - b)[Math.floor(delays.length * 0.98)] ?? 0;
   return [
     {
       name: `${count} messages, from the click to a key that is heard`,
@@ -189,7 +189,7 @@ async function longConversation(count: number): Promise<Figure[]> {
     },
     {
       name: 'a key while 200 kB stream, p98',
-      value: at98,
+      value: quantile(delays, 0.98),
       unit: 'ms',
       bar: 50,
       better: 'lower',
@@ -223,15 +223,55 @@ async function typeWhileStreaming(page: Page, keys: number): Promise<number[]> {
   return [...slow, ...Array.from({ length: Math.max(0, typed - slow.length) }, () => 8)];
 }
 
+/** From the last message to the first, which fetches and makes all of them, and back. */
 async function scrolling(count: number): Promise<Figure[]> {
   const page = await openChat();
   await page.getByRole('link', { name: `Bench ${count}` }).click();
   await page.getByText(`Answer number ${count - 1}.`).waitFor();
   await slowDown(page);
+  const toFirst = await scrollUntil(
+    page,
+    -1,
+    `document.querySelector('article')?.textContent.trim() === 'Question number 0' &&
+      document.querySelector('[data-scroller]').scrollTop === 0`,
+  );
+  const toLast = await scrollUntil(
+    page,
+    1,
+    `(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 2)(
+      document.querySelector('[data-scroller]'))`,
+  );
+  await page.close();
+
+  const blank = await context.newPage();
+  await blank.setContent('<div style="height: 100000px"></div>');
+  await slowDown(blank);
+  const empty = await scrollUntil(blank, 1, 'scrollY > 90000');
+  await blank.close();
+
+  const ways = { 'to the first': toFirst, 'back to the last': toLast };
+  return Object.entries(ways).map(([way, frames]) => ({
+    name: `${count} messages scrolled ${way}, frame p95`,
+    value: quantile(frames, 0.95),
+    unit: 'ms',
+    bar: null,
+    better: 'lower',
+    peer: quantile(empty, 0.95),
+    note:
+      `an empty page: ${quantile(empty, 0.95).toFixed(1)} ms; over 33 ms: ` +
+      `${slowPercent(frames)} % of ${frames.length} frames, of the empty page's ` +
+      `${slowPercent(empty)} %; p99 ${quantile(frames, 0.99).toFixed(0)} ms; ` +
+      `${scrollStep} px a turn, ${throttle}× slower CPU`,
+  }));
+}
+
+/** Turns the wheel, at most once a frame, until a condition in the page holds: each frame's length. */
+async function scrollUntil(page: Page, direction: 1 | -1, isThere: string): Promise<number[]> {
   await page.evaluate(`
     globalThis.frames = [];
     let last = performance.now();
     const step = (now) => {
+      if (!globalThis.frames) return;
       frames.push(now - last);
       last = now;
       requestAnimationFrame(step);
@@ -240,27 +280,22 @@ async function scrolling(count: number): Promise<Figure[]> {
   `);
   await page.mouse.move(800, 400);
   // Asked in a frame of the page, which is a turn a frame; a locator would look through all of it.
-  const isAtFirst = () =>
-    page.evaluate<boolean>(`new Promise((tell) => requestAnimationFrame(() => {
-      tell(document.querySelector('article')?.textContent.trim() === 'Question number 0');
-    }))`);
-  const pixels = 300;
+  const holds = () =>
+    page.evaluate<boolean>(
+      `new Promise((tell) => requestAnimationFrame(() => tell(Boolean(${isThere}))))`,
+    );
   let turns = 0;
-  while (!(await isAtFirst())) {
-    if (turns++ === 5000) throw new Error('The first message was never reached.');
-    await page.mouse.wheel(0, -pixels);
+  while (!(await holds())) {
+    if (turns++ === 5000) throw new Error('The end was never reached.');
+    await page.mouse.wheel(0, direction * scrollStep);
   }
-  const frames = await page.evaluate<number[]>('frames');
-  await page.close();
-  const sorted = frames.toSorted((a, b) => a - b);
-  return [
-    {
-      name: `${count} messages scrolled to the first, frame p95`,
-      value: sorted[Math.floor(sorted.length * 0.95)] ?? 0,
-      unit: 'ms',
-      bar: null,
-      better: 'lower',
-      note: `${frames.length} frames, ${pixels} px a turn, at most one a frame, ${throttle}× slower CPU`,
-    },
-  ];
+  return page.evaluate<number[]>('((all) => (globalThis.frames = null, all))(frames)');
+}
+
+function quantile(numbers: readonly number[], share: number): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * share)] ?? NaN;
+}
+
+function slowPercent(frames: readonly number[]): string {
+  return ((frames.filter((ms) => ms > 33).length / frames.length) * 100).toFixed(1);
 }
