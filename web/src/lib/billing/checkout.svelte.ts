@@ -1,5 +1,6 @@
 import type { Paid, Purchase } from '#lib/api/billing.ts';
 import { type Explained, explain, isUnreachable } from '#lib/errors.ts';
+import { Turns } from '#lib/turns.ts';
 import type { Left } from './razorpay.ts';
 
 /**
@@ -50,7 +51,7 @@ export class Checkout {
   purchase = $state.raw<Purchase | null>(null);
   what = $state<string | null>(null);
   #deps: CheckoutDeps;
-  #turn = 0;
+  #turns = new Turns();
   #last: Wanted | null = null;
 
   readonly isBusy = $derived(
@@ -63,7 +64,7 @@ export class Checkout {
 
   async buy(wanted: Wanted): Promise<void> {
     if (this.isBusy) return;
-    const turn = ++this.#turn;
+    const isLatest = this.#turns.begin();
     this.#last = wanted;
     this.phase = 'starting';
     this.problem = this.refusal = this.purchase = null;
@@ -97,7 +98,7 @@ export class Checkout {
       this.phase = 'refused';
       return;
     }
-    await this.#watch(turn, wanted);
+    await this.#watch(wanted, isLatest);
   }
 
   /** The same once more. */
@@ -107,7 +108,7 @@ export class Checkout {
 
   /** Forgets what happened; a purchase that is still watched is no longer. */
   clear(): void {
-    this.#turn += 1;
+    this.#turns.begin();
     this.phase = 'idle';
   }
 
@@ -131,22 +132,22 @@ export class Checkout {
     }
   }
 
-  async #watch(turn: number, { what, onarrived }: Wanted): Promise<void> {
+  async #watch({ what, onarrived }: Wanted, isLatest: () => boolean): Promise<void> {
     const purchase = this.purchase;
     if (!purchase) return;
     let pause = firstPauseMs;
     for (let waited = 0; waited < watchMs; waited += pause) {
       if (await this.#looks(purchase)) {
-        if (turn !== this.#turn) return;
+        if (!isLatest()) return;
         this.#deps.keys.forget(what);
         this.phase = 'arrived';
         await onarrived();
         return;
       }
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       if (this.phase === 'waiting' && waited >= patienceMs) this.phase = 'slow';
       await this.#deps.sleep(pause);
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       pause = Math.min(longestPauseMs, pause * 1.5);
     }
   }

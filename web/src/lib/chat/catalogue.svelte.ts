@@ -8,6 +8,7 @@ import {
 } from '#lib/api/models.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 import { noEntries, withEntries } from './changed-map.ts';
 
 export const autoModel = 'oneai/auto';
@@ -25,14 +26,14 @@ export class Catalogue {
     ),
   );
   #client: Client;
-  #turn = 0;
+  #turns = new Turns();
 
   constructor(client: Client) {
     this.#client = client;
   }
 
   async load(accountId: string): Promise<void> {
-    const turn = ++this.#turn;
+    const isLatest = this.#turns.begin();
     this.problem = null;
     try {
       const [models, presets, excluded] = await Promise.all([
@@ -40,12 +41,12 @@ export class Catalogue {
         this.presets.length > 0 ? this.presets : listPresets(this.#client),
         listExcludedModels(this.#client, accountId),
       ]);
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       this.models = models;
       this.presets = presets;
       this.#excluded = excluded;
     } catch (error) {
-      if (turn === this.#turn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     }
   }
 

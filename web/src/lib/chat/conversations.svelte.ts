@@ -9,6 +9,7 @@ import {
 } from '#lib/api/chat.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 
 export const noFilters: Filters = {
   fromAt: null,
@@ -35,8 +36,8 @@ export class Conversations {
 
   #client: Client;
   #accountId: string | null = null;
-  #turn = 0;
-  #folderTurn = 0;
+  #turns = new Turns();
+  #folderTurns = new Turns();
   #changing = 0;
   #isStale = false;
 
@@ -59,13 +60,12 @@ export class Conversations {
 
   async loadFolders(): Promise<void> {
     if (!this.#accountId) return;
-    const turn = ++this.#folderTurn;
+    const isLatest = this.#folderTurns.begin();
     try {
       const folders = await listFolders(this.#client, this.#accountId);
-      // What was asked for later knows more, even where it is answered first.
-      if (turn === this.#folderTurn) this.folders = folders;
+      if (isLatest()) this.folders = folders;
     } catch (error) {
-      if (turn === this.#folderTurn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     }
   }
 
@@ -101,7 +101,7 @@ export class Conversations {
   }
 
   #postpone(): void {
-    this.#turn += 1;
+    this.#turns.begin();
     this.#isStale = true;
     this.isLoading = true;
   }
@@ -109,7 +109,7 @@ export class Conversations {
   async #read(cursor: string | null): Promise<void> {
     if (!this.#accountId) return;
     if (this.#changing > 0) return this.#postpone();
-    const turn = ++this.#turn;
+    const isLatest = this.#turns.begin();
     this.#isStale = false;
     this.isLoading = true;
     this.problem = null;
@@ -124,15 +124,15 @@ export class Conversations {
         pageSize,
       );
       // Meanwhile something else was asked for.
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       // One that was used meanwhile has moved to the top and is listed already.
       const fresh = page.filter(({ id }) => !this.get(id));
       this.items = cursor ? [...this.items, ...fresh] : page;
       this.isComplete = page.length < pageSize;
     } catch (error) {
-      if (turn === this.#turn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     } finally {
-      if (turn === this.#turn) this.isLoading = false;
+      if (isLatest()) this.isLoading = false;
     }
   }
 

@@ -58,8 +58,8 @@ async function refusalOf(response: Response): Promise<Refusal | null> {
 
 /**
  * An answer from its first event to its last, over as many connections as it takes. A frame is
- * given once and in order, unless all begins anew, and the generator never ends without `done`: it throws a Refusal, or
- * ConnectionLost after too many attempts in a row that brought nothing.
+ * given once and in order, unless all begins anew, and the generator never ends without `done`: it
+ * throws a Refusal, or ConnectionLost after too many attempts in a row that brought nothing.
  */
 export async function* followAnswer(
   calls: AnswerCalls,

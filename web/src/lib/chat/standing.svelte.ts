@@ -1,6 +1,7 @@
 import { createContext } from 'svelte';
 import { getLimits, getWallet, type Limits, type Wallet } from '#lib/api/usage.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 import type { AnswerEnd, OpenedRun } from './answer-events.ts';
 
 /** What the account has left: credits, and requests of this month. Kept in step with every answer. */
@@ -11,7 +12,7 @@ export class Standing {
   limits = $state.raw<Limits | null>(null);
   #client: Client;
   #accountId: string | null = null;
-  #turn = 0;
+  #turns = new Turns();
   #isLoading = false;
 
   constructor(client: Client) {
@@ -23,14 +24,14 @@ export class Standing {
       this.availableMicros = this.requestsLeft = this.wallet = this.limits = null;
       this.#accountId = accountId;
     }
-    const turn = ++this.#turn;
+    const isLatest = this.#turns.begin();
     this.#isLoading = true;
     // A balance that cannot be read is left out; what cannot be paid is refused all the same.
     const [wallet, limits] = await Promise.allSettled([
       getWallet(this.#client, accountId),
       getLimits(this.#client, accountId),
     ]);
-    if (turn !== this.#turn) return;
+    if (!isLatest()) return;
     this.#isLoading = false;
     if (wallet.status === 'fulfilled') {
       this.wallet = wallet.value;

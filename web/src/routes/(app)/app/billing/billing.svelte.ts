@@ -13,6 +13,7 @@ import { openCheckout } from '#lib/billing/razorpay.ts';
 import { requestKeys } from '#lib/billing/request-keys.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 
 /** What the billing pages share: how the account stands, what is sold, and the purchase under way. */
 export class Billing {
@@ -23,7 +24,7 @@ export class Billing {
   readonly checkout: Checkout;
   #client: Client;
   #accountId: string | null = null;
-  #turn = 0;
+  #turns = new Turns();
 
   constructor(client: Client) {
     this.#client = client;
@@ -52,19 +53,18 @@ export class Billing {
   async refresh(): Promise<void> {
     const accountId = this.#accountId;
     if (!accountId) return;
-    const turn = (this.#turn += 1);
+    const isLatest = this.#turns.begin();
     try {
       const [overview, lots] = await Promise.all([
         getOverview(this.#client, accountId),
         listLots(this.#client, accountId),
       ]);
-      // What was asked for later knows more, even where it is answered first.
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       this.overview = overview;
       this.lots = lots;
       this.problem = null;
     } catch (error) {
-      if (turn === this.#turn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     }
   }
 }

@@ -11,6 +11,7 @@ import {
 import type { Receipt } from '#lib/api/usage.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 import { chat, others } from './usage-sums.ts';
 import type { UsageView } from './usage-view.ts';
 
@@ -31,8 +32,8 @@ export class UsageData {
   #client: Client;
   #accountId = '';
   #filter: UsageFilter | null = null;
-  #sumTurn = 0;
-  #listTurn = 0;
+  #sumTurns = new Turns();
+  #listTurns = new Turns();
 
   constructor(client: Client) {
     this.#client = client;
@@ -50,7 +51,7 @@ export class UsageData {
   }
 
   async sum(accountId: string, view: UsageView): Promise<void> {
-    const turn = (this.#sumTurn += 1);
+    const isLatest = this.#sumTurns.begin();
     if (accountId !== this.#accountId) {
       this.shown = null;
       this.receipts = [];
@@ -60,11 +61,11 @@ export class UsageData {
     this.isSumming = true;
     try {
       const sums = await sumUsage(this.#client, accountId, view, view.group, view.measure);
-      if (turn === this.#sumTurn) this.shown = { view, sums };
+      if (isLatest()) this.shown = { view, sums };
     } catch (error) {
-      if (turn === this.#sumTurn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     }
-    if (turn === this.#sumTurn) this.isSumming = false;
+    if (isLatest()) this.isSumming = false;
   }
 
   async list(accountId: string, filter: UsageFilter): Promise<void> {
@@ -78,20 +79,20 @@ export class UsageData {
   }
 
   async #readReceipts(accountId: string, filter: UsageFilter, before: readonly Receipt[]) {
-    const turn = (this.#listTurn += 1);
+    const isLatest = this.#listTurns.begin();
     this.isListing = true;
     this.receiptsProblem = null;
     try {
       const last = before.at(-1) ?? null;
       const page = await listReceipts(this.#client, accountId, filter, pageSize, last);
-      if (turn === this.#listTurn) {
+      if (isLatest()) {
         this.receipts = [...before, ...page];
         this.hasMore = page.length === pageSize;
       }
     } catch (error) {
-      if (turn === this.#listTurn) this.receiptsProblem = explain(error);
+      if (isLatest()) this.receiptsProblem = explain(error);
     }
-    if (turn === this.#listTurn) this.isListing = false;
+    if (isLatest()) this.isListing = false;
   }
 
   keyName(id: string | null): string {

@@ -12,6 +12,7 @@ import {
 import { sumUsage } from '#lib/api/usage-log.ts';
 import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
+import { Turns } from '#lib/turns.ts';
 import { dayOf } from '../../usage/usage-view.ts';
 import type { KeyChanges } from './key-draft.ts';
 
@@ -30,7 +31,7 @@ export class KeyList {
   problem = $state.raw<Explained | null>(null);
   #client: Client;
   #accountId = '';
-  #turn = 0;
+  #turns = new Turns();
 
   constructor(client: Client) {
     this.#client = client;
@@ -40,20 +41,19 @@ export class KeyList {
     if (accountId !== this.#accountId) this.keys = null;
     this.#accountId = accountId;
     this.problem = null;
-    const turn = (this.#turn += 1);
+    const isLatest = this.#turns.begin();
     try {
       const [keys, budgets, usage] = await Promise.all([
         listKeys(this.#client, accountId),
         listKeyBudgets(this.#client, accountId),
         this.#readUsage(accountId),
       ]);
-      // What was asked for later knows more, even where it is answered first.
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       this.keys = keys;
       this.budgets = budgets;
       this.usage = usage;
     } catch (error) {
-      if (turn === this.#turn) this.problem = explain(error);
+      if (isLatest()) this.problem = explain(error);
     }
   }
 
