@@ -10,7 +10,8 @@ import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit } from '../_shared/verdict.ts';
 import { invalid, knownError } from './api-error.ts';
 import type { CallRequest } from './call-request.ts';
-import type { AnswerHead, Collector, Dialect, Receipt, Writer } from './dialect.ts';
+import { type Collecting, createCompletion } from './completion.ts';
+import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';
 import type { MemoryRoom, MemoryShare } from './memory-room.ts';
 import { type Body, readBody } from './read-body.ts';
@@ -91,13 +92,13 @@ export async function answerCall(context: Context, dialect: Dialect): Promise<Re
     maxTokens: verdict.max_tokens,
     isClamped: verdict.is_clamped ?? false,
   };
-  const collector = wish.isStream ? null : dialect.collect(head);
-  const writer = collector ?? dialect.stream(head);
+  const completion = wish.isStream ? null : createCompletion();
+  const writer = completion ? dialect.collect(head, completion) : dialect.stream(head);
   const kept = idempotencyKey === null ? null : createKeptAnswer();
   const sessionId = await digest(account_id + wish.session);
   // Whoever sent an Idempotency-Key comes back for the answer; nobody else does.
   const leave = () => (kept ? undefined : run.stop());
-  const call = { wish, verdict, account_id, sessionId, writer, collector, kept, leave };
+  const call = { wish, verdict, account_id, sessionId, writer, completion, kept, leave };
   const run = startRun(context, dialect, call);
   context.deps.keepAlive(run.ended);
   context.logAfter(run.ended);
@@ -135,8 +136,8 @@ interface Call {
   account_id: string;
   sessionId: string;
   writer: Writer<unknown>;
-  /** The same, where the answer goes out in one piece. */
-  collector: Collector<unknown> | null;
+  /** What it puts together, where the answer goes out in one piece. */
+  completion: Collecting | null;
   kept: ReturnType<typeof createKeptAnswer> | null;
   leave(): void;
 }
@@ -144,7 +145,7 @@ interface Call {
 function startRun(
   { deps, share, requestId, log }: Context,
   dialect: Dialect,
-  { wish, verdict, account_id, sessionId, writer, collector, kept, leave }: Call,
+  { wish, verdict, account_id, sessionId, writer, completion, kept, leave }: Call,
 ) {
   const { env, rpc } = deps;
   const { run_id } = verdict;
@@ -173,7 +174,7 @@ function startRun(
   async function finish(report: Report): Promise<{ settlement: Receipt | null; isFinal: boolean }> {
     // An answer in one piece that broke off reaches nobody, so nobody pays for it.
     const error_code = report.error_code ?? lack?.code ?? null;
-    const isLost = collector !== null && error_code !== null;
+    const isLost = completion !== null && error_code !== null;
     const receipt = await rpc<Receipt | null>(
       'finish_call',
       {
@@ -194,11 +195,11 @@ function startRun(
   }
 
   /** What is too large to be put together is cut and paid as far as it came; what finds no room, not. */
-  function hold({ completion }: Collector<unknown>): void {
+  function hold(whole: Collecting): void {
     const before = held;
-    held = completion.held();
+    held = whole.held();
     if (held > (deps.maxWholeChars ?? usualMaxWholeChars)) {
-      completion.cut();
+      whole.cut();
       return run.stop();
     }
     try {
@@ -206,7 +207,7 @@ function startRun(
     } catch (error) {
       lack = knownError(error);
       // At once, so that not all fail that grow side by side.
-      completion.drop();
+      whole.drop();
       share.give(before * bytesOfChar);
       run.stop();
     }
@@ -220,7 +221,7 @@ function startRun(
     },
     frame(bytes, facts) {
       const out = writer.frame(bytes, facts);
-      if (collector) hold(collector);
+      if (completion) hold(completion);
       if (out === undefined) return [];
       // Comments only keep a connection open, which a kept answer has none of.
       if (facts.kind !== 'blank') kept?.add(out);

@@ -1,7 +1,7 @@
 import { dataOf, type FrameFacts } from '../_shared/frame-facts.ts';
 import { describeError } from './api-error.ts';
 import { readChatRequest } from './chat-request.ts';
-import { type Collecting, type Completion, createCompletion } from './completion.ts';
+import type { Collecting, Completion } from './completion.ts';
 import { type AnswerEnd, type AnswerHead, costOf, type Dialect, type Writer } from './dialect.ts';
 import { type Fields, isFields } from './fields.ts';
 
@@ -21,10 +21,7 @@ export const chatDialect: Dialect<ChatState> = {
   read: readChatRequest,
   stream: (head) => createChatWriter(head, null),
   endStream,
-  collect(head) {
-    const completion = createCompletion();
-    return { ...createChatWriter(head, completion), completion };
-  },
+  collect: createChatWriter,
   whole,
 };
 

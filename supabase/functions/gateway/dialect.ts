@@ -16,7 +16,7 @@ export interface Dialect<State = unknown> {
   stream(head: AnswerHead): Writer<State>;
   endStream(state: State, end: AnswerEnd): string;
   /** How an answer in one piece is put together, and told. */
-  collect(head: AnswerHead): Collector<State>;
+  collect(head: AnswerHead, completion: Collecting): Writer<State>;
   whole(state: State, end: AnswerEnd): Fields;
 }
 
@@ -25,11 +25,6 @@ export interface Writer<State> {
   /** What goes out for a frame, if anything. */
   frame(bytes: Uint8Array, facts: FrameFacts): Uint8Array | string | undefined;
   state(): State;
-}
-
-/** What is put together is in memory until it is whole. */
-export interface Collector<State> extends Writer<State> {
-  completion: Pick<Collecting, 'held' | 'cut' | 'drop'>;
 }
 
 export interface AnswerHead {

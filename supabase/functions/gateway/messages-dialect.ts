@@ -1,6 +1,6 @@
 import { describeError } from './api-error.ts';
 import { parse } from './chat-dialect.ts';
-import { type Collecting, type Completion, createCompletion } from './completion.ts';
+import type { Collecting, Completion } from './completion.ts';
 import { type AnswerEnd, type AnswerHead, costOf, type Dialect, type Writer } from './dialect.ts';
 import { type Fields, isFields } from './fields.ts';
 import { readMessagesRequest } from './messages-request.ts';
@@ -22,10 +22,7 @@ export const messagesDialect: Dialect<MessagesState> = {
   read: readMessagesRequest,
   stream: (head) => createWriter(head, null),
   endStream,
-  collect(head) {
-    const completion = createCompletion();
-    return { ...createWriter(head, completion), completion };
-  },
+  collect: createWriter,
   whole,
 };
 

@@ -1,14 +1,7 @@
 import { describeError } from './api-error.ts';
 import { parse } from './chat-dialect.ts';
-import { createCompletion } from './completion.ts';
-import {
-  type AnswerEnd,
-  type AnswerHead,
-  type Collector,
-  costOf,
-  type Dialect,
-  type Writer,
-} from './dialect.ts';
+import type { Collecting } from './completion.ts';
+import { type AnswerEnd, type AnswerHead, costOf, type Dialect, type Writer } from './dialect.ts';
 import { type Fields, isFields } from './fields.ts';
 import { readResponsesRequest } from './responses-request.ts';
 
@@ -61,12 +54,10 @@ function responseHead({ runId, created, answering, request: { fields } }: Answer
   };
 }
 
-function createWholeWriter(head: AnswerHead): Collector<ResponsesState> {
-  const completion = createCompletion();
+function createWholeWriter(head: AnswerHead, completion: Collecting): Writer<ResponsesState> {
   const response = responseHead(head);
   let usage: Fields | null = null;
   return {
-    completion,
     open: () => '',
     frame(bytes, facts) {
       if (facts.kind !== 'chunk') return undefined;
