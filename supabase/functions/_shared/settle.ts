@@ -13,17 +13,17 @@ export async function settle<Settled>(
   finish: () => Promise<Settled>,
   { finishTries, finishBackoffMs }: Patience,
 ): Promise<Settled | null> {
-  for (let tried = 1; tried <= finishTries; tried += 1) {
+  for (let tried = 1; ; tried += 1) {
     try {
       // One try follows the other.
       // deno-lint-ignore no-await-in-loop
       return await finish();
     } catch (error) {
-      if (error instanceof RequestError && error.status < 500) break;
+      const isRefused = error instanceof RequestError && error.status < 500;
+      if (isRefused || tried >= finishTries) return null;
       const wait = finishBackoffMs * 2 ** (tried - 1);
       // deno-lint-ignore no-await-in-loop
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
-  return null;
 }
