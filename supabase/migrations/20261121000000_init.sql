@@ -552,8 +552,8 @@ grant execute on function api.update_profile to authenticated;
 
 -- schemas/03_models.sql -----------------------------------------------------------------------
 
--- models: the catalogue, what a token of each model costs, and how a model is chosen.
--- Upstream prices come from OpenRouter, our prices follow from them by rules that are rows.
+-- models: the catalogue, and what a token of each model costs. Upstream prices come from OpenRouter
+-- (03_models_sync), ours follow from them by rules that are rows. One is chosen in 03_models_router.
 --
 -- A price version is never changed: a charge names the version it used. A model without a
 -- price, or with an odd one, is not callable; it is never free and never negative.
@@ -917,7 +917,52 @@ return greatest(price.completion_micros, price.reasoning_micros);
 
 comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
 
--- choosing a model ----------------------------------------------------------------------------
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
+create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
+
+grant usage on schema private to anon;
+grant select on private.models, private.price_versions to anon, authenticated, service_role;
+grant select on private.model_health, private.pricing_rules to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.models
+with (security_invoker = true)
+as
+select
+  models.id,
+  models.name,
+  models.provider,
+  models.description,
+  models.context_tokens,
+  models.max_output_tokens,
+  models.input_modalities,
+  models.output_modalities,
+  models.parameters,
+  models.listed_at,
+  price_versions.id as price_version_id,
+  price_versions.prompt_micros,
+  price_versions.completion_micros,
+  price_versions.cache_read_micros,
+  price_versions.image_micros,
+  price_versions.request_micros,
+  price_versions.minimum_micros
+from private.models
+join private.price_versions on price_versions.id = models.price_version_id
+where models.enabled and models.retired_at is null;
+
+comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
+
+grant select on api.models to anon, authenticated, service_role;
+
+-- schemas/03_models_router.sql ----------------------------------------------------------------
+
+-- models, how one is chosen: names that stand for a choice, the rules that make it for each request,
+-- and the models that rest after they have failed.
+--
+-- A model that is retired, without a price or resting is never chosen.
 
 create table private.presets (
   id text primary key check (id ~ '^oneai/[a-z][a-z-]{1,30}$'),
@@ -1050,42 +1095,12 @@ comment on function private.note_attempt is 'Remembers that a model failed, or f
 
 -- policies and grants -------------------------------------------------------------------------
 
-create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
-create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
 create policy "anybody sees the presets" on private.presets for select to anon, authenticated using (active);
 
-grant usage on schema private to anon;
-grant select on private.models, private.price_versions, private.presets to anon, authenticated, service_role;
-grant select on private.model_health, private.pricing_rules, private.router_rules to service_role;
+grant select on private.presets to anon, authenticated, service_role;
+grant select on private.router_rules to service_role;
 
 -- api ---------------------------------------------------------------------------------------
-
-create view api.models
-with (security_invoker = true)
-as
-select
-  models.id,
-  models.name,
-  models.provider,
-  models.description,
-  models.context_tokens,
-  models.max_output_tokens,
-  models.input_modalities,
-  models.output_modalities,
-  models.parameters,
-  models.listed_at,
-  price_versions.id as price_version_id,
-  price_versions.prompt_micros,
-  price_versions.completion_micros,
-  price_versions.cache_read_micros,
-  price_versions.image_micros,
-  price_versions.request_micros,
-  price_versions.minimum_micros
-from private.models
-join private.price_versions on price_versions.id = models.price_version_id
-where models.enabled and models.retired_at is null;
-
-comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
 
 create view api.presets
 with (security_invoker = true)
@@ -1096,7 +1111,7 @@ where presets.active;
 
 comment on view api.presets is 'Names that are called like a model and choose one for each request.';
 
-grant select on api.models, api.presets to anon, authenticated, service_role;
+grant select on api.presets to anon, authenticated, service_role;
 
 -- schemas/03_models_sync.sql ------------------------------------------------------------------
 
@@ -1343,8 +1358,8 @@ grant execute on function api.sync_models to service_role;
 -- schemas/04_credits.sql ----------------------------------------------------------------------
 
 -- credits: the ledger. Transactions, the wallets they move credits in and out of, and the lots that
--- credits live in. private.post is the only function that moves a credit, under the account's lock.
--- What is held is in the wallet; for which calls, 06_usage_runs.sql knows.
+-- credits live in. They move in 04_credits_moves, lapse and are taken or given back in
+-- 04_credits_reversals. What is held is in the wallet; for which calls, 06_usage_runs knows.
 --
 -- Transactions and allocations are only ever added. A balance goes below zero only by the reversal
 -- of a payment, and never below what the debt column allows.
@@ -1487,6 +1502,373 @@ create trigger on_allocations_change before update or delete or truncate on priv
 -- breath, and no wallet ever goes.
 create trigger on_wallets_delete before delete or truncate on private.wallets
   for each statement execute function private.refuse_change();
+
+-- policies and grants -------------------------------------------------------------------------
+
+create function private.my_ledger_account_ids()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select members.account_id
+  from private.members
+  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
+$$;
+
+comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
+
+grant execute on function private.my_ledger_account_ids to authenticated;
+
+create policy "members see what their accounts have" on private.wallets
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "those who manage an account see its transactions" on private.transactions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its lots" on private.lots
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see which lots paid" on private.allocations
+  for select to authenticated using (
+    exists (select from private.lots where lots.id = allocations.lot_id)
+  );
+grant select on
+  private.wallets, private.transactions, private.lots, private.allocations
+to authenticated, service_role;
+grant select on private.book_balances to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.wallets
+with (security_invoker = true)
+as
+select
+  wallets.account_id,
+  wallets.balance_micros,
+  wallets.held_micros,
+  greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
+  wallets.debt_micros,
+  wallets.next_expiry_at,
+  wallets.transaction_count,
+  encode(wallets.last_hash, 'hex') as last_hash
+from private.wallets;
+
+comment on view api.wallets is 'What each of the caller''s accounts has, what of it is set aside for running calls, and what is free.';
+
+create view api.transactions
+with (security_invoker = true)
+as
+select
+  transactions.id,
+  transactions.account_id,
+  transactions.sequence,
+  transactions.kind,
+  transactions.book,
+  transactions.amount_micros,
+  transactions.balance_micros,
+  transactions.fact,
+  transactions.refers_to,
+  transactions.reason,
+  transactions.author,
+  transactions.created_at,
+  encode(transactions.hash, 'hex') as hash
+from private.transactions;
+
+comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
+
+create view api.lots
+with (security_invoker = true)
+as
+select
+  lots.id, lots.account_id, lots.transaction_id, lots.source, lots.priority, lots.amount_micros, lots.remaining_micros,
+  lots.expires_at, lots.created_at
+from private.lots;
+
+comment on view api.lots is 'Where an account''s credits came from, what is left of each and when it lapses.';
+
+create view api.allocations
+with (security_invoker = true)
+as
+select allocations.transaction_id, allocations.lot_id, allocations.amount_micros
+from private.allocations;
+
+comment on view api.allocations is 'Which lots paid for a transaction.';
+
+grant select on api.wallets, api.transactions, api.lots, api.allocations to authenticated;
+
+-- schemas/04_credits_codes.sql ----------------------------------------------------------------
+
+-- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
+-- redeemed which.
+--
+-- An account redeems a code once, and no code more often than it may be. Nobody tries so many that
+-- one could be guessed.
+
+create table private.coupons (
+  id bigint generated always as identity primary key,
+  code text not null unique check (code ~ '^[A-Z0-9][A-Z0-9-]{3,39}$'),
+  credits_micros bigint check (credits_micros between 1 and 9007199254740991),
+  bonus_percent numeric check (bonus_percent > 0 and bonus_percent <= 1000),
+  lasts interval check (lasts > interval '0'),
+  max_redemptions integer check (max_redemptions > 0),
+  redemption_count integer not null default 0,
+  starts_at timestamptz not null default now(),
+  ends_at timestamptz,
+  active boolean not null default true,
+  note text not null default '',
+  created_at timestamptz not null default now(),
+  constraint credits_or_bonus check ((credits_micros is null) <> (bonus_percent is null)),
+  constraint never_over_redeemed check (redemption_count between 0 and coalesce(max_redemptions, redemption_count))
+);
+
+comment on table private.coupons is 'Codes that give credits at once, or a bonus on the next top-up. Each account redeems a code once.';
+
+alter table private.coupons enable row level security;
+
+create table private.redemptions (
+  coupon_id bigint not null references private.coupons (id) on delete restrict,
+  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  user_id uuid not null,
+  transaction_id bigint references private.transactions (id),
+  created_at timestamptz not null default now(),
+  primary key (coupon_id, account_id)
+);
+
+comment on table private.redemptions is 'Who redeemed which code. A bonus waits here, without a transaction, for the next top-up.';
+
+alter table private.redemptions enable row level security;
+create index redemptions_account_id_idx on private.redemptions (account_id) where transaction_id is null;
+create index redemptions_transaction_id_idx on private.redemptions (transaction_id);
+
+create table private.wrong_codes (
+  id bigint generated always as identity primary key,
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  user_id uuid not null references private.profiles (user_id) on delete cascade,
+  created_at timestamptz not null
+);
+
+comment on table private.wrong_codes is 'Codes of the last day that were none: who tried them, and for which account.';
+
+alter table private.wrong_codes enable row level security;
+create index wrong_codes_account_id_idx on private.wrong_codes (account_id, created_at);
+create index wrong_codes_user_id_idx on private.wrong_codes (user_id, created_at);
+
+create function private.wrong_codes_end(account_id uuid, user_id uuid)
+returns timestamptz
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with lately as (
+    select wrong_codes.account_id, wrong_codes.user_id, wrong_codes.created_at
+    from private.wrong_codes
+    where (wrong_codes.account_id = wrong_codes_end.account_id or wrong_codes.user_id = wrong_codes_end.user_id)
+      and wrong_codes.created_at > private.clock() - interval '1 day'
+  ),
+  of_person as (
+    select lately.created_at from lately where lately.user_id = wrong_codes_end.user_id order by lately.created_at desc
+  ),
+  of_account as (
+    select lately.created_at from lately where lately.account_id = wrong_codes_end.account_id order by lately.created_at desc
+  )
+  select interval '1 day' + greatest(
+    (select of_person.created_at from of_person offset 9 limit 1),
+    -- Whoever has guessed nothing does not wait for those who have.
+    (
+      select least(guessed.created_at, mine.created_at)
+      from (select of_account.created_at from of_account offset 19 limit 1) as guessed
+      cross join (select of_person.created_at from of_person limit 1) as mine
+    )
+  )
+$$;
+
+comment on function private.wrong_codes_end is
+  'Until when a person may try no more codes: after ten wrong ones in a day, or one of twenty for one account. Nothing for who may.';
+
+create type private.redemption_verdict as (
+  allowed boolean,
+  status integer,
+  reason text,
+  rule text,
+  detail text,
+  hint text,
+  resets_at timestamptz,
+  coupon_id bigint,
+  account_id uuid,
+  transaction_id bigint,
+  created_at timestamptz
+);
+
+comment on type private.redemption_verdict is 'What came of trying a code: the redemption, or why there is none and from when on there may be.';
+
+create function private.code_refusal(
+  status integer, reason text, rule text, detail text, hint text, resets_at timestamptz default null
+)
+returns private.redemption_verdict
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select row(false, status, reason, rule, detail, hint, resets_at, null, null, null, null)::private.redemption_verdict
+$$;
+
+comment on function private.code_refusal is 'A verdict that says no. Returned, because to raise it would forget the guess.';
+
+create function private.redeem_code(account_id uuid, code text)
+returns private.redemption_verdict
+language plpgsql
+volatile
+-- As its owner, because a member may not write money. It decides from the caller's own id, and no amount is the caller's.
+security definer
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  person constant uuid := auth.uid();
+  waits_until timestamptz;
+  coupon private.coupons;
+  redemption private.redemptions;
+begin
+  if not private.has_role(redeem_code.account_id, 'owner', 'admin', 'billing') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  perform private.require_wallet(redeem_code.account_id);
+  -- What a person guesses counts in all their accounts, so that person has a lock as well.
+  perform private.lock_account(person);
+  waits_until := private.wrong_codes_end(redeem_code.account_id, person);
+  if waits_until is not null then
+    return private.code_refusal(
+      429, 'rate_limited', 'wrong_codes', 'Too many codes were tried that do not exist.',
+      format('Try again on %s UTC.', to_char(waits_until at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI')), waits_until
+    );
+  end if;
+
+  select * into coupon from private.coupons
+  where coupons.code = upper(btrim(redeem_code.code))
+    and coupons.active
+    and at >= coupons.starts_at
+    and at < coalesce(coupons.ends_at, 'infinity')
+  for update;
+  if coupon.id is null then
+    delete from private.wrong_codes
+    where (wrong_codes.account_id = redeem_code.account_id or wrong_codes.user_id = person)
+      and wrong_codes.created_at <= at - interval '1 day';
+    insert into private.wrong_codes (account_id, user_id, created_at) values (redeem_code.account_id, person, at);
+    return private.code_refusal(
+      404, 'not_found', 'code', 'This code does not exist or is no longer valid.', 'Check the code for typing errors.'
+    );
+  end if;
+  if exists (
+    select from private.redemptions
+    where redemptions.coupon_id = coupon.id and redemptions.account_id = redeem_code.account_id
+  ) then
+    return private.code_refusal(
+      409, 'conflict', 'once', 'This account has already used the code.', 'Each account can use a code once.'
+    );
+  end if;
+  if coupon.redemption_count >= coupon.max_redemptions then
+    return private.code_refusal(409, 'conflict', 'used_up', 'This code has been used up.', 'Try another code.');
+  end if;
+
+  update private.coupons set redemption_count = coupons.redemption_count + 1 where coupons.id = coupon.id;
+  insert into private.redemptions (coupon_id, account_id, user_id, transaction_id)
+  values (
+    coupon.id, redeem_code.account_id, person,
+    case when coupon.credits_micros is not null then
+      private.grant_credits(
+        redeem_code.account_id, coupon.credits_micros, 'bonus', 'coupon:' || coupon.id, 'Code ' || coupon.code,
+        'user:' || person, at + coupon.lasts
+      )
+    end
+  )
+  returning * into redemption;
+  return row(
+    true, null, null, null, null, null, null, redemption.coupon_id, redemption.account_id, redemption.transaction_id, redemption.created_at
+  )::private.redemption_verdict;
+end
+$$;
+
+comment on function private.redeem_code is 'Redeems a code for an account that the caller may manage, unless they tried too many that do not exist.';
+
+create function private.grant_top_up(account_id uuid, amount_micros bigint, fact text, reason text, author text)
+returns bigint
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  wallet constant private.wallets := private.require_wallet(account_id);
+  earlier constant bigint := private.replay(account_id, fact, 'grant', 'issuance', amount_micros);
+  new_id constant bigint := private.grant_credits(account_id, amount_micros, 'top_up', fact, reason, author);
+  coupon private.coupons;
+  bonus_id bigint;
+begin
+  select coupons.* into coupon
+  from private.redemptions
+  join private.coupons on coupons.id = redemptions.coupon_id
+  where redemptions.account_id = wallet.account_id and redemptions.transaction_id is null
+  order by redemptions.created_at
+  limit 1;
+  if earlier is not null or coupon.id is null then
+    return new_id;
+  end if;
+  bonus_id := private.grant_credits(
+    grant_top_up.account_id, ceil(grant_top_up.amount_micros * coupon.bonus_percent / 100)::bigint, 'bonus',
+    'bonus:' || grant_top_up.fact, 'Code ' || coupon.code, grant_top_up.author, private.clock() + coupon.lasts,
+    refers_to => new_id
+  );
+  update private.redemptions set transaction_id = bonus_id
+  where redemptions.coupon_id = coupon.id and redemptions.account_id = grant_top_up.account_id;
+  return new_id;
+end
+$$;
+
+comment on function private.grant_top_up is 'Grants what was bought, and with it the bonus that a redeemed code has waiting.';
+
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "those who manage an account see its codes" on private.redemptions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on private.redemptions to authenticated, service_role;
+grant select on private.coupons to service_role;
+grant execute on function private.redeem_code to authenticated;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.redemptions
+with (security_invoker = true)
+as
+select redemptions.coupon_id, redemptions.account_id, redemptions.transaction_id, redemptions.created_at
+from private.redemptions;
+
+comment on view api.redemptions is 'The codes an account has redeemed; one without a transaction is a bonus that waits for the next top-up.';
+
+grant select on api.redemptions to authenticated;
+
+create function api.redeem_code(account_id uuid, code text)
+returns private.redemption_verdict
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.redeem_code(account_id, code)
+$$;
+
+comment on function api.redeem_code is
+  'Redeems a code: credits at once, or a bonus on the next top-up. Says so when there is no such code, and when too many were tried.';
+
+grant execute on function api.redeem_code to authenticated;
+
+-- schemas/04_credits_moves.sql ----------------------------------------------------------------
+
+-- credits, how they move: the account's lock, the one function that posts, the lots that pay, grants,
+-- and what a call held.
+--
+-- private.post is the only function that moves a credit, under the account's lock, once per fact.
 
 -- moving money --------------------------------------------------------------------------------
 
@@ -1855,7 +2237,13 @@ $$;
 comment on function private.settle_hold is
   'Gives back what a wallet held for a call, and books what of it the call cost, if anything. Returns the charge.';
 
--- expiry, refunds, reversals, adjustments -----------------------------------------------------
+-- schemas/04_credits_reversals.sql ------------------------------------------------------------
+
+-- credits, otherwise than by a grant or a call: what lapses, is refunded, is reversed with its payment
+-- or adjusted by hand, and the sums of our own books.
+--
+-- What an open hold may need is never taken. No grant is reversed for more than it gave, and no charge
+-- refunded for more than it was.
 
 create function private.expire_lots(account_id uuid)
 returns bigint
@@ -2118,377 +2506,14 @@ $$;
 
 comment on function private.roll_up_books is 'Adds what happened since the last time to the balances of our own books.';
 
--- policies and grants -------------------------------------------------------------------------
-
-create function private.my_ledger_account_ids()
-returns setof uuid
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select members.account_id
-  from private.members
-  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
-$$;
-
-comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
-
-grant execute on function private.my_ledger_account_ids to authenticated;
-
-create policy "members see what their accounts have" on private.wallets
-  for select to authenticated using (account_id in (select private.my_account_ids()));
-create policy "those who manage an account see its transactions" on private.transactions
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its lots" on private.lots
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see which lots paid" on private.allocations
-  for select to authenticated using (
-    exists (select from private.lots where lots.id = allocations.lot_id)
-  );
-grant select on
-  private.wallets, private.transactions, private.lots, private.allocations
-to authenticated, service_role;
-grant select on private.book_balances to service_role;
-
--- api ---------------------------------------------------------------------------------------
-
-create view api.wallets
-with (security_invoker = true)
-as
-select
-  wallets.account_id,
-  wallets.balance_micros,
-  wallets.held_micros,
-  greatest(wallets.balance_micros - wallets.held_micros, 0) as available_micros,
-  wallets.debt_micros,
-  wallets.next_expiry_at,
-  wallets.transaction_count,
-  encode(wallets.last_hash, 'hex') as last_hash
-from private.wallets;
-
-comment on view api.wallets is 'What each of the caller''s accounts has, what of it is set aside for running calls, and what is free.';
-
-create view api.transactions
-with (security_invoker = true)
-as
-select
-  transactions.id,
-  transactions.account_id,
-  transactions.sequence,
-  transactions.kind,
-  transactions.book,
-  transactions.amount_micros,
-  transactions.balance_micros,
-  transactions.fact,
-  transactions.refers_to,
-  transactions.reason,
-  transactions.author,
-  transactions.created_at,
-  encode(transactions.hash, 'hex') as hash
-from private.transactions;
-
-comment on view api.transactions is 'The statement of an account: every movement with the balance after it.';
-
-create view api.lots
-with (security_invoker = true)
-as
-select
-  lots.id, lots.account_id, lots.transaction_id, lots.source, lots.priority, lots.amount_micros, lots.remaining_micros,
-  lots.expires_at, lots.created_at
-from private.lots;
-
-comment on view api.lots is 'Where an account''s credits came from, what is left of each and when it lapses.';
-
-create view api.allocations
-with (security_invoker = true)
-as
-select allocations.transaction_id, allocations.lot_id, allocations.amount_micros
-from private.allocations;
-
-comment on view api.allocations is 'Which lots paid for a transaction.';
-
-grant select on api.wallets, api.transactions, api.lots, api.allocations to authenticated;
-
--- schemas/04_credits_codes.sql ----------------------------------------------------------------
-
--- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
--- redeemed which.
---
--- An account redeems a code once, and no code more often than it may be. Nobody tries so many that
--- one could be guessed.
-
-create table private.coupons (
-  id bigint generated always as identity primary key,
-  code text not null unique check (code ~ '^[A-Z0-9][A-Z0-9-]{3,39}$'),
-  credits_micros bigint check (credits_micros between 1 and 9007199254740991),
-  bonus_percent numeric check (bonus_percent > 0 and bonus_percent <= 1000),
-  lasts interval check (lasts > interval '0'),
-  max_redemptions integer check (max_redemptions > 0),
-  redemption_count integer not null default 0,
-  starts_at timestamptz not null default now(),
-  ends_at timestamptz,
-  active boolean not null default true,
-  note text not null default '',
-  created_at timestamptz not null default now(),
-  constraint credits_or_bonus check ((credits_micros is null) <> (bonus_percent is null)),
-  constraint never_over_redeemed check (redemption_count between 0 and coalesce(max_redemptions, redemption_count))
-);
-
-comment on table private.coupons is 'Codes that give credits at once, or a bonus on the next top-up. Each account redeems a code once.';
-
-alter table private.coupons enable row level security;
-
-create table private.redemptions (
-  coupon_id bigint not null references private.coupons (id) on delete restrict,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
-  user_id uuid not null,
-  transaction_id bigint references private.transactions (id),
-  created_at timestamptz not null default now(),
-  primary key (coupon_id, account_id)
-);
-
-comment on table private.redemptions is 'Who redeemed which code. A bonus waits here, without a transaction, for the next top-up.';
-
-alter table private.redemptions enable row level security;
-create index redemptions_account_id_idx on private.redemptions (account_id) where transaction_id is null;
-create index redemptions_transaction_id_idx on private.redemptions (transaction_id);
-
-create table private.wrong_codes (
-  id bigint generated always as identity primary key,
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  user_id uuid not null references private.profiles (user_id) on delete cascade,
-  created_at timestamptz not null
-);
-
-comment on table private.wrong_codes is 'Codes of the last day that were none: who tried them, and for which account.';
-
-alter table private.wrong_codes enable row level security;
-create index wrong_codes_account_id_idx on private.wrong_codes (account_id, created_at);
-create index wrong_codes_user_id_idx on private.wrong_codes (user_id, created_at);
-
-create function private.wrong_codes_end(account_id uuid, user_id uuid)
-returns timestamptz
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  with lately as (
-    select wrong_codes.account_id, wrong_codes.user_id, wrong_codes.created_at
-    from private.wrong_codes
-    where (wrong_codes.account_id = wrong_codes_end.account_id or wrong_codes.user_id = wrong_codes_end.user_id)
-      and wrong_codes.created_at > private.clock() - interval '1 day'
-  ),
-  of_person as (
-    select lately.created_at from lately where lately.user_id = wrong_codes_end.user_id order by lately.created_at desc
-  ),
-  of_account as (
-    select lately.created_at from lately where lately.account_id = wrong_codes_end.account_id order by lately.created_at desc
-  )
-  select interval '1 day' + greatest(
-    (select of_person.created_at from of_person offset 9 limit 1),
-    -- Whoever has guessed nothing does not wait for those who have.
-    (
-      select least(guessed.created_at, mine.created_at)
-      from (select of_account.created_at from of_account offset 19 limit 1) as guessed
-      cross join (select of_person.created_at from of_person limit 1) as mine
-    )
-  )
-$$;
-
-comment on function private.wrong_codes_end is
-  'Until when a person may try no more codes: after ten wrong ones in a day, or one of twenty for one account. Nothing for who may.';
-
-create type private.redemption_verdict as (
-  allowed boolean,
-  status integer,
-  reason text,
-  rule text,
-  detail text,
-  hint text,
-  resets_at timestamptz,
-  coupon_id bigint,
-  account_id uuid,
-  transaction_id bigint,
-  created_at timestamptz
-);
-
-comment on type private.redemption_verdict is 'What came of trying a code: the redemption, or why there is none and from when on there may be.';
-
-create function private.code_refusal(
-  status integer, reason text, rule text, detail text, hint text, resets_at timestamptz default null
-)
-returns private.redemption_verdict
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select row(false, status, reason, rule, detail, hint, resets_at, null, null, null, null)::private.redemption_verdict
-$$;
-
-comment on function private.code_refusal is 'A verdict that says no. Returned, because to raise it would forget the guess.';
-
-create function private.redeem_code(account_id uuid, code text)
-returns private.redemption_verdict
-language plpgsql
-volatile
--- As its owner, because a member may not write money. It decides from the caller's own id, and no amount is the caller's.
-security definer
-set search_path = ''
-as $$
-declare
-  at constant timestamptz := private.clock();
-  person constant uuid := auth.uid();
-  waits_until timestamptz;
-  coupon private.coupons;
-  redemption private.redemptions;
-begin
-  if not private.has_role(redeem_code.account_id, 'owner', 'admin', 'billing') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
-  end if;
-  perform private.require_wallet(redeem_code.account_id);
-  -- What a person guesses counts in all their accounts, so that person has a lock as well.
-  perform private.lock_account(person);
-  waits_until := private.wrong_codes_end(redeem_code.account_id, person);
-  if waits_until is not null then
-    return private.code_refusal(
-      429, 'rate_limited', 'wrong_codes', 'Too many codes were tried that do not exist.',
-      format('Try again on %s UTC.', to_char(waits_until at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI')), waits_until
-    );
-  end if;
-
-  select * into coupon from private.coupons
-  where coupons.code = upper(btrim(redeem_code.code))
-    and coupons.active
-    and at >= coupons.starts_at
-    and at < coalesce(coupons.ends_at, 'infinity')
-  for update;
-  if coupon.id is null then
-    delete from private.wrong_codes
-    where (wrong_codes.account_id = redeem_code.account_id or wrong_codes.user_id = person)
-      and wrong_codes.created_at <= at - interval '1 day';
-    insert into private.wrong_codes (account_id, user_id, created_at) values (redeem_code.account_id, person, at);
-    return private.code_refusal(
-      404, 'not_found', 'code', 'This code does not exist or is no longer valid.', 'Check the code for typing errors.'
-    );
-  end if;
-  if exists (
-    select from private.redemptions
-    where redemptions.coupon_id = coupon.id and redemptions.account_id = redeem_code.account_id
-  ) then
-    return private.code_refusal(
-      409, 'conflict', 'once', 'This account has already used the code.', 'Each account can use a code once.'
-    );
-  end if;
-  if coupon.redemption_count >= coupon.max_redemptions then
-    return private.code_refusal(409, 'conflict', 'used_up', 'This code has been used up.', 'Try another code.');
-  end if;
-
-  update private.coupons set redemption_count = coupons.redemption_count + 1 where coupons.id = coupon.id;
-  insert into private.redemptions (coupon_id, account_id, user_id, transaction_id)
-  values (
-    coupon.id, redeem_code.account_id, person,
-    case when coupon.credits_micros is not null then
-      private.grant_credits(
-        redeem_code.account_id, coupon.credits_micros, 'bonus', 'coupon:' || coupon.id, 'Code ' || coupon.code,
-        'user:' || person, at + coupon.lasts
-      )
-    end
-  )
-  returning * into redemption;
-  return row(
-    true, null, null, null, null, null, null, redemption.coupon_id, redemption.account_id, redemption.transaction_id, redemption.created_at
-  )::private.redemption_verdict;
-end
-$$;
-
-comment on function private.redeem_code is 'Redeems a code for an account that the caller may manage, unless they tried too many that do not exist.';
-
-create function private.grant_top_up(account_id uuid, amount_micros bigint, fact text, reason text, author text)
-returns bigint
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  wallet constant private.wallets := private.require_wallet(account_id);
-  earlier constant bigint := private.replay(account_id, fact, 'grant', 'issuance', amount_micros);
-  new_id constant bigint := private.grant_credits(account_id, amount_micros, 'top_up', fact, reason, author);
-  coupon private.coupons;
-  bonus_id bigint;
-begin
-  select coupons.* into coupon
-  from private.redemptions
-  join private.coupons on coupons.id = redemptions.coupon_id
-  where redemptions.account_id = wallet.account_id and redemptions.transaction_id is null
-  order by redemptions.created_at
-  limit 1;
-  if earlier is not null or coupon.id is null then
-    return new_id;
-  end if;
-  bonus_id := private.grant_credits(
-    grant_top_up.account_id, ceil(grant_top_up.amount_micros * coupon.bonus_percent / 100)::bigint, 'bonus',
-    'bonus:' || grant_top_up.fact, 'Code ' || coupon.code, grant_top_up.author, private.clock() + coupon.lasts,
-    refers_to => new_id
-  );
-  update private.redemptions set transaction_id = bonus_id
-  where redemptions.coupon_id = coupon.id and redemptions.account_id = grant_top_up.account_id;
-  return new_id;
-end
-$$;
-
-comment on function private.grant_top_up is 'Grants what was bought, and with it the bonus that a redeemed code has waiting.';
-
--- policies and grants -------------------------------------------------------------------------
-
-create policy "those who manage an account see its codes" on private.redemptions
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-
-grant select on private.redemptions to authenticated, service_role;
-grant select on private.coupons to service_role;
-grant execute on function private.redeem_code to authenticated;
-
--- api ---------------------------------------------------------------------------------------
-
-create view api.redemptions
-with (security_invoker = true)
-as
-select redemptions.coupon_id, redemptions.account_id, redemptions.transaction_id, redemptions.created_at
-from private.redemptions;
-
-comment on view api.redemptions is 'The codes an account has redeemed; one without a transaction is a bonus that waits for the next top-up.';
-
-grant select on api.redemptions to authenticated;
-
-create function api.redeem_code(account_id uuid, code text)
-returns private.redemption_verdict
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.redeem_code(account_id, code)
-$$;
-
-comment on function api.redeem_code is
-  'Redeems a code: credits at once, or a bonus on the next top-up. Says so when there is no such code, and when too many were tried.';
-
-grant execute on function api.redeem_code to authenticated;
-
 -- schemas/05_limits.sql -----------------------------------------------------------------------
 
--- limits: plans, what they allow, and the counters that say how much of it is used: sliding
--- windows, the month, budgets of keys and members, and the guard of our upstream account.
+-- limits: plans, what they allow, and the counters of it: windows, the month, tokens of some models,
+-- and the guard of our upstream account. Budgets of keys and members are in 05_limits_budgets.
 --
 -- What an account may do and has done this month stands in its wallet's row, worked out from plan
--- and overrides (05_limits_offers.sql), so that a call reads and counts in one row, under the
+-- and overrides (05_limits_offers), so that a call reads and counts in one row, under the
 -- account's lock: a limit can never be passed by two calls at once.
-
-create type private.budget_subject as enum ('key', 'member');
-create type private.budget_period as enum ('day', 'month', 'total');
 
 -- plans -------------------------------------------------------------------------------------
 
@@ -2632,23 +2657,6 @@ comment on table private.token_quotas is 'How many tokens of some models an acco
 alter table private.token_quotas enable row level security;
 create index token_quotas_model_quota_id_idx on private.token_quotas (model_quota_id);
 
-create table private.budgets (
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  subject private.budget_subject not null,
-  subject_id uuid not null,
-  period private.budget_period not null,
-  limit_micros bigint not null check (limit_micros between 0 and 9007199254740991),
-  window_start timestamptz not null default '-infinity',
-  spent_micros bigint not null default 0 check (spent_micros >= 0),
-  held_micros bigint not null default 0 check (held_micros >= 0),
-  primary key (account_id, subject_id, period)
-)
-with (fillfactor = 60);
-
-comment on table private.budgets is 'What a key or a member may spend by day, by month or ever, what it spent, and what its open calls may still spend.';
-
-alter table private.budgets enable row level security;
-
 create table private.upstream_guard (
   id boolean primary key default true check (id),
   max_requests_per_minute integer check (max_requests_per_minute > 0),
@@ -2706,39 +2714,6 @@ end
 $$;
 
 comment on function private.month_end is 'When the month of a plan ends that a moment lies in.';
-
-create function private.budget_start(period private.budget_period, at timestamptz)
-returns timestamptz
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-begin
-  return case period
-    when 'day' then date_trunc('day', at, 'UTC')
-    when 'month' then date_trunc('month', at, 'UTC')
-    else '-infinity'::timestamptz
-  end;
-end
-$$;
-
-comment on function private.budget_start is 'When the window of a budget began that a moment lies in.';
-
-create function private.budget_end(period private.budget_period, at timestamptz)
-returns timestamptz
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select case period
-    when 'day' then date_trunc('day', at, 'UTC') + interval '24 hours'
-    when 'month' then private.month_end(null, at)
-  end
-$$;
-
-comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
 
 create function private.count_in_window(so_far private.rate_window, slice_seconds integer, max_count integer, at timestamptz)
 returns private.rate_window
@@ -2811,6 +2786,24 @@ end
 $$;
 
 comment on function private.count_key_call is 'The windows of a key that has limits of its own, with one more call in them.';
+
+create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0)
+  from private.model_quotas
+  left join private.token_quotas
+    on token_quotas.model_quota_id = model_quotas.id
+    and token_quotas.account_id = tokens_left.account_id
+    and token_quotas.period_start = tokens_left.period_start
+  where model_quotas.id = tokens_left.model_quota_id
+$$;
+
+comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
 
 -- opening an account ------------------------------------------------------------------------
 
@@ -2891,7 +2884,121 @@ create trigger on_accounts_insert
   after insert on private.accounts
   for each row execute function private.open_account();
 
--- budgets -----------------------------------------------------------------------------------
+-- policies and grants -------------------------------------------------------------------------
+
+create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
+create policy "anybody sees what a plan may call" on private.plan_models for select to anon, authenticated using (true);
+create policy "members see the plan of their accounts" on private.account_plans
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "members see the limits of their accounts" on private.limit_overrides
+  for select to authenticated using (account_id in (select private.my_account_ids()));
+grant select on private.plans, private.plan_models to anon, authenticated, service_role;
+grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
+grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
+grant execute on function private.month_start, private.month_end to authenticated, service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create view api.plans
+with (security_invoker = true)
+as
+select
+  plans.id, plans.name, plans.position, plans.requests_per_minute, plans.requests_per_hour, plans.requests_per_day,
+  plans.requests_per_month, plans.max_cost_micros, plans.monthly_credits_micros
+from private.plans;
+
+comment on view api.plans is 'What each plan allows. An empty limit is no limit.';
+
+create view api.limits
+with (security_invoker = true)
+as
+select
+  account_plans.account_id,
+  account_plans.plan_id,
+  coalesce(override.requests_per_minute, plans.requests_per_minute) as requests_per_minute,
+  coalesce(override.requests_per_hour, plans.requests_per_hour) as requests_per_hour,
+  coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
+  coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
+  coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
+  case when wallets.month_start = month.starts_at then wallets.month_requests else 0 end as requests_this_month,
+  month.ends_at as month_ends_at
+from private.account_plans
+join private.wallets on wallets.account_id = account_plans.account_id
+join private.plans on plans.id = account_plans.plan_id
+cross join lateral (
+  select
+    private.month_start(account_plans.cycle_anchor, private.clock()) as starts_at,
+    private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
+) as month
+left join private.limit_overrides as override
+  on override.subject_id = account_plans.account_id
+  and coalesce(override.expires_at, 'infinity') > private.clock();
+
+comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
+
+grant select on api.plans to anon, authenticated, service_role;
+grant select on api.limits to authenticated;
+
+-- schemas/05_limits_budgets.sql ---------------------------------------------------------------
+
+-- limits, budgets: what a key or a member may spend by day, by month or ever.
+--
+-- What open calls hold counts as spent until they end, so that no budget is ever passed.
+
+create type private.budget_subject as enum ('key', 'member');
+create type private.budget_period as enum ('day', 'month', 'total');
+
+create table private.budgets (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  subject private.budget_subject not null,
+  subject_id uuid not null,
+  period private.budget_period not null,
+  limit_micros bigint not null check (limit_micros between 0 and 9007199254740991),
+  window_start timestamptz not null default '-infinity',
+  spent_micros bigint not null default 0 check (spent_micros >= 0),
+  held_micros bigint not null default 0 check (held_micros >= 0),
+  primary key (account_id, subject_id, period)
+)
+with (fillfactor = 60);
+
+comment on table private.budgets is 'What a key or a member may spend by day, by month or ever, what it spent, and what its open calls may still spend.';
+
+alter table private.budgets enable row level security;
+
+create function private.budget_start(period private.budget_period, at timestamptz)
+returns timestamptz
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return case period
+    when 'day' then date_trunc('day', at, 'UTC')
+    when 'month' then date_trunc('month', at, 'UTC')
+    else '-infinity'::timestamptz
+  end;
+end
+$$;
+
+comment on function private.budget_start is 'When the window of a budget began that a moment lies in.';
+
+create function private.budget_end(period private.budget_period, at timestamptz)
+returns timestamptz
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select case period
+    when 'day' then date_trunc('day', at, 'UTC') + interval '24 hours'
+    when 'month' then private.month_end(null, at)
+  end
+$$;
+
+comment on function private.budget_end is 'When the window of a budget ends; never, for a total.';
+
+-- setting and counting ---------------------------------------------------------------------
 
 create function private.set_budget(
   account_id uuid, subject private.budget_subject, subject_id uuid, period private.budget_period, limit_micros bigint
@@ -2992,82 +3099,19 @@ $$;
 
 comment on function private.settle_budgets is 'Counts what a call cost in place of what was set aside for it.';
 
-create function private.tokens_left(account_id uuid, model_quota_id bigint, period_start timestamptz)
-returns bigint
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select model_quotas.tokens_per_month - coalesce(token_quotas.used_tokens + token_quotas.held_tokens, 0)
-  from private.model_quotas
-  left join private.token_quotas
-    on token_quotas.model_quota_id = model_quotas.id
-    and token_quotas.account_id = tokens_left.account_id
-    and token_quotas.period_start = tokens_left.period_start
-  where model_quotas.id = tokens_left.model_quota_id
-$$;
-
-comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
-
 -- policies and grants -------------------------------------------------------------------------
 
-create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
-create policy "anybody sees what a plan may call" on private.plan_models for select to anon, authenticated using (true);
-create policy "members see the plan of their accounts" on private.account_plans
-  for select to authenticated using (account_id in (select private.my_account_ids()));
-create policy "members see the limits of their accounts" on private.limit_overrides
-  for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "those who manage an account see its budgets, members their own" on private.budgets
   for select to authenticated using (
     account_id in (select private.my_ledger_account_ids())
     or (subject_id = (select auth.uid()) and account_id in (select private.my_account_ids()))
   );
 
-grant select on private.plans, private.plan_models to anon, authenticated, service_role;
-grant select on private.account_plans, private.limit_overrides, private.budgets to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
-grant execute on function private.month_start, private.month_end, private.budget_start, private.budget_end to authenticated, service_role;
+grant select on private.budgets to authenticated, service_role;
+grant execute on function private.budget_start, private.budget_end to authenticated, service_role;
 grant execute on function private.set_budget to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
-
-create view api.plans
-with (security_invoker = true)
-as
-select
-  plans.id, plans.name, plans.position, plans.requests_per_minute, plans.requests_per_hour, plans.requests_per_day,
-  plans.requests_per_month, plans.max_cost_micros, plans.monthly_credits_micros
-from private.plans;
-
-comment on view api.plans is 'What each plan allows. An empty limit is no limit.';
-
-create view api.limits
-with (security_invoker = true)
-as
-select
-  account_plans.account_id,
-  account_plans.plan_id,
-  coalesce(override.requests_per_minute, plans.requests_per_minute) as requests_per_minute,
-  coalesce(override.requests_per_hour, plans.requests_per_hour) as requests_per_hour,
-  coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
-  coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
-  coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-  case when wallets.month_start = month.starts_at then wallets.month_requests else 0 end as requests_this_month,
-  month.ends_at as month_ends_at
-from private.account_plans
-join private.wallets on wallets.account_id = account_plans.account_id
-join private.plans on plans.id = account_plans.plan_id
-cross join lateral (
-  select
-    private.month_start(account_plans.cycle_anchor, private.clock()) as starts_at,
-    private.month_end(account_plans.cycle_anchor, private.clock()) as ends_at
-) as month
-left join private.limit_overrides as override
-  on override.subject_id = account_plans.account_id
-  and coalesce(override.expires_at, 'infinity') > private.clock();
-
-comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
 
 create view api.budgets
 with (security_invoker = true)
@@ -3086,8 +3130,7 @@ from private.budgets;
 
 comment on view api.budgets is 'What keys and members may spend, and did in the running window.';
 
-grant select on api.plans to anon, authenticated, service_role;
-grant select on api.limits, api.budgets to authenticated;
+grant select on api.budgets to authenticated;
 
 create function api.set_budget(account_id uuid, subject text, subject_id uuid, period text, limit_micros bigint default null)
 returns setof api.budgets
@@ -3874,9 +3917,10 @@ grant execute on function api.sum_usage to authenticated;
 
 -- schemas/06_usage_runs.sql -------------------------------------------------------------------
 
--- usage, while it happens: a run is one metered call of a model, from the chat or through the API:
--- authorised before it, which holds the most it can cost or refuses. How it ends is in
--- 06_usage_runs_end, who may ask for all this in 06_usage_runs_surface.
+-- usage, while it happens: a run is one metered call of a model, from the chat or through the API,
+-- and a verdict says whether it may be made, or why not. How that is decided is in
+-- 06_usage_runs_authorize, how a run ends in 06_usage_runs_end, who may ask for all this in
+-- 06_usage_runs_surface.
 --
 -- Nothing here charges anything.
 
@@ -3983,7 +4027,7 @@ create policy "members see their own runs, those who manage an account all" on p
 grant select on private.runs, private.holds, private.resolutions to authenticated, service_role;
 grant execute on function private.hold_end to authenticated, service_role;
 
--- authorising -------------------------------------------------------------------------------
+-- verdicts --------------------------------------------------------------------------------
 
 create type private.verdict as (
   allowed boolean,
@@ -4033,21 +4077,6 @@ begin
   )::private.verdict;
 end
 $$;
-
-create type private.run_request as (
-  account_id uuid,
-  user_id uuid,
-  key_id uuid,
-  task private.run_task,
-  models text[],
-  shape private.request_shape,
-  features private.request_features,
-  max_cost_micros bigint,
-  idempotency_key text,
-  request_hash bytea
-);
-
-comment on type private.run_request is 'A wish to call a model, by whom, for which account and of what shape.';
 
 create function private.require_shape(shape private.request_shape)
 returns private.request_shape
@@ -4169,6 +4198,28 @@ end
 $$;
 
 comment on function private.unaffordable is 'The refusal for want of money, by what it was that did not suffice.';
+
+-- schemas/06_usage_runs_authorize.sql ---------------------------------------------------------
+
+-- usage, how a run begins: authorised, which holds the most it can cost, or refused, in one
+-- transaction under its account's lock.
+--
+-- Refused, it has counted the attempt in its windows and changed nothing else.
+
+create type private.run_request as (
+  account_id uuid,
+  user_id uuid,
+  key_id uuid,
+  task private.run_task,
+  models text[],
+  shape private.request_shape,
+  features private.request_features,
+  max_cost_micros bigint,
+  idempotency_key text,
+  request_hash bytea
+);
+
+comment on type private.run_request is 'A wish to call a model, by whom, for which account and of what shape.';
 
 create function private.earlier_verdict(request private.run_request, at timestamptz)
 returns private.verdict

@@ -1,0 +1,388 @@
+-- usage, how a run begins: authorised, which holds the most it can cost, or refused, in one
+-- transaction under its account's lock.
+--
+-- Refused, it has counted the attempt in its windows and changed nothing else.
+
+create type private.run_request as (
+  account_id uuid,
+  user_id uuid,
+  key_id uuid,
+  task private.run_task,
+  models text[],
+  shape private.request_shape,
+  features private.request_features,
+  max_cost_micros bigint,
+  idempotency_key text,
+  request_hash bytea
+);
+
+comment on type private.run_request is 'A wish to call a model, by whom, for which account and of what shape.';
+
+create function private.earlier_verdict(request private.run_request, at timestamptz)
+returns private.verdict
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  earlier private.repeatable_runs;
+begin
+  select * into earlier
+  from private.repeatable_runs
+  where repeatable_runs.account_id = request.account_id
+    and repeatable_runs.idempotency_key = request.idempotency_key
+    and repeatable_runs.started_at > at - interval '24 hours';
+  if earlier.run_id is null then
+    return null;
+  elsif earlier.request_hash is distinct from request.request_hash then
+    return private.refusal(
+      409, 'conflict', 'idempotency', 'This idempotency key was used for another request.', 'Use a new key for a new request.'
+    );
+  end if;
+  return row(
+    true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null
+  )::private.verdict;
+end
+$$;
+
+comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
+
+create type private.model_terms as (
+  plan_id text,
+  model_id text,
+  price_version_id bigint,
+  upstream_name text,
+  context_tokens integer,
+  max_output_tokens integer,
+  model_quota_id bigint,
+  fixed_micros numeric,
+  rate_micros numeric,
+  prompt_usd numeric,
+  completion_usd numeric
+);
+
+comment on type private.model_terms is 'What one call of a model costs and may give, for whoever has this plan.';
+
+create function private.find_terms(request private.run_request, wanted_model text)
+returns private.model_terms
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  shape constant private.request_shape := request.shape;
+  terms private.model_terms;
+begin
+  select
+    offers.plan_id,
+    offers.model_id,
+    price.id,
+    offers.upstream_name,
+    offers.context_tokens,
+    offers.max_output_tokens,
+    offers.model_quota_id,
+    greatest(private.fixed_bound_micros(price, shape), price.minimum_micros),
+    greatest(price.completion_micros, price.reasoning_micros) * shape.choices,
+    price.upstream_prompt_usd,
+    price.upstream_completion_usd
+  into terms
+  from private.wallets
+  join private.offers on offers.plan_id = wallets.plan_id and offers.model_id = wanted_model
+  join private.price_versions as price on price.id = offers.price_version_id
+  where wallets.account_id = request.account_id
+    and (offers.closed_until is null or offers.closed_until <= private.clock())
+    and (request.key_id is null or exists (
+      select from private.api_keys
+      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+      where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
+    ));
+  return terms;
+end
+$$;
+
+comment on function private.find_terms is 'The terms of a model, or nothing when an account may not call it now.';
+
+create function private.authorize_run(request private.run_request)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+-- Plans are made once, and those made while a table was nearly empty must be right when it is not.
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  at constant timestamptz := private.clock();
+  run_id constant uuid := private.new_id(at);
+  request_id constant text := private.request_id();
+  shape constant private.request_shape := request.shape;
+  locked boolean;
+  verdict private.verdict;
+  wallet private.wallets;
+  key_limits private.limit_overrides;
+  key_windows private.key_windows;
+  budget_rule text;
+  budget_room bigint;
+  room bigint;
+  binding text := 'balance';
+  wanted_models text[] := request.models;
+  route_reason text;
+  wanted_model text;
+  offer private.model_terms;
+  quota_id bigint;
+  held_tokens bigint := 0;
+  wanted_tokens integer;
+  output_tokens bigint;
+  price_version_ids bigint[];
+  hold numeric := 0;
+begin
+  -- Before the lock: whatever a call asks for that is not the account's. Others wait for less then.
+  if request.models[1] like 'oneai/%' then
+    select routed.model_ids, routed.reason into wanted_models, route_reason
+    from private.route(request.models[1], request.features) as routed;
+  end if;
+  offer := private.find_terms(request, wanted_models[1]);
+
+  -- From here on nothing of this account changes under us.
+  locked := private.lock_account(request.account_id);
+  select * into wallet from private.wallets where wallets.account_id = request.account_id;
+  if wallet.allowance_until <= at then
+    wallet := private.renew_allowance(request.account_id);
+  end if;
+  if wallet.plan_id is null then
+    return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  if request.idempotency_key is not null then
+    verdict := private.earlier_verdict(request, at);
+    if verdict.allowed is not null then
+      return verdict;
+    end if;
+  end if;
+  if wallet.is_suspended then
+    return private.refusal(403, 'forbidden', 'suspended', 'This account is suspended.', 'Write to support.');
+  end if;
+  if wallet.next_expiry_at <= at then
+    wallet.balance_micros := wallet.balance_micros - private.expire_lots(request.account_id);
+  end if;
+
+  -- how often -------------------------------------------------------------------------------
+  if request.key_id is not null then
+    -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
+    if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
+      return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+    end if;
+    select * into key_limits from private.limit_overrides
+    where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
+    if key_limits.subject_id is not null then
+      key_windows := private.count_key_call(key_limits, at);
+    end if;
+  end if;
+  if wallet.requests_per_minute is not null then
+    wallet.minute_window := private.count_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at);
+  end if;
+  if wallet.requests_per_hour is not null then
+    wallet.hour_window := private.count_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at);
+  end if;
+  if wallet.requests_per_day is not null then
+    wallet.day_window := private.count_in_window(wallet.day_window, 7200, wallet.requests_per_day, at);
+  end if;
+  if (wallet.minute_window).full_until is not null or (wallet.hour_window).full_until is not null
+    or (wallet.day_window).full_until is not null
+  then
+    return private.too_often(wallet.minute_window, wallet.hour_window, wallet.day_window);
+  elsif (key_windows.minute_window).full_until is not null or (key_windows.hour_window).full_until is not null
+    or (key_windows.day_window).full_until is not null
+  then
+    return private.too_often(key_windows.minute_window, key_windows.hour_window, key_windows.day_window);
+  end if;
+  if key_windows.key_id is not null then
+    insert into private.key_windows as counted (key_id, minute_window, hour_window, day_window)
+    values (key_windows.key_id, key_windows.minute_window, key_windows.hour_window, key_windows.day_window)
+    on conflict on constraint key_windows_pkey do update set
+      minute_window = excluded.minute_window, hour_window = excluded.hour_window, day_window = excluded.day_window;
+  end if;
+
+  -- From here on the call counts in its windows, whatever becomes of it.
+  <<decide>>
+  begin
+    if wallet.month_requests >= wallet.requests_per_month then
+      verdict := private.refusal(
+        429, 'quota_exceeded', 'requests_per_month',
+        format(
+          'The %s plan''s %s requests of this month are used.',
+          (select plans.name from private.plans where plans.id = wallet.plan_id), wallet.requests_per_month
+        ),
+        'Wait for the next month or choose a larger plan.', resets_at => wallet.month_end
+      );
+      exit decide;
+    end if;
+
+    -- how much ------------------------------------------------------------------------------
+    room := wallet.balance_micros - wallet.held_micros;
+    if least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros) < room then
+      room := least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros);
+      binding := 'price_cap';
+    end if;
+    if wallet.has_budgets then
+      select
+        budgets.subject || '_budget',
+        private.budget_end(budgets.period, at),
+        budgets.limit_micros - budgets.held_micros
+          - case when budgets.window_start >= private.budget_start(budgets.period, at) then budgets.spent_micros else 0 end
+      into budget_rule, verdict.resets_at, budget_room
+      from private.budgets
+      where budgets.account_id = request.account_id and budgets.subject_id in (request.key_id, request.user_id)
+      order by 3
+      limit 1;
+      if budget_room < room then
+        room := budget_room;
+        binding := budget_rule;
+      end if;
+    end if;
+
+    -- of which model ------------------------------------------------------------------------
+    if request.models[1] like 'oneai/%' and wanted_models is null then
+      verdict := private.refusal(
+        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+        'Choose a model yourself.'
+      );
+      exit decide;
+    end if;
+    foreach wanted_model in array coalesce(wanted_models, array['']) loop
+      -- Known already, unless it is a further one, or the plan changed while we waited for the lock.
+      if offer.model_id is distinct from wanted_model or offer.plan_id <> wallet.plan_id then
+        offer := private.find_terms(request, wanted_model);
+      end if;
+
+      if verdict.model_ids is not null then
+        -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
+        if offer.fixed_micros + offer.rate_micros * output_tokens <= room
+          and offer.max_output_tokens >= output_tokens
+          and offer.model_quota_id is not distinct from quota_id
+        then
+          verdict.model_ids := verdict.model_ids || offer.model_id;
+          verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
+          price_version_ids := price_version_ids || offer.price_version_id;
+          hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
+          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.prompt_usd);
+          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.completion_usd);
+        end if;
+        continue;
+      end if;
+
+      -- The first model decides how long the answer may be.
+      if offer.model_id is null then
+        continue when route_reason is not null;
+        verdict := private.why_not_callable(wanted_model, request.key_id, wallet.plan_id);
+        exit decide;
+      end if;
+      if offer.fixed_micros + offer.rate_micros > room then
+        verdict := private.unaffordable(
+          binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
+        );
+        exit decide;
+      end if;
+      quota_id := offer.model_quota_id;
+      wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
+      if shape.max_tokens is null then
+        -- Nobody said how long: as long as the model can, beside the prompt.
+        wanted_tokens := least(wanted_tokens, greatest(
+          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4)
+        ));
+      end if;
+      output_tokens := wanted_tokens;
+      if offer.rate_micros > 0 then
+        output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
+      end if;
+      if quota_id is not null then
+        output_tokens := least(
+          output_tokens,
+          floor(
+            (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
+            / shape.choices
+          )
+        );
+        if output_tokens < 1 then
+          verdict := private.refusal(
+            429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+            'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+          );
+          exit decide;
+        end if;
+        held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
+      end if;
+      hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
+      price_version_ids := array[offer.price_version_id];
+      verdict.model_ids := array[offer.model_id];
+      verdict.upstream_names := array[offer.upstream_name];
+      verdict.max_prompt_usd := offer.prompt_usd;
+      verdict.max_completion_usd := offer.completion_usd;
+    end loop;
+    if verdict.model_ids is null then
+      verdict := private.why_not_callable(wanted_models[1], request.key_id, wallet.plan_id);
+      exit decide;
+    end if;
+
+    verdict := row(
+      true, run_id, false, null, null, null, null, null, null, null, verdict.model_ids, route_reason,
+      output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
+      verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
+      wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
+    );
+  end decide;
+
+  -- write it all down -------------------------------------------------------------------------
+  update private.wallets set
+    held_micros = wallets.held_micros + coalesce(verdict.hold_micros, 0),
+    month_requests = wallets.month_requests + verdict.allowed::integer,
+    minute_window = wallet.minute_window,
+    hour_window = wallet.hour_window,
+    day_window = wallet.day_window
+  where wallets.account_id = request.account_id;
+  if not verdict.allowed then
+    return verdict;
+  end if;
+  if budget_rule is not null then
+    perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], verdict.hold_micros);
+  end if;
+  if quota_id is not null then
+    insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
+    values (request.account_id, quota_id, wallet.month_start, held_tokens)
+    on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
+  end if;
+  insert into private.runs (
+    id, account_id, user_id, key_id, task, requested_model, model_ids, upstream_names, price_version_ids, route_reason,
+    shape, max_tokens, is_clamped, held_micros, month_start, token_quota_id, held_tokens, lease_until,
+    request_id, started_at
+  )
+  values (
+    verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
+    verdict.model_ids, verdict.upstream_names, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
+    verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
+    request_id, at
+  );
+  if request.idempotency_key is not null then
+    insert into private.repeatable_runs as repeatable (
+      account_id, idempotency_key, run_id, request_hash, model_ids, route_reason, max_tokens, is_clamped, held_micros, started_at
+    )
+    values (
+      request.account_id, request.idempotency_key, verdict.run_id, request.request_hash, verdict.model_ids,
+      verdict.route_reason, verdict.max_tokens, verdict.is_clamped, verdict.hold_micros, at
+    )
+    -- One that is a day old and not cleared away yet.
+    on conflict on constraint repeatable_runs_pkey do update set
+      run_id = excluded.run_id, request_hash = excluded.request_hash, model_ids = excluded.model_ids,
+      route_reason = excluded.route_reason, max_tokens = excluded.max_tokens, is_clamped = excluded.is_clamped,
+      held_micros = excluded.held_micros, started_at = excluded.started_at;
+  end if;
+  return verdict;
+end
+$$;
+
+comment on function private.authorize_run is
+  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
