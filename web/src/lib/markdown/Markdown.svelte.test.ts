@@ -46,3 +46,38 @@ test('the rest of a stream that has ended is drawn in frames, and never told bef
   }
   expect(shown()).toContain(paragraphs.at(-1));
 });
+
+const frame = async () => {
+  await new Promise((resolve) => requestAnimationFrame(resolve));
+  await tick();
+};
+
+test('the first words of a stream are drawn in the next frame, what follows in every second one', async () => {
+  const { props, shown } = await show('', true);
+  props.text = 'First words.';
+  flushSync();
+  await frame();
+  expect(shown()).toContain('First words.');
+  props.text += ' And others.';
+  flushSync();
+  await frame();
+  expect(shown()).not.toContain('And others.');
+  await frame();
+  expect(shown()).toContain('First words. And others.');
+  expect(props.drawn).toBe(props.text.length);
+});
+
+test('a text that begins anew after it was read and before it was drawn is drawn as the new one', async () => {
+  const { props, shown } = await show('', true);
+  props.text = paragraphs.join('\n\n');
+  flushSync();
+  await frame();
+  await frame();
+  const before = props.drawn;
+  expect(before).toBeGreaterThan(0);
+  props.text = 'Another beginning.';
+  flushSync();
+  for (let count = 0; count < 3; count += 1) await frame();
+  expect(shown().trim()).toBe('Another beginning.');
+  expect(props.drawn).toBe(props.text.length);
+});
