@@ -21,6 +21,15 @@ describe('Menu', () => {
     await expect.poll(focused).toBe('Rename');
   });
 
+  test('makes its items in the moment it is first opened, and keeps them', async () => {
+    const made = () => document.querySelectorAll('[role^=menuitem]').length;
+    expect(made()).toBe(0);
+    (trigger.element() as HTMLElement).click();
+    expect(made()).toBe(5);
+    await userEvent.keyboard('{Escape}');
+    expect(made()).toBe(5);
+  });
+
   test('lies under its button', async () => {
     await trigger.click();
     await Promise.all(document.getAnimations().map((animation) => animation.finished));
