@@ -6,7 +6,8 @@ function settle(pace: ReturnType<typeof createPace>, msPerKilobyte: number): num
   let characters = 0;
   for (let frame = 0; frame < 50; frame += 1) {
     characters = pace.characters;
-    pace.took(characters, (characters / 1000) * msPerKilobyte);
+    const ms = (characters / 1000) * msPerKilobyte;
+    pace.took(characters, ms / 3, (ms * 2) / 3);
   }
   return characters;
 }
@@ -18,18 +19,26 @@ test('a quick machine draws as much as fits into its budget', () => {
 test('a slow machine draws little at a time, and never nothing', () => {
   const pace = createPace();
   expect(settle(pace, 50)).toBe(200);
-  expect(pace.took(200, 10)).toBe(0);
+  expect(pace.took(200, 4, 6)).toBe(0);
 });
 
 test('a text that is slow to parse is drawn in larger steps with rests between', () => {
   const pace = createPace();
   const steps = Array.from({ length: 5 }, () => {
-    expect(pace.took(pace.characters, 100)).toBe(300);
+    expect(pace.took(pace.characters, 80, 20)).toBe(300);
     return pace.characters;
   });
   expect(steps).toEqual([400, 800, 1600, 3200, 6400]);
-  expect(pace.took(6400, 10)).toBe(0);
+  expect(pace.took(6400, 8, 2)).toBe(0);
   expect(pace.characters).toBeLessThan(1000);
+});
+
+test('what is slow to draw alone is drawn in small steps, with rests between', () => {
+  const pace = createPace();
+  for (let step = 0; step < 5; step += 1) {
+    expect(pace.characters).toBe(200);
+    expect(pace.took(200, 5, 35)).toBe(120);
+  }
 });
 
 test('it slows down and recovers with the machine', () => {
@@ -41,6 +50,6 @@ test('it slows down and recovers with the machine', () => {
 
 test('a frame too short to be measured promises nothing absurd', () => {
   const pace = createPace();
-  for (let frame = 0; frame < 50; frame += 1) pace.took(80, 0);
+  for (let frame = 0; frame < 50; frame += 1) pace.took(80, 0, 0);
   expect(pace.characters).toBeLessThanOrEqual(640);
 });
