@@ -8,3 +8,17 @@ export function inStretches<Message>(
 ): Map<number, Message[]> {
   return Map.groupBy(messages, (_, at) => Math.floor((firstNumber + at) / stretchLength));
 }
+
+/**
+ * The number of the message of a path that is shown first, such that those shown before keep theirs,
+ * whatever has come above them: they stay in their stretch, and nothing is made anew.
+ */
+export function createNumbering(): (path: readonly { id: string }[], first: number) => number {
+  let known = { id: '', number: 0 };
+  return (path, first) => {
+    const at = path.findIndex(({ id }) => id === known.id);
+    const number = at < 0 ? 0 : known.number + first - at;
+    known = { id: path[first]?.id ?? '', number };
+    return number;
+  };
+}
