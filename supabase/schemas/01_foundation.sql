@@ -76,15 +76,10 @@ grant execute on function private.require_text to authenticated, service_role;
 
 create function private.clock()
 returns timestamptz
-language plpgsql
+language sql
 stable
 security invoker
-set search_path = ''
-as $$
-begin
-  return pg_catalog.now();
-end
-$$;
+return now();
 
 comment on function private.clock is
   'The only clock of every rule about time. Tests replace this one function to move time.';
@@ -93,16 +88,11 @@ grant execute on function private.clock to authenticated, service_role;
 
 create function private.new_id(at timestamptz default private.clock())
 returns uuid
-language plpgsql
+language sql
 volatile
 security invoker
-set search_path = ''
-as $$
-begin
-  -- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
-  return concat('0', to_hex((date_part('epoch', at) * 1000)::bigint), '-7', substr(gen_random_uuid()::text, 16))::uuid;
-end
-$$;
+-- Time first, so that new rows land at the end of an index; the rest is random, so that nobody can guess one.
+return concat('0', to_hex((date_part('epoch', at) * 1000)::bigint), '-7', substr(gen_random_uuid()::text, 16))::uuid;
 
 comment on function private.new_id is 'A version 7 uuid.';
 
@@ -124,20 +114,10 @@ grant execute on function private.first_id to authenticated, service_role;
 
 create function private.request_id()
 returns text
-language plpgsql
+language sql
 stable
 security invoker
-set search_path = ''
-as $$
-declare
-  headers constant text := current_setting('request.headers', true);
-begin
-  if headers <> '' then
-    return left(headers::json ->> 'x-request-id', 100);
-  end if;
-  return null;
-end
-$$;
+return left(nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id', 100);
 
 comment on function private.request_id is 'The id that follows one request from the browser to the ledger.';
 

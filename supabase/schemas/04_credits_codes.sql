@@ -27,7 +27,7 @@ alter table private.coupons enable row level security;
 
 create table private.redemptions (
   coupon_id bigint not null references private.coupons (id) on delete restrict,
-  account_id uuid not null references private.wallets (account_id) on delete restrict,
+  account_id uuid not null references private.accounts (id) on delete restrict,
   user_id uuid not null,
   transaction_id bigint references private.transactions (id),
   created_at timestamptz not null default now(),

@@ -10,48 +10,33 @@ create function private.transaction_hash(
   amount_micros bigint, balance_micros bigint, fact text
 )
 returns bytea
-language plpgsql
-immutable
+language sql
+stable
 security invoker
-set search_path = ''
-as $$
-begin
-  return sha256(convert_to(
-    concat_ws('|', encode(previous_hash, 'hex'), account_id, sequence, kind, book, amount_micros, balance_micros, fact), 'UTF8'
-  ));
-end
-$$;
+return sha256(convert_to(
+  concat_ws('|', encode(previous_hash, 'hex'), account_id, sequence, kind, book, amount_micros, balance_micros, fact), 'UTF8'
+));
 
 comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
 create function private.lock_account(account_id uuid)
 returns boolean
-language plpgsql
+language sql
 volatile
 security invoker
-set search_path = ''
-as $$
-begin
-  -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
-  return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
-end
-$$;
+-- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
+return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
 
 comment on function private.lock_account is
   'The lock of all that an account has, may and did, until the end of the transaction. Nothing of these changes without it.';
 
 create function private.try_lock_account(account_id uuid)
 returns boolean
-language plpgsql
+language sql
 volatile
 security invoker
-set search_path = ''
-as $$
-begin
-  return pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0));
-end
-$$;
+return pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0));
 
 comment on function private.try_lock_account is
   'The same for batches, which hold many and so never wait for one: what is busy comes up again.';

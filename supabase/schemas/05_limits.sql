@@ -89,7 +89,7 @@ create index limit_overrides_account_id_idx on private.limit_overrides (account_
 -- counters --------------------------------------------------------------------------------
 
 create type private.rate_window as (
-  slice bigint,
+  slice_end timestamptz,
   used integer,
   running integer,
   earlier integer[],
@@ -97,7 +97,7 @@ create type private.rate_window as (
 );
 
 comment on type private.rate_window is
-  'How often somebody called lately: the number of the running slice of time, the calls in it, those of the twelve slices before it (oldest first), and all together.';
+  'How often somebody called lately: when the running slice of time ends, the calls in it, those of the twelve slices before it (oldest first), and all together.';
 
 alter table private.wallets
   add column plan_id text,
@@ -214,19 +214,21 @@ set search_path = ''
 as $$
 declare
   counted private.rate_window := so_far;
-  passed constant bigint := floor(date_part('epoch', at) / slice_seconds)::bigint - so_far.slice;
+  passed bigint;
 begin
-  -- Nothing to do but count, mostly: the slice still runs. (A clock that was set back frees nothing.)
-  if passed > 0 and passed <= 12 then
-    counted.slice := so_far.slice + passed;
+  -- While the slice runs there is nothing to do but count. (A clock that was set back frees nothing.)
+  if (at < counted.slice_end) is not true then
+    passed := floor(date_part('epoch', at) / slice_seconds) - date_part('epoch', counted.slice_end) / slice_seconds + 1;
+    counted.slice_end := to_timestamp((floor(date_part('epoch', at) / slice_seconds) + 1) * slice_seconds);
+    counted.earlier := case
+      when passed <= 12 then (counted.earlier || counted.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12]
+      else array_fill(0, array[12])
+    end;
     counted.running := 0;
-    counted.earlier := (so_far.earlier || so_far.running || array_fill(0, array[passed::integer - 1]))[passed + 1:passed + 12];
     counted.used := 0;
     for nth in 1..12 loop
       counted.used := counted.used + counted.earlier[nth];
     end loop;
-  elsif passed is null or passed > 12 then
-    counted := row(floor(date_part('epoch', at) / slice_seconds), 0, 0, array_fill(0, array[12]), null);
   end if;
   if counted.used < max_count then
     counted.used := counted.used + 1;
@@ -238,11 +240,11 @@ begin
   for nth in 1..12 loop
     counted.used := counted.used - counted.earlier[nth];
     if counted.used < max_count then
-      counted.full_until := to_timestamp((counted.slice + nth) * slice_seconds);
+      counted.full_until := counted.slice_end + make_interval(secs => (nth - 1) * slice_seconds);
       return counted;
     end if;
   end loop;
-  counted.full_until := to_timestamp((counted.slice + 13) * slice_seconds);
+  counted.full_until := counted.slice_end + make_interval(secs => 12 * slice_seconds);
   return counted;
 end
 $$;

@@ -50,7 +50,6 @@ $$;
 comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
 
 create type private.model_terms as (
-  plan_id text,
   model_id text,
   price_version_id bigint,
   upstream_name text,
@@ -65,7 +64,7 @@ create type private.model_terms as (
 
 comment on type private.model_terms is 'What one call of a model costs and may give, for whoever has this plan.';
 
-create function private.find_terms(request private.run_request, wanted_model text)
+create function private.find_terms(request private.run_request, plan_id text, wanted_model text)
 returns private.model_terms
 language plpgsql
 stable
@@ -73,32 +72,32 @@ security invoker
 set search_path = ''
 as $$
 declare
-  shape constant private.request_shape := request.shape;
   terms private.model_terms;
 begin
   select
-    offers.plan_id,
     offers.model_id,
     price.id,
     offers.upstream_name,
     offers.context_tokens,
     offers.max_output_tokens,
     offers.model_quota_id,
-    greatest(private.fixed_bound_micros(price, shape), price.minimum_micros),
-    greatest(price.completion_micros, price.reasoning_micros) * shape.choices,
+    greatest(private.fixed_bound_micros(price, request.shape), price.minimum_micros),
+    private.output_token_micros(price) * (request.shape).choices,
     price.upstream_prompt_usd,
     price.upstream_completion_usd
   into terms
-  from private.wallets
-  join private.offers on offers.plan_id = wallets.plan_id and offers.model_id = wanted_model
+  from private.offers
   join private.price_versions as price on price.id = offers.price_version_id
-  where wallets.account_id = request.account_id
-    and (offers.closed_until is null or offers.closed_until <= private.clock())
-    and (request.key_id is null or exists (
-      select from private.api_keys
-      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-      where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
-    ));
+  where offers.plan_id = find_terms.plan_id
+    and offers.model_id = wanted_model
+    and (offers.closed_until is null or offers.closed_until <= private.clock());
+  if request.key_id is not null and not exists (
+    select from private.api_keys
+    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+    where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
+  ) then
+    return null;
+  end if;
   return terms;
 end
 $$;
@@ -140,12 +139,10 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
-  -- Before the lock: whatever a call asks for that is not the account's. Others wait for less then.
   if request.models[1] like 'oneai/%' then
     select routed.model_ids, routed.reason into wanted_models, route_reason
     from private.route(request.models[1], request.features) as routed;
   end if;
-  offer := private.find_terms(request, wanted_models[1]);
 
   -- From here on nothing of this account changes under us.
   locked := private.lock_account(request.account_id);
@@ -253,11 +250,7 @@ begin
       exit decide;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
-      -- Known already, unless it is a further one, or the plan changed while we waited for the lock.
-      if offer.model_id is distinct from wanted_model or offer.plan_id <> wallet.plan_id then
-        offer := private.find_terms(request, wanted_model);
-      end if;
-
+      offer := private.find_terms(request, wallet.plan_id, wanted_model);
       if verdict.model_ids is not null then
         -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
         if offer.fixed_micros + offer.rate_micros * output_tokens <= room

@@ -118,7 +118,7 @@ update private.accounts set suspended_at = now() from ids where id = engine;
 update private.upstream_guard set is_paused = true;
 update private.api_keys set revoked_at = now();
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, reason) select engine, engine, 1, 1, 'For tests' from ids;
-update private.wallets set minute_window = row(floor(extract(epoch from private.clock()) / 5), 1, 1, array_fill(0, array[12]), null)
+update private.wallets set minute_window = row(private.clock() + interval '3 seconds', 1, 1, array_fill(0, array[12]), null)
 from ids where account_id = engine;
 create function pg_temp.refused(expected text, description text, models text[] default '{acme/none}', idempotency text default null)
 returns text

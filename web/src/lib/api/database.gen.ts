@@ -447,8 +447,8 @@ export type Database = {
             foreignKeyName: 'lots_account_id_fkey';
             columns: ['account_id'];
             isOneToOne: false;
-            referencedRelation: 'wallets';
-            referencedColumns: ['account_id'];
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
           },
           {
             foreignKeyName: 'lots_transaction_id_fkey';
@@ -1018,8 +1018,8 @@ export type Database = {
             foreignKeyName: 'redemptions_account_id_fkey';
             columns: ['account_id'];
             isOneToOne: false;
-            referencedRelation: 'wallets';
-            referencedColumns: ['account_id'];
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
           },
           {
             foreignKeyName: 'redemptions_transaction_id_fkey';
