@@ -3143,6 +3143,7 @@ create table private.offers (
   context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
+  is_embedding boolean not null,
   upstream_name text not null,
   closed_until timestamptz,
   primary key (plan_id, model_id)
@@ -3167,7 +3168,7 @@ begin
   with wanted as (
     select
       plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
-      models.upstream_name,
+      models.upstream_name, 'embeddings' = any (models.output_modalities) as is_embedding,
       (
         select model_quotas.id
         from private.model_quotas
@@ -3198,23 +3199,27 @@ begin
     )
   )
   insert into private.offers as offer (
-    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, is_embedding, upstream_name,
+    closed_until
   )
   select
     wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
+    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
     context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
     model_quota_id = excluded.model_quota_id,
+    is_embedding = excluded.is_embedding,
     upstream_name = excluded.upstream_name,
     closed_until = excluded.closed_until
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
-    is distinct from (
+  where (
+      offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.is_embedding,
+      offer.upstream_name, offer.closed_until
+    ) is distinct from (
       excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
-      excluded.upstream_name, excluded.closed_until
+      excluded.is_embedding, excluded.upstream_name, excluded.closed_until
     );
   return null;
 end
@@ -4074,7 +4079,7 @@ $$;
 
 comment on function private.require_shape is 'The shape of a request with its gaps filled, refused where a number cannot be.';
 
-create function private.why_not_callable(model_id text, key_id uuid, plan_id text)
+create function private.why_not_callable(model_id text, task private.run_task, plan_id text)
 returns private.verdict
 language plpgsql
 stable
@@ -4084,6 +4089,7 @@ as $$
 declare
   guard private.upstream_guard;
   model private.models;
+  offer private.offers;
   shown constant text := left(coalesce(why_not_callable.model_id, ''), 100);
 begin
   select * into guard from private.upstream_guard
@@ -4101,13 +4107,20 @@ begin
     return private.refusal(404, 'not_found', 'model', format('%s has been retired.', shown), 'Choose one from the list of models.');
   elsif model.price_version_id is null then
     return private.refusal(404, 'not_found', 'model', format('%s has no price and cannot be called.', shown), 'Choose another model.');
-  elsif not exists (
-    select from private.offers where offers.plan_id = why_not_callable.plan_id and offers.model_id = why_not_callable.model_id
-  ) then
+  end if;
+  select * into offer from private.offers
+  where offers.plan_id = why_not_callable.plan_id and offers.model_id = why_not_callable.model_id;
+  if offer.model_id is null then
     return private.refusal(
       403, 'forbidden', 'plan_models',
       format('The %s plan does not include %s.', (select plans.name from private.plans where plans.id = why_not_callable.plan_id), shown),
       'Choose another model or a larger plan.'
+    );
+  elsif offer.is_embedding <> (task = 'embedding') then
+    return private.refusal(
+      404, 'not_found', 'model',
+      format('%s cannot be called for %s.', shown, case task when 'embedding' then 'embeddings' else 'completions' end),
+      'Choose another model, or the address for this one.'
     );
   end if;
   return private.refusal(403, 'forbidden', 'key_models', format('This key may not call %s.', shown), 'Allow the model for this key, or use another key.');
@@ -4260,6 +4273,7 @@ begin
   join private.price_versions as price on price.id = offers.price_version_id
   where offers.plan_id = find_terms.plan_id
     and offers.model_id = wanted_model
+    and offers.is_embedding = (request.task = 'embedding')
     and (offers.closed_until is null or offers.closed_until <= private.clock());
   if request.key_id is not null and not exists (
     select from private.api_keys
@@ -4338,10 +4352,6 @@ begin
 
   -- how often -------------------------------------------------------------------------------
   if request.key_id is not null then
-    -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-    if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
-      return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -4440,7 +4450,7 @@ begin
       -- The first model decides how long the answer may be.
       if offer.model_id is null then
         continue when route_reason is not null;
-        verdict := private.why_not_callable(wanted_model, request.key_id, wallet.plan_id);
+        verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
@@ -4486,7 +4496,7 @@ begin
       verdict.max_completion_usd := offer.completion_usd;
     end loop;
     if verdict.model_ids is null then
-      verdict := private.why_not_callable(wanted_models[1], request.key_id, wallet.plan_id);
+      verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
       exit decide;
     end if;
 
@@ -4905,6 +4915,28 @@ $$;
 
 comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
 
+create function private.lock_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys := private.find_key(key_hash);
+  locked boolean;
+begin
+  -- Looked at again under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  if key.id is not null then
+    locked := private.lock_account(key.account_id);
+    key := private.find_key(key_hash);
+  end if;
+  return key;
+end
+$$;
+
+comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
+
 create function private.start_key_run(
   key_hash bytea, models text[], shape private.request_shape, features private.request_features,
   task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
@@ -4917,7 +4949,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  key constant private.api_keys := private.find_key(key_hash);
+  key constant private.api_keys := private.lock_key(key_hash);
 begin
   if key.id is null then
     return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
@@ -5129,16 +5161,11 @@ $$;
 
 create function private.read_used(value jsonb)
 returns integer
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
-  return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
-end
-$$;
+-- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
+return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
 
 comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
 
@@ -8336,16 +8363,10 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   scope constant text := case task when 'embedding' then 'embeddings' else 'completions' end;
-  key private.api_keys := private.find_key(key_hash);
+  key constant private.api_keys := private.lock_key(key_hash);
   stored private.stored_answers;
   verdict private.verdict;
-  misplaced text;
 begin
-  if key.id is not null then
-    -- Looked at again under the lock that rotating and revoking take.
-    perform private.require_wallet(key.account_id);
-    key := private.find_key(key_hash);
-  end if;
   if key.id is null then
     verdict := private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
     return jsonb_build_object('verdict', verdict);
@@ -8377,25 +8398,15 @@ begin
     end if;
   end if;
 
-  select catalogue.id into misplaced
-  from private.models as catalogue
-  where catalogue.id = any (start_call.models) and ('embeddings' = any (catalogue.output_modalities)) <> (task = 'embedding')
-  limit 1;
-  if misplaced is not null then
-    verdict := private.refusal(
-      404, 'not_found', 'model', format('%s cannot be called for %s.', misplaced, scope), 'Choose another model, or the address for this one.'
-    );
-    return jsonb_build_object('verdict', verdict);
-  end if;
   verdict := private.authorize_run(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
-  if verdict.allowed then
+  if verdict.allowed and start_call.idempotency_key is not null then
     insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
-    select key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock()
-    where start_call.idempotency_key is not null;
-    update private.api_keys set last_used_at = private.clock()
-    where api_keys.id = key.id and coalesce(api_keys.last_used_at, '-infinity') < private.clock() - interval '1 minute';
+    values (key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock());
+  end if;
+  if verdict.allowed and coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
+    update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
   end if;
   return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
 end
@@ -8466,6 +8477,9 @@ begin
   if report.outcome = 'failed' then
     -- It cost nothing, so whoever repeats the request gets another try.
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
+    return bill;
+  end if;
+  if closing is null then
     return bill;
   end if;
   perform private.keep_pieces(run_id, pieces);

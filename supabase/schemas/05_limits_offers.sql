@@ -11,6 +11,7 @@ create table private.offers (
   context_tokens integer not null,
   max_output_tokens integer not null,
   model_quota_id bigint,
+  is_embedding boolean not null,
   upstream_name text not null,
   closed_until timestamptz,
   primary key (plan_id, model_id)
@@ -35,7 +36,7 @@ begin
   with wanted as (
     select
       plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
-      models.upstream_name,
+      models.upstream_name, 'embeddings' = any (models.output_modalities) as is_embedding,
       (
         select model_quotas.id
         from private.model_quotas
@@ -66,23 +67,27 @@ begin
     )
   )
   insert into private.offers as offer (
-    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, upstream_name, closed_until
+    plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, is_embedding, upstream_name,
+    closed_until
   )
   select
     wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.upstream_name, wanted.closed_until
+    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
     context_tokens = excluded.context_tokens,
     max_output_tokens = excluded.max_output_tokens,
     model_quota_id = excluded.model_quota_id,
+    is_embedding = excluded.is_embedding,
     upstream_name = excluded.upstream_name,
     closed_until = excluded.closed_until
-  where (offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.upstream_name, offer.closed_until)
-    is distinct from (
+  where (
+      offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.is_embedding,
+      offer.upstream_name, offer.closed_until
+    ) is distinct from (
       excluded.price_version_id, excluded.context_tokens, excluded.max_output_tokens, excluded.model_quota_id,
-      excluded.upstream_name, excluded.closed_until
+      excluded.is_embedding, excluded.upstream_name, excluded.closed_until
     );
   return null;
 end

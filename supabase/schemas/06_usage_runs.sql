@@ -188,7 +188,7 @@ $$;
 
 comment on function private.require_shape is 'The shape of a request with its gaps filled, refused where a number cannot be.';
 
-create function private.why_not_callable(model_id text, key_id uuid, plan_id text)
+create function private.why_not_callable(model_id text, task private.run_task, plan_id text)
 returns private.verdict
 language plpgsql
 stable
@@ -198,6 +198,7 @@ as $$
 declare
   guard private.upstream_guard;
   model private.models;
+  offer private.offers;
   shown constant text := left(coalesce(why_not_callable.model_id, ''), 100);
 begin
   select * into guard from private.upstream_guard
@@ -215,13 +216,20 @@ begin
     return private.refusal(404, 'not_found', 'model', format('%s has been retired.', shown), 'Choose one from the list of models.');
   elsif model.price_version_id is null then
     return private.refusal(404, 'not_found', 'model', format('%s has no price and cannot be called.', shown), 'Choose another model.');
-  elsif not exists (
-    select from private.offers where offers.plan_id = why_not_callable.plan_id and offers.model_id = why_not_callable.model_id
-  ) then
+  end if;
+  select * into offer from private.offers
+  where offers.plan_id = why_not_callable.plan_id and offers.model_id = why_not_callable.model_id;
+  if offer.model_id is null then
     return private.refusal(
       403, 'forbidden', 'plan_models',
       format('The %s plan does not include %s.', (select plans.name from private.plans where plans.id = why_not_callable.plan_id), shown),
       'Choose another model or a larger plan.'
+    );
+  elsif offer.is_embedding <> (task = 'embedding') then
+    return private.refusal(
+      404, 'not_found', 'model',
+      format('%s cannot be called for %s.', shown, case task when 'embedding' then 'embeddings' else 'completions' end),
+      'Choose another model, or the address for this one.'
     );
   end if;
   return private.refusal(403, 'forbidden', 'key_models', format('This key may not call %s.', shown), 'Allow the model for this key, or use another key.');

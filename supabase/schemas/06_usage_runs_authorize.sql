@@ -90,6 +90,7 @@ begin
   join private.price_versions as price on price.id = offers.price_version_id
   where offers.plan_id = find_terms.plan_id
     and offers.model_id = wanted_model
+    and offers.is_embedding = (request.task = 'embedding')
     and (offers.closed_until is null or offers.closed_until <= private.clock());
   if request.key_id is not null and not exists (
     select from private.api_keys
@@ -168,10 +169,6 @@ begin
 
   -- how often -------------------------------------------------------------------------------
   if request.key_id is not null then
-    -- Read again under the lock, which a revocation takes too: once that has returned, nothing gets through.
-    if exists (select from private.api_keys where api_keys.id = request.key_id and api_keys.revoked_at is not null) then
-      return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -270,7 +267,7 @@ begin
       -- The first model decides how long the answer may be.
       if offer.model_id is null then
         continue when route_reason is not null;
-        verdict := private.why_not_callable(wanted_model, request.key_id, wallet.plan_id);
+        verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
@@ -316,7 +313,7 @@ begin
       verdict.max_completion_usd := offer.completion_usd;
     end loop;
     if verdict.model_ids is null then
-      verdict := private.why_not_callable(wanted_models[1], request.key_id, wallet.plan_id);
+      verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
       exit decide;
     end if;
 

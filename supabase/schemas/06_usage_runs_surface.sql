@@ -55,6 +55,28 @@ $$;
 
 comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
 
+create function private.lock_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys := private.find_key(key_hash);
+  locked boolean;
+begin
+  -- Looked at again under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  if key.id is not null then
+    locked := private.lock_account(key.account_id);
+    key := private.find_key(key_hash);
+  end if;
+  return key;
+end
+$$;
+
+comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
+
 create function private.start_key_run(
   key_hash bytea, models text[], shape private.request_shape, features private.request_features,
   task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
@@ -67,7 +89,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  key constant private.api_keys := private.find_key(key_hash);
+  key constant private.api_keys := private.lock_key(key_hash);
 begin
   if key.id is null then
     return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
@@ -279,16 +301,11 @@ $$;
 
 create function private.read_used(value jsonb)
 returns integer
-language plpgsql
+language sql
 immutable
 security invoker
-set search_path = ''
-as $$
-begin
-  -- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
-  return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
-end
-$$;
+-- An odd figure of the upstream's must not keep a run from ending: it counts as not reported.
+return case when value::text ~ '^[0-9]{1,9}(\.0+)?$' then value::numeric::integer end;
 
 comment on function private.read_used is 'A figure the upstream reported, or nothing when it is not a plausible number.';
 

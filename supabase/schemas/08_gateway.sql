@@ -346,16 +346,10 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   scope constant text := case task when 'embedding' then 'embeddings' else 'completions' end;
-  key private.api_keys := private.find_key(key_hash);
+  key constant private.api_keys := private.lock_key(key_hash);
   stored private.stored_answers;
   verdict private.verdict;
-  misplaced text;
 begin
-  if key.id is not null then
-    -- Looked at again under the lock that rotating and revoking take.
-    perform private.require_wallet(key.account_id);
-    key := private.find_key(key_hash);
-  end if;
   if key.id is null then
     verdict := private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
     return jsonb_build_object('verdict', verdict);
@@ -387,25 +381,15 @@ begin
     end if;
   end if;
 
-  select catalogue.id into misplaced
-  from private.models as catalogue
-  where catalogue.id = any (start_call.models) and ('embeddings' = any (catalogue.output_modalities)) <> (task = 'embedding')
-  limit 1;
-  if misplaced is not null then
-    verdict := private.refusal(
-      404, 'not_found', 'model', format('%s cannot be called for %s.', misplaced, scope), 'Choose another model, or the address for this one.'
-    );
-    return jsonb_build_object('verdict', verdict);
-  end if;
   verdict := private.authorize_run(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
-  if verdict.allowed then
+  if verdict.allowed and start_call.idempotency_key is not null then
     insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
-    select key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock()
-    where start_call.idempotency_key is not null;
-    update private.api_keys set last_used_at = private.clock()
-    where api_keys.id = key.id and coalesce(api_keys.last_used_at, '-infinity') < private.clock() - interval '1 minute';
+    values (key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock());
+  end if;
+  if verdict.allowed and coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
+    update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
   end if;
   return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
 end
@@ -476,6 +460,9 @@ begin
   if report.outcome = 'failed' then
     -- It cost nothing, so whoever repeats the request gets another try.
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
+    return bill;
+  end if;
+  if closing is null then
     return bill;
   end if;
   perform private.keep_pieces(run_id, pieces);

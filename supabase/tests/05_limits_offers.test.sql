@@ -18,7 +18,7 @@ $$;
 create view pg_temp.wanted_offers as
 select
   plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
-  quota.id as model_quota_id, models.upstream_name,
+  quota.id as model_quota_id, 'embeddings' = any (models.output_modalities) as is_embedding, models.upstream_name,
   case when guard.is_paused then 'infinity' else guard.closed_until end as closed_until
 from private.plans
 join private.models on models.enabled and models.retired_at is null and models.price_version_id is not null

@@ -116,7 +116,6 @@ select is(
 -- Everything is wrong at once; then one thing after the other is put right.
 update private.accounts set suspended_at = now() from ids where id = engine;
 update private.upstream_guard set is_paused = true;
-update private.api_keys set revoked_at = now();
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, reason) select engine, engine, 1, 1, 'For tests' from ids;
 update private.wallets set minute_window = row(private.clock() + interval '3 seconds', 1, 1, array_fill(0, array[12]), null)
 from ids where account_id = engine;
@@ -131,8 +130,6 @@ select is(pg_temp.says(pg_temp.verdict_of(account => 'None')), '404 not_found ac
 select pg_temp.refused('409 conflict idempotency', 'first a key that was used for another request', idempotency => 'once');
 select pg_temp.refused('403 forbidden suspended', 'then that the account is suspended');
 update private.accounts set suspended_at = null;
-select pg_temp.refused('401 unauthorized key', 'then that the key is revoked');
-update private.api_keys set revoked_at = null;
 select pg_temp.refused('429 rate_limited requests_per_minute', 'then that it calls too often');
 update private.limit_overrides set requests_per_minute = 1000;
 select pg_temp.refused('429 quota_exceeded requests_per_month', 'then that its month is used up');

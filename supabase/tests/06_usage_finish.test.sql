@@ -22,6 +22,7 @@ values
   ('acme/embed', 'Embed', 32000, 4000, 0, 0), ('acme/free', 'Free', 32000, 4000, 0, 0);
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k, minimum_micros)
 values ('acme/dear', 1, 0.006, 0.03, 0), ('acme/minimum', 1, 0.003, 0.015, 500), ('acme/embed', 1, 0.003, 0, 0), ('acme/free', 1, 0, 0, 0), ('acme/*', 2, 0.003, 0.015, 0);
+update private.models set output_modalities = '{embeddings}' where id = 'acme/embed';
 insert into private.plans (id, name) values ('test', 'Test');
 insert into private.plan_models (plan_id, priority, pattern, allowed) values ('test', 1, '*', true);
 insert into private.model_quotas (plan_id, pattern, tokens_per_month) values ('test', 'acme/*', 1000000);

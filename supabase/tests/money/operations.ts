@@ -150,9 +150,12 @@ function planOne(
 function authorize(account: Account, random: Random): Operation {
   const key = random.chance(0.5) ? random.pick(account.keys) : undefined;
   const user = random.chance(0.05) ? account.viewer : random.pick(account.callers);
+  const task = random.chance(0.1) ? 'embedding' : 'completion';
   const wanted = Array.from({ length: random.int(1, 3) }, () =>
     random.chance(0.92)
-      ? random.pick(callable)
+      ? task === 'embedding'
+        ? models.vectors
+        : random.pick(callable)
       : random.pick([models.barred, models.unpriced, 'sim/nowhere']),
   );
   const shape = {
@@ -167,7 +170,6 @@ function authorize(account: Account, random: Random): Operation {
   const repeats = random.chance(0.25);
   const idempotencyKey = repeats ? `again-${random.int(1, 5)}` : undefined;
   const requestHash = (random.chance(0.85) ? 'a' : 'b').repeat(64);
-  const task = random.chance(0.1) ? 'embedding' : 'completion';
   const subject = key
     ? `api.start_key_run(key_hash => ${quote(key.secretHash)}`
     : `api.start_run(account_id => ${quote(account.id)}`;

@@ -144,7 +144,7 @@ async function unlock({ owner }: TestDatabase, pause = 'pg_sleep(0.01)'): Promis
     ],
   ]);
   await breakFunction(owner, 'private.lock_account', [
-    [/return pg_adv/, "return current_setting('tests.unlocked', true) = 'yes' or pg_adv"],
+    [/RETURN \(pg_adv/, "RETURN (current_setting('tests.unlocked', true) = 'yes' OR pg_adv"],
   ]);
   await owner.unsafe(`
     create function private.dawdle() returns trigger language plpgsql as

@@ -42,6 +42,7 @@ export const models = {
   markup: 'sim/markup',
   minimum: 'sim/minimum',
   free: 'sim/free',
+  vectors: 'sim/vectors',
   barred: 'sim/barred',
   unpriced: 'sim/unpriced',
 } as const;
@@ -55,10 +56,13 @@ const starts = [
 ];
 
 export async function installCatalogue(sql: Sql): Promise<void> {
-  const rows = Object.values(models).map((id) => `(${quote(id)}, 'Simulated', 100000, 4000, 0, 0)`);
+  const rows = Object.values(models).map((id) => {
+    const output = id === models.vectors ? 'embeddings' : 'text';
+    return `(${quote(id)}, 'Simulated', 100000, 4000, '{${output}}', 0, 0)`;
+  });
   await must(
     sql,
-    `insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
+    `insert into private.models (id, name, context_tokens, max_output_tokens, output_modalities, prompt_usd, completion_usd)
      values ${rows.join(', ')} on conflict do nothing;
      insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k)
      select id, 1, 1, 1 from private.models where id like 'sim/%'
@@ -115,6 +119,7 @@ async function setPrices(sql: Sql, random: Random): Promise<void> {
        minimum_micros = wanted.minimum
      from (values
        ${fixed(models.fixed, credits(), credits())}, ${fixed(models.dear, 2 + credits(), 4 * credits())},
+       ${fixed(models.vectors, credits(), credits())},
        ${fixed(models.minimum, credits() / 10, credits() / 10, random.int(200, 900))},
        (${quote(models.markup)}, ${random.int(0, 400)}.${random.int(1, 99)}, null, null, 0),
        (${quote(models.free)}, 0, null, null, 0)
