@@ -18,17 +18,17 @@ export interface RequestSettings {
 /** The settings of one request's transaction, in the order in which they must be made. */
 export function requestSettings(of: RequestSettings): [name: string, value: string][] {
   const role = typeof of.claims['role'] === 'string' ? of.claims['role'] : 'anon';
-  return [
+  const settings: [name: string, value: string, usual?: string][] = [
     ['search_path', of.searchPath],
     ['request.jwt.claims', JSON.stringify(of.claims)],
     ['request.method', of.request?.method ?? ''],
     ['request.path', of.request?.path ?? ''],
     ['request.headers', of.request?.headers ?? '{}'],
-    ['response.status', ''],
-    ['response.headers', ''],
-    ['storage.operation', of.storageOperation ?? ''],
-    ['transaction_read_only', of.readOnly ? 'on' : 'off'],
+    ['storage.operation', of.storageOperation ?? '', ''],
+    ['transaction_read_only', of.readOnly ? 'on' : 'off', 'off'],
     // Last: from here on the caller's own rights count.
     ['role', role],
   ];
+  // Each costs its call in the database, and a transaction begins with the usual ones.
+  return settings.flatMap(([name, value, usual]) => (value === usual ? [] : [[name, value]]));
 }

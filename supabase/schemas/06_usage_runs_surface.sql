@@ -63,15 +63,18 @@ security invoker
 set search_path = ''
 as $$
 declare
-  key private.api_keys := private.find_key(key_hash);
+  account_id uuid;
   locked boolean;
 begin
-  -- Looked at again under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
-  if key.id is not null then
-    locked := private.lock_account(key.account_id);
-    key := private.find_key(key_hash);
+  select api_keys.account_id into account_id
+  from private.api_keys
+  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
+  if account_id is null then
+    return null;
   end if;
-  return key;
+  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  locked := private.lock_account(account_id);
+  return private.find_key(key_hash);
 end
 $$;
 
@@ -284,6 +287,10 @@ security invoker
 set search_path = ''
 as $$
 begin
+  -- Only the router asks, so most callers say nothing.
+  if features = '{}' then
+    return null;
+  end if;
   return row(
     features -> 'has_code' = 'true',
     features -> 'has_math' = 'true',
