@@ -38,6 +38,6 @@ function answers(waiver: Waiver, finding: Finding): boolean {
   return waiver.name === finding.name && matches;
 }
 
-function objectOf({ metadata: { schema, name, fkey_name } }: Finding): string {
+export function objectOf({ metadata: { schema, name, fkey_name } }: Finding): string {
   return [schema, name, fkey_name].filter(Boolean).join('.');
 }
