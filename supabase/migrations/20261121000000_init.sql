@@ -8408,12 +8408,14 @@ begin
   verdict := private.authorize_run(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
-  if verdict.allowed and start_call.idempotency_key is not null then
-    insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
-    values (key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock());
-  end if;
-  if verdict.allowed and coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
-    update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
+  if verdict.allowed then
+    if start_call.idempotency_key is not null then
+      insert into private.stored_answers (account_id, idempotency_key, run_id, request_hash, created_at)
+      values (key.account_id, start_call.idempotency_key, verdict.run_id, start_call.request_hash, private.clock());
+    end if;
+    if coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
+      update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
+    end if;
   end if;
   return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
 end
@@ -8484,21 +8486,18 @@ begin
   if report.outcome = 'failed' then
     -- It cost nothing, so whoever repeats the request gets another try.
     delete from private.stored_answers where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
-    return bill;
+  elsif closing is not null then
+    perform private.keep_pieces(run_id, pieces);
+    update private.stored_answers set
+      ended_at = private.clock(), closing = finish_call.closing, receipt = bill
+    where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
   end if;
-  if closing is null then
-    return bill;
-  end if;
-  perform private.keep_pieces(run_id, pieces);
-  update private.stored_answers set
-    ended_at = private.clock(), closing = finish_call.closing, receipt = bill
-  where stored_answers.run_id = finish_call.run_id and stored_answers.ended_at is null;
   return bill;
 end
 $$;
 
 comment on function private.finish_call is
-  'Ends a call made with a key and closes the answer kept for an Idempotency-Key. Returns the receipt, or nothing while the cost has still to be asked upstream.';
+  'Ends a call made with a key. What comes to close an answer kept for an Idempotency-Key closes it. Returns the receipt, or nothing while the cost has still to be asked upstream.';
 
 create function private.read_stored_answer(run_id uuid, after integer, max_pieces integer default 200)
 returns json

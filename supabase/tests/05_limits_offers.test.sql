@@ -127,6 +127,10 @@ select pg_temp.follows('update private.upstream_guard set is_paused = true', 'on
 select pg_temp.follows(
   'update private.upstream_guard set is_paused = false, closed_until = null', 'one large, one other.x, one small, two other.x', 'and its end'
 );
+select pg_temp.follows(
+  $$update private.models set output_modalities = '{embeddings}' where id = 'acme/small'$$, 'one large, one other.x, one small, two other.x',
+  'what makes vectors is offered as such'
+);
 select pg_temp.follows($$delete from private.plan_models where plan_id = 'two'$$, 'one large, one other.x, one small', 'rules go');
 select pg_temp.follows($$delete from private.plans where id = 'two'$$, 'one large, one other.x, one small', 'as does a whole plan');
 select pg_temp.follows(

@@ -15,6 +15,8 @@ select engine, tests.id_of(name), role::private.member_role
 from ids, (values ('Ada', 'member'), ('Mia', 'owner'), ('Vic', 'viewer')) as person (name, role);
 insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
 values ('acme/small', 'Small', 1000, 200, 0, 0), ('acme/large', 'Large', 32000, 4000, 0, 0), ('acme/huge', 'Huge', 1000000, 4000, 0, 0);
+insert into private.models (id, name, context_tokens, max_output_tokens, output_modalities, prompt_usd, completion_usd)
+values ('acme/vectors', 'Vectors', 32000, 4000, '{embeddings}', 0, 0);
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k, minimum_micros)
 values ('acme/*', 2, 0.003, 0.015, 0);
 insert into private.presets (id, name, description) values ('oneai/test', 'Test', 'For tests.');
@@ -327,6 +329,7 @@ select private.adjust_credits(engine, 1000000000, 'tests:again', 'For tests', 't
 select tests.sign_in_as('Ada');
 select is(pg_temp.says(pg_temp.ask('poor', 'p1', again => 'q1')), 'allowed', 'with credits it is answered');
 select is(pg_temp.says(pg_temp.ask('poor', 'p2', 'q2', models => '{acme/none}')), '404 not_found model', 'a model must be there');
+select is(pg_temp.says(pg_temp.ask('poor', 'p4', again => 'q1', models => '{acme/vectors}')), '404 not_found model', 'and make text');
 select is(pg_temp.says(pg_temp.ask('poor', 'p3', again => 'q1', models => '{acme/none}')), '404 not_found model', 'for another answer too');
 select is((select leaf_id from api.conversations where id = md5('poor')::uuid), md5('q2')::uuid, 'which leaves open what was open');
 select is(pg_temp.says(pg_temp.ask('poor', 'p4', 'q4', options => '{"max_cost_micros": 1}')), '413 too_large price_cap', 'what it may cost is kept to');

@@ -153,6 +153,10 @@ select tests.throws($$select api.describe_key(pg_temp.hash_of('Ada'))$$, 403, 'f
 select is(pg_temp.says(pg_temp.call('Mia', '{acme/vectors}')), '404 not_found model', 'a model that makes vectors answers no chat');
 select is(pg_temp.says(pg_temp.call('Mia', '{acme/vectors}', task => 'embedding')), 'allowed', 'it makes vectors');
 select is(pg_temp.says(pg_temp.call('Mia', '{acme/small}', task => 'embedding')), '404 not_found model', 'which a chat model does not');
+select is(
+  pg_temp.call('Mia', '{acme/small,acme/vectors,acme/other}') -> 'verdict' -> 'model_ids', '["acme/small", "acme/other"]',
+  'nor does a chat fall back to a model that makes vectors'
+);
 insert into keys values ('nobody', null, 'sk-oneai-none');
 select is(pg_temp.says(pg_temp.call('nobody')), '401 unauthorized key', 'no key starts nothing');
 select is(
