@@ -4856,182 +4856,12 @@ $$;
 comment on function private.measure_guard is
   'Closes the door for ten seconds at a time while all accounts together pass a limit of our account upstream.';
 
--- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
+-- schemas/06_usage_runs_read.sql --------------------------------------------------------------
 
--- usage, the surface of runs: who may start, keep alive, stop and finish one, how what they send is
--- read, and what a call would cost before it is made.
+-- usage, what callers send about runs, out of JSON and of text: shapes, wishes, hashes and reports,
+-- with their gaps filled.
 --
--- No price, limit or amount is taken from a caller.
-
--- who may start, keep alive, stop and finish ------------------------------------------------------
-
-create function private.start_run(
-  account_id uuid, models text[], shape private.request_shape, features private.request_features,
-  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
-)
-returns private.verdict
-language plpgsql
-volatile
--- As its owner, because members may not write runs or holds. It acts for the caller's own id only.
-security definer
-set search_path = ''
-as $$
-begin
-  if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
-    return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
-  end if;
-  return private.authorize_run(row(
-    start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
-    start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
-  ));
-end
-$$;
-
-comment on function private.start_run is 'Authorises a call that a member makes for an account.';
-
-create function private.find_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  key private.api_keys;
-begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where (
-      api_keys.hash = find_key.key_hash
-      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
-    )
-    and api_keys.revoked_at is null
-    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
-    and members.role in ('owner', 'admin', 'member');
-  return key;
-end
-$$;
-
-comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
-
-create function private.lock_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  account_id uuid;
-  locked boolean;
-begin
-  select api_keys.account_id into account_id
-  from private.api_keys
-  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
-  if account_id is null then
-    return null;
-  end if;
-  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
-  locked := private.lock_account(account_id);
-  return private.find_key(key_hash);
-end
-$$;
-
-comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
-
-create function private.start_key_run(
-  key_hash bytea, models text[], shape private.request_shape, features private.request_features,
-  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
-)
-returns private.verdict
-language plpgsql
-volatile
--- As its owner, because the gateway may not write runs or holds.
-security definer
-set search_path = ''
-as $$
-declare
-  key constant private.api_keys := private.lock_key(key_hash);
-begin
-  if key.id is null then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-  end if;
-  return private.authorize_run(row(
-    key.account_id, key.created_by, key.id, start_key_run.task, start_key_run.models, start_key_run.shape,
-    start_key_run.features, start_key_run.max_cost_micros, start_key_run.idempotency_key, start_key_run.request_hash
-  ));
-end
-$$;
-
-comment on function private.start_key_run is 'Authorises a call made with a key. A revoked key admits nothing once its revocation has returned.';
-
-create function private.held_by_subject(account_id uuid, subject_id uuid)
-returns bigint
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select coalesce(sum(runs.held_micros), 0)::bigint
-  from private.runs
-  where runs.account_id = held_by_subject.account_id
-    and held_by_subject.subject_id in (runs.key_id, runs.user_id)
-$$;
-
-comment on function private.held_by_subject is 'What the open calls of a key or a member may still cost.';
-
-create function private.touch_run(run_id uuid, generation_id text)
-returns boolean
-language sql
-volatile
--- As its owner, because the worker that runs it may not write runs.
-security definer
-set search_path = ''
-as $$
-  update private.runs set
-    lease_until = private.clock() + interval '30 seconds',
-    generation_id = coalesce(left(touch_run.generation_id, 200), runs.generation_id)
-  where runs.id = touch_run.run_id and runs.status = 'open'
-  returning runs.stop_requested_at is not null
-$$;
-
-comment on function private.touch_run is
-  'Says that the worker of a run is alive. Returns whether somebody asked it to stop, or nothing when the run has ended.';
-
-create function private.stop_run(run_id uuid)
-returns boolean
-language sql
-volatile
--- As its owner, because members may not write runs.
-security definer
-set search_path = ''
-as $$
-  update private.runs set stop_requested_at = coalesce(runs.stop_requested_at, private.clock())
-  where runs.id = stop_run.run_id
-    and (runs.user_id = (select auth.uid()) or private.has_role(runs.account_id, 'owner', 'admin'))
-    and runs.account_id in (select private.my_account_ids())
-  returning runs.status = 'open'
-$$;
-
-comment on function private.stop_run is 'Asks the worker of a run to stop.';
-
-create function private.finish_reported_run(run_id uuid, report private.run_report)
-returns private.usage_events
-language plpgsql
-volatile
--- As its owner, because the worker that reports may write no money.
-security definer
-set search_path = ''
-as $$
-begin
-  return private.finish_run(run_id, report);
-end
-$$;
-
-comment on function private.finish_reported_run is 'Ends a run as its worker reports it.';
-
--- reading what callers send ---------------------------------------------------------------------
+-- What cannot be is refused; an odd figure in the report of a run is no figure, so that it can end.
 
 create function private.read_count(label text, value jsonb, most bigint default 2147483647)
 returns bigint
@@ -5218,6 +5048,186 @@ comment on function private.read_shape is 'The shape of a request out of JSON.';
 comment on function private.read_features is 'What the router may know out of JSON.';
 comment on function private.read_report is 'What became of a run out of JSON.';
 
+grant execute on function
+  private.require_shape, private.require_task, private.require_idempotency_key, private.read_choice, private.read_hash,
+  private.read_shape, private.read_features, private.read_count to authenticated, service_role;
+grant execute on function private.read_report, private.read_used to service_role;
+
+-- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
+
+-- usage, the surface of runs: who may start, keep alive, stop and finish one, and what a call would
+-- cost before it is made. How what they send is read is in 06_usage_runs_read.
+--
+-- No price, limit or amount is taken from a caller.
+
+-- who may start, keep alive, stop and finish ------------------------------------------------------
+
+create function private.start_run(
+  account_id uuid, models text[], shape private.request_shape, features private.request_features,
+  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
+)
+returns private.verdict
+language plpgsql
+volatile
+-- As its owner, because members may not write runs or holds. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+begin
+  if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
+    return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  return private.authorize_run(row(
+    start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
+    start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
+  ));
+end
+$$;
+
+comment on function private.start_run is 'Authorises a call that a member makes for an account.';
+
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
+create function private.lock_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  account_id uuid;
+  locked boolean;
+begin
+  select api_keys.account_id into account_id
+  from private.api_keys
+  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
+  if account_id is null then
+    return null;
+  end if;
+  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  locked := private.lock_account(account_id);
+  return private.find_key(key_hash);
+end
+$$;
+
+comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
+
+create function private.start_key_run(
+  key_hash bytea, models text[], shape private.request_shape, features private.request_features,
+  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
+)
+returns private.verdict
+language plpgsql
+volatile
+-- As its owner, because the gateway may not write runs or holds.
+security definer
+set search_path = ''
+as $$
+declare
+  key constant private.api_keys := private.lock_key(key_hash);
+begin
+  if key.id is null then
+    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
+  end if;
+  return private.authorize_run(row(
+    key.account_id, key.created_by, key.id, start_key_run.task, start_key_run.models, start_key_run.shape,
+    start_key_run.features, start_key_run.max_cost_micros, start_key_run.idempotency_key, start_key_run.request_hash
+  ));
+end
+$$;
+
+comment on function private.start_key_run is 'Authorises a call made with a key. A revoked key admits nothing once its revocation has returned.';
+
+create function private.held_by_subject(account_id uuid, subject_id uuid)
+returns bigint
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(sum(runs.held_micros), 0)::bigint
+  from private.runs
+  where runs.account_id = held_by_subject.account_id
+    and held_by_subject.subject_id in (runs.key_id, runs.user_id)
+$$;
+
+comment on function private.held_by_subject is 'What the open calls of a key or a member may still cost.';
+
+create function private.touch_run(run_id uuid, generation_id text)
+returns boolean
+language sql
+volatile
+-- As its owner, because the worker that runs it may not write runs.
+security definer
+set search_path = ''
+as $$
+  update private.runs set
+    lease_until = private.clock() + interval '30 seconds',
+    generation_id = coalesce(left(touch_run.generation_id, 200), runs.generation_id)
+  where runs.id = touch_run.run_id and runs.status = 'open'
+  returning runs.stop_requested_at is not null
+$$;
+
+comment on function private.touch_run is
+  'Says that the worker of a run is alive. Returns whether somebody asked it to stop, or nothing when the run has ended.';
+
+create function private.stop_run(run_id uuid)
+returns boolean
+language sql
+volatile
+-- As its owner, because members may not write runs.
+security definer
+set search_path = ''
+as $$
+  update private.runs set stop_requested_at = coalesce(runs.stop_requested_at, private.clock())
+  where runs.id = stop_run.run_id
+    and (runs.user_id = (select auth.uid()) or private.has_role(runs.account_id, 'owner', 'admin'))
+    and runs.account_id in (select private.my_account_ids())
+  returning runs.status = 'open'
+$$;
+
+comment on function private.stop_run is 'Asks the worker of a run to stop.';
+
+create function private.finish_reported_run(run_id uuid, report private.run_report)
+returns private.usage_events
+language plpgsql
+volatile
+-- As its owner, because the worker that reports may write no money.
+security definer
+set search_path = ''
+as $$
+begin
+  return private.finish_run(run_id, report);
+end
+$$;
+
+comment on function private.finish_reported_run is 'Ends a run as its worker reports it.';
+
 -- preview -----------------------------------------------------------------------------------
 
 create type private.cost_preview as (
@@ -5310,11 +5320,6 @@ comment on function private.preview_cost is 'Prices a request before it is made,
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
 grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
   to service_role;
-grant execute on function
-  private.require_shape, private.require_task, private.require_idempotency_key, private.read_choice, private.read_hash,
-  private.read_shape, private.read_features, private.read_count to authenticated, service_role;
-grant execute on function private.read_report, private.read_used to service_role;
-
 -- api ---------------------------------------------------------------------------------------
 
 create view api.runs
@@ -5638,12 +5643,11 @@ grant execute on function api.export_ledger to authenticated, service_role;
 
 -- schemas/08_chat.sql -------------------------------------------------------------------------
 
--- chat: conversations as trees of messages, the folders they lie in, and finding them again. How an
--- answer comes to be is in 08_chat_answers, what leaves and enters a conversation in 08_chat_share.
---
--- A conversation belongs to an account and is read by its author alone: whoever manages a team does
--- not see what its members write. Text is kept byte for byte, and a message is never changed: an edit
--- is a new message beside the old one.
+-- chat: conversations as trees of messages, and the folders they lie in. They are arranged in
+-- 08_chat_arrange, found in 08_chat_find, answered in 08_chat_answers, and leave and enter in
+-- 08_chat_share and 08_chat_import. A conversation belongs to an account and is read by its author
+-- alone: whoever manages a team does not see what its members write. Text is kept byte for byte, and a
+-- message is never changed: an edit is a new message beside the old one.
 
 create extension if not exists btree_gin with schema extensions;
 
@@ -5693,91 +5697,9 @@ begin
 end
 $$;
 
-create function private.search_query(query text)
-returns tsquery
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-declare
-  words text := translate(lower(left(query, 500) collate pg_c_utf8), '!#$%&''()*+,./:;<=>?@[\]^_`{|}~', repeat(' ', 30));
-  parsed tsquery;
-begin
-  words := regexp_replace(words, '(\S)-', '\1 ', 'g');
-  if position('"' in words) = 0 then
-    words := regexp_replace(
-      words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)', '"\1"', 'g'
-    );
-  end if;
-  words := regexp_replace(
-    words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
-  );
-  parsed := websearch_to_tsquery('pg_catalog.simple', words);
-  if right(parsed::text, 1) = '''' then
-    -- Somebody is still typing the last word.
-    parsed := (parsed::text || ':*')::tsquery;
-  end if;
-  return case when numnode(parsed) > 0 then parsed end;
-end
-$$;
-
 comment on function private.search_words is 'A text as it is searched: small letters, words parted by spaces.';
 comment on function private.search_vector is
   'The words of a text for an index, the same in every language. Of a text with more words than Postgres can index, its beginning.';
-comment on function private.search_query is
-  'What somebody typed as a query: words, "phrases", -without, or, and the beginning of the last word. Anything is accepted; nothing to search by is no query.';
-
-create function private.excerpt(content text, query tsquery)
-returns text
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-declare
-  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
-  pattern constant text := (
-    select string_agg(
-      case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end,
-      '|' order by char_length(word) desc
-    )
-    from (
-      select distinct words.match[1] as word
-      from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
-      limit 20
-    ) as listed
-  );
-  first_hit constant integer := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
-  starts_at constant integer := greatest(first_hit - 60, 1);
-  -- The two signs that mark a hit must not come out of the text itself.
-  cut text := translate(substr(excerpt.content, starts_at, 220), E'\u0002\u0003\n\r\t', '     ');
-  lowered text;
-  marked text := '';
-  position integer := 1;
-  found integer;
-  ended integer;
-begin
-  if starts_at > 1 then
-    cut := '…' || regexp_replace(cut, '^\S{0,20}\s+', '');
-  end if;
-  if char_length(excerpt.content) >= starts_at + 220 then
-    cut := cut || '…';
-  end if;
-  lowered := lower(cut collate pg_c_utf8);
-  loop
-    found := regexp_instr(lowered, pattern, position);
-    exit when coalesce(found, 0) = 0;
-    ended := regexp_instr(lowered, pattern, position, 1, 1);
-    marked := marked || substr(cut, position, found - position) || E'\u0002' || substr(cut, found, ended - found) || E'\u0003';
-    position := ended;
-  end loop;
-  return replace(marked, E'\u0003\u0002', '') || substr(cut, position);
-end
-$$;
-
-comment on function private.excerpt is 'The place of a text where a query is met, each hit between U+0002 and U+0003.';
-
 -- tables ------------------------------------------------------------------------------------
 
 create table private.folders (
@@ -5892,258 +5814,6 @@ grant update (title) on private.conversations to service_role;
 -- An index on words is kept up by whoever changes the row.
 grant execute on function private.search_words, private.search_vector to authenticated, service_role;
 
--- arranging ---------------------------------------------------------------------------------
-
-create function private.require_conversation(conversation_id uuid)
-returns private.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation private.conversations;
-begin
-  -- Locked, so that whatever comes of it comes before or after any answer that starts in it.
-  select * into conversation from private.conversations
-  where conversations.id = require_conversation.conversation_id
-    and conversations.user_id = auth.uid()
-    and conversations.account_id in (select private.my_account_ids())
-    and conversations.deleted_at is null
-  for no key update;
-  if conversation.id is null then
-    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Choose one from your list.');
-  end if;
-  return conversation;
-end
-$$;
-
-comment on function private.require_conversation is 'A conversation of the caller''s own that is not deleted, or the refusal.';
-
-create function private.newest_leaf(conversation_id uuid, message_id uuid)
-returns uuid
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  with recursive path as (
-    select newest_leaf.message_id as id, 0 as step
-    union all
-    select child.id, path.step + 1
-    from path
-    cross join lateral (
-      select messages.id
-      from private.messages
-      where messages.conversation_id = newest_leaf.conversation_id and messages.parent_id = path.id
-      order by messages.created_at desc, messages.id desc
-      limit 1
-    ) as child
-  )
-  select path.id from path order by path.step desc limit 1
-$$;
-
-comment on function private.newest_leaf is 'Where a branch ends that goes through a message and takes the newest turn at every fork below it.';
-
-create function private.add_folder(account_id uuid, name text)
-returns uuid
-language plpgsql
-volatile
--- As its owner, because members may not insert. It acts for the caller's own id only.
-security definer
-set search_path = ''
-as $$
-declare
-  caller constant uuid := auth.uid();
-  given_name constant text := private.require_text('Name', coalesce(add_folder.name, ''), 80);
-  added uuid;
-begin
-  if not private.has_role(add_folder.account_id, 'owner', 'admin', 'member') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
-  end if;
-  if (
-    select count(*) >= 500 from private.folders
-    where folders.user_id = caller and folders.account_id = add_folder.account_id
-  ) then
-    perform private.fail(409, 'conflict', 'There are 500 folders, and that is all there can be.', 'Delete one first.');
-  end if;
-  insert into private.folders (account_id, user_id, name) values (add_folder.account_id, caller, given_name)
-  returning folders.id into added;
-  return added;
-end
-$$;
-
-comment on function private.add_folder is 'Makes a folder for the caller.';
-
-create function private.remove_folder(folder_id uuid)
-returns boolean
-language plpgsql
-volatile
--- As its owner, because members may not delete. It looks at the caller's own folders only.
-security definer
-set search_path = ''
-as $$
-begin
-  delete from private.folders
-  where folders.id = remove_folder.folder_id
-    and folders.user_id = auth.uid()
-    and folders.account_id in (select private.my_account_ids());
-  return found;
-end
-$$;
-
-comment on function private.remove_folder is 'Removes a folder of the caller''s; what lay in it lies outside from then on.';
-
-create function private.purge_conversations(max_conversations integer default 200)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  purged integer;
-begin
-  delete from private.conversations
-  where conversations.id in (
-    select gone.id from private.conversations as gone
-    where gone.deleted_at < private.clock() - interval '30 days'
-    order by gone.deleted_at
-    limit purge_conversations.max_conversations
-    for update skip locked
-  );
-  get diagnostics purged = row_count;
-  return purged;
-end
-$$;
-
-comment on function private.purge_conversations is 'Removes for good what was deleted more than 30 days ago.';
-
--- finding -----------------------------------------------------------------------------------
-
-create type private.found_conversation as (
-  id uuid,
-  account_id uuid,
-  folder_id uuid,
-  title text,
-  has_own_title boolean,
-  model_id text,
-  leaf_id uuid,
-  message_count integer,
-  pinned_at timestamptz,
-  archived_at timestamptz,
-  created_at timestamptz,
-  updated_at timestamptz,
-  message_id uuid,
-  excerpt text,
-  cursor text
-);
-
-comment on type private.found_conversation is
-  'A conversation in a list, with what of it met a search. Its cursor asks for what comes after it.';
-
-create type private.conversation_cursor as (is_pinned boolean, updated_at timestamptz, id uuid);
-
-comment on type private.conversation_cursor is 'A place in a list of conversations.';
-
-create function private.read_cursor(cursor text)
-returns private.conversation_cursor
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  parts constant text[] := regexp_match(read_cursor.cursor, '^([01])\.(\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
-begin
-  if nullif(read_cursor.cursor, '') is null then
-    return row(true, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')::private.conversation_cursor;
-  end if;
-  if parts is null then
-    perform private.fail(422, 'invalid_input', 'That is no cursor of a list.', 'Use one that came with the last page.');
-  end if;
-  return row(parts[1] = '1', timestamptz 'epoch' + parts[2]::bigint * interval '1 microsecond', parts[3])::private.conversation_cursor;
-end
-$$;
-
-comment on function private.read_cursor is 'The place a cursor stands for: the beginning when there is none.';
-
-create function private.find_conversations(
-  account_id uuid, query tsquery, from_at timestamptz, to_at timestamptz, model text, folder_id uuid, archived boolean,
-  after private.conversation_cursor, max_rows integer
-)
-returns setof private.found_conversation
-language plpgsql
-stable
--- As its owner, because a policy would keep the planner from using the index of words. It looks at the caller's own rows only.
-security definer
-set search_path = ''
-as $$
-declare
-  caller constant uuid := auth.uid();
-begin
-  if not coalesce(find_conversations.account_id in (select private.my_account_ids()), false) then
-    return;
-  end if;
-  return query
-  with hits as materialized (
-    select distinct on (messages.conversation_id) messages.conversation_id, messages.id
-    from private.messages
-    where find_conversations.query is not null
-      and messages.user_id = caller
-      and private.search_vector(messages.content) @@ find_conversations.query
-    order by messages.conversation_id, messages.created_at desc, messages.id
-  ),
-  met as materialized (
-    select hits.conversation_id from hits
-    union all
-    select conversations.id
-    from private.conversations
-    where find_conversations.query is not null
-      and conversations.user_id = caller
-      and private.search_vector(conversations.title) @@ find_conversations.query
-  ),
-  page as materialized (
-    select conversations.*
-    from private.conversations
-    where conversations.user_id = caller
-      and conversations.account_id = find_conversations.account_id
-      and (conversations.is_pinned, conversations.updated_at, conversations.id) < (after.is_pinned, after.updated_at, after.id)
-      and conversations.deleted_at is null
-      and (find_conversations.query is null or conversations.id in (select met.conversation_id from met))
-      and (find_conversations.archived is null or find_conversations.archived = (conversations.archived_at is not null))
-      and (find_conversations.from_at is null or conversations.updated_at >= find_conversations.from_at)
-      and (find_conversations.to_at is null or conversations.updated_at < find_conversations.to_at)
-      and (find_conversations.folder_id is null or conversations.folder_id = find_conversations.folder_id)
-      and (find_conversations.model is null or conversations.model_id = find_conversations.model or exists (
-        select from private.messages
-        where messages.conversation_id = conversations.id and messages.model_id = find_conversations.model
-      ))
-    order by conversations.is_pinned desc, conversations.updated_at desc, conversations.id desc
-    limit least(greatest(coalesce(find_conversations.max_rows, 30), 1), 100)
-  )
-  select
-    page.id, page.account_id, page.folder_id, page.title, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
-    page.pinned_at, page.archived_at, page.created_at, page.updated_at, hits.id,
-    case when find_conversations.query is not null then
-      private.excerpt(coalesce(messages.content, page.title), find_conversations.query)
-    end,
-    concat_ws('.', page.is_pinned::integer, (extract(epoch from page.updated_at) * 1000000)::bigint, page.id)
-  from page
-  left join hits on hits.conversation_id = page.id
-  left join private.messages on messages.conversation_id = page.id and messages.id = hits.id
-  order by page.is_pinned desc, page.updated_at desc, page.id desc;
-end
-$$;
-
-comment on function private.find_conversations is
-  'The caller''s conversations, pinned ones first, then the one used last; those where a query is met, in a message or the title, if there is one.';
-
-grant execute on function
-  private.require_conversation, private.newest_leaf, private.add_folder, private.remove_folder, private.read_cursor,
-  private.find_conversations, private.search_query
-to authenticated;
-
 -- api ---------------------------------------------------------------------------------------
 
 create view api.folders
@@ -6180,259 +5850,13 @@ comment on view api.messages is
 
 grant select on api.folders, api.conversations, api.messages to authenticated;
 
-create function api.list_conversations(
-  account_id uuid, from_at timestamptz default null, to_at timestamptz default null, model text default null,
-  folder_id uuid default null, archived boolean default false, cursor text default null, max_rows integer default 30
-)
-returns setof private.found_conversation
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select *
-  from private.find_conversations(
-    account_id, null, from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
-  )
-$$;
-
-comment on function api.list_conversations is
-  'A page of the caller''s conversations in an account: pinned first, then by last use. An empty "archived" means both. Give the cursor of the last row for what comes after it.';
-
-create function api.search_conversations(
-  account_id uuid, query text, from_at timestamptz default null, to_at timestamptz default null, model text default null,
-  folder_id uuid default null, archived boolean default null, cursor text default null, max_rows integer default 30
-)
-returns setof private.found_conversation
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select *
-  from private.find_conversations(
-    account_id, private.search_query(query), from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
-  )
-$$;
-
-comment on function api.search_conversations is
-  'Conversations where the words of a query are met, with the newest message that meets them and its place between U+0002 and U+0003. Words, "phrases", -without, or; the last word may be unfinished. With nothing to search by, the list.';
-
-create function api.rename_conversation(conversation_id uuid, title text)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(rename_conversation.conversation_id);
-  given constant text := private.require_text('Title', coalesce(rename_conversation.title, ''), 200);
-begin
-  update private.conversations set title = given, has_own_title = true where conversations.id = conversation.id;
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.move_conversation(conversation_id uuid, folder_id uuid)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(move_conversation.conversation_id);
-begin
-  if move_conversation.folder_id is not null and not exists (
-    select from private.folders
-    where folders.id = move_conversation.folder_id
-      and folders.user_id = conversation.user_id
-      and folders.account_id = conversation.account_id
-  ) then
-    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of the same account.');
-  end if;
-  update private.conversations set folder_id = move_conversation.folder_id where conversations.id = conversation.id;
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.pin_conversation(conversation_id uuid, pinned boolean default true)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(pin_conversation.conversation_id);
-begin
-  update private.conversations set
-    pinned_at = case when coalesce(pinned, true) then coalesce(conversation.pinned_at, private.clock()) end
-  where conversations.id = conversation.id;
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.archive_conversation(conversation_id uuid, archived boolean default true)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(archive_conversation.conversation_id);
-begin
-  update private.conversations set
-    archived_at = case when coalesce(archived, true) then coalesce(conversation.archived_at, private.clock()) end
-  where conversations.id = conversation.id;
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.delete_conversation(conversation_id uuid)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(delete_conversation.conversation_id);
-begin
-  update private.conversations set deleted_at = private.clock() where conversations.id = conversation.id;
-  perform private.stop_run(messages.run_id)
-  from private.messages
-  where messages.conversation_id = conversation.id and messages.status = 'streaming';
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.restore_conversation(conversation_id uuid)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  update private.conversations set deleted_at = null
-  where conversations.id = restore_conversation.conversation_id
-    and coalesce(conversations.deleted_at, 'infinity') > private.clock() - interval '30 days';
-  if not found then
-    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Deleted ones can be brought back for 30 days.');
-  end if;
-  return query select * from api.conversations where conversations.id = restore_conversation.conversation_id;
-end
-$$;
-
-create function api.select_branch(conversation_id uuid, message_id uuid)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  conversation constant private.conversations := private.require_conversation(select_branch.conversation_id);
-begin
-  if not exists (
-    select from private.messages
-    where messages.conversation_id = conversation.id and messages.id = select_branch.message_id
-  ) then
-    perform private.fail(404, 'not_found', 'There is no such message in this conversation.', 'Load the conversation again.');
-  end if;
-  update private.conversations set leaf_id = private.newest_leaf(conversation.id, select_branch.message_id)
-  where conversations.id = conversation.id;
-  return query select * from api.conversations where conversations.id = conversation.id;
-end
-$$;
-
-create function api.create_folder(account_id uuid, name text)
-returns setof api.folders
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  added constant uuid := private.add_folder(create_folder.account_id, create_folder.name);
-begin
-  return query select * from api.folders where folders.id = added;
-end
-$$;
-
-create function api.rename_folder(folder_id uuid, name text)
-returns setof api.folders
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  given constant text := private.require_text('Name', coalesce(rename_folder.name, ''), 80);
-begin
-  update private.folders set name = given where folders.id = rename_folder.folder_id;
-  if not found then
-    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of yours.');
-  end if;
-  return query select * from api.folders where folders.id = rename_folder.folder_id;
-end
-$$;
-
-create function api.delete_folder(folder_id uuid)
-returns boolean
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.remove_folder(folder_id)
-$$;
-
-create function api.title_conversation(conversation_id uuid, title text)
-returns boolean
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  made constant text := btrim(left(regexp_replace(title_conversation.title, '[\s\u0001-\u001F\u007F]+', ' ', 'g'), 100));
-begin
-  update private.conversations set title = made
-  where conversations.id = title_conversation.conversation_id and not conversations.has_own_title and made <> '';
-  return found;
-end
-$$;
-
-comment on function api.rename_conversation is 'Gives a conversation a title of its author''s own.';
-comment on function api.move_conversation is 'Puts a conversation into a folder of the same account, or out of any.';
-comment on function api.pin_conversation is 'Pins a conversation to the top of the list, or lets go of it.';
-comment on function api.archive_conversation is 'Takes a conversation out of the list without deleting it, or puts it back.';
-comment on function api.delete_conversation is 'Deletes a conversation and stops what is running in it. It can be brought back for 30 days.';
-comment on function api.restore_conversation is 'Brings back a deleted conversation.';
-comment on function api.select_branch is 'Opens the branch that goes through a message, down to its newest end.';
-comment on function api.create_folder is 'Makes a folder for conversations of an account.';
-comment on function api.rename_folder is 'Renames a folder.';
-comment on function api.delete_folder is 'Deletes a folder; its conversations stay. Returns whether there was one.';
-comment on function api.title_conversation is 'Gives a conversation the title a model made, unless its author gave one. Returns whether it did.';
-
-grant execute on function
-  api.list_conversations, api.search_conversations, api.rename_conversation, api.move_conversation, api.pin_conversation,
-  api.archive_conversation, api.delete_conversation, api.restore_conversation, api.select_branch, api.create_folder,
-  api.rename_folder, api.delete_folder
-to authenticated;
-grant execute on function api.title_conversation to service_role;
-
 -- schemas/08_chat_answers.sql -----------------------------------------------------------------
 
--- chat, answers: how a message is asked, its answer opened, kept as it streams, closed and read again.
--- One call before the model is asked and one after; in between at most two flushes a second.
+-- chat, answers: the pieces in which one comes, how what callers send is read, and what a model is told.
+-- 08_chat_answers_ask opens an answer, 08_chat_answers_end keeps it as it streams, closes it and reads
+-- it again. One call before the model is asked and one after; in between at most two flushes a second.
 --
--- A flush may be lost in a crash of the server, so it never touches money. An answer is closed in the
--- transaction that settles its run; one whose worker is gone is closed as far as it came.
+-- A model is told what fits it, the newest first, and never less than the message itself.
 
 create table private.run_chunks (
   run_id uuid not null,
@@ -6749,7 +6173,17 @@ $$;
 comment on function private.context_of is
   'The branch that leads to a message, instructions first. What does not fit is left out from its beginning, never the instructions or the last message.';
 
--- starting ----------------------------------------------------------------------------------------
+-- grants ------------------------------------------------------------------------------------------
+
+grant execute on function private.read_id, private.read_message, private.read_answer_options to authenticated;
+grant execute on function private.require_frames to service_role;
+
+-- schemas/08_chat_answers_ask.sql -------------------------------------------------------------
+
+-- chat, answers, how one begins: the message is kept, what the model is told is chosen, the call is
+-- authorised and the answer opened, in one transaction.
+--
+-- A refusal keeps the message, and an id that comes again begins nothing.
 
 create function private.open_conversation(account_id uuid, conversation_id uuid, message private.new_message)
 returns private.conversations
@@ -6986,7 +6420,40 @@ $$;
 comment on function private.start_answer is
   'Keeps the message, chooses what the model is told, authorises the call and opens the answer, in one transaction. A refusal keeps the message.';
 
--- keeping, closing --------------------------------------------------------------------------------
+grant execute on function private.start_answer to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.start_answer(
+  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message jsonb default null,
+  answer_to uuid default null, options jsonb default '{}', request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_answer(
+    account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
+    private.read_answer_options(options), private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_answer is
+  'Asks for an answer: to a new message {id, parent_id, content}, or once more to one that is there. Returns the verdict and what the model is to be told; the same answer_id again is the same run.';
+
+grant execute on function api.start_answer to authenticated;
+
+-- schemas/08_chat_answers_end.sql -------------------------------------------------------------
+
+-- chat, answers, as they stream and end: pieces are kept, the answer closed, and read again from any
+-- place by whoever comes back.
+--
+-- A flush may be lost in a crash of the server, so it never touches money. An answer is closed in the
+-- transaction that settles its run; one whose worker is gone is closed as far as it came.
 
 create function private.keep_frames(run_id uuid, first integer, frames jsonb)
 returns integer
@@ -7205,35 +6672,10 @@ $$;
 
 comment on function private.forget_chunks is 'Removes the pieces of answers that are a day old: their messages have the whole.';
 
-grant execute on function private.start_answer to authenticated;
 grant execute on function private.append_frames, private.finish_answer to service_role;
-grant execute on function
-  private.read_id, private.read_message, private.read_answer_options, private.status_of_lost
-to authenticated;
-grant execute on function private.require_frames to service_role;
+grant execute on function private.status_of_lost to authenticated;
 
--- api ---------------------------------------------------------------------------------------
-
-create function api.start_answer(
-  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message jsonb default null,
-  answer_to uuid default null, options jsonb default '{}', request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return private.start_answer(
-    account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
-    private.read_answer_options(options), private.read_hash(request_hash)
-  );
-end
-$$;
-
-comment on function api.start_answer is
-  'Asks for an answer: to a new message {id, parent_id, content}, or once more to one that is there. Returns the verdict and what the model is to be told; the same answer_id again is the same run.';
+-- api ---------------------------------------------------------------------------------------------
 
 create function api.read_answer(run_id uuid, after integer default 0)
 returns jsonb
@@ -7354,56 +6796,361 @@ $$;
 comment on function api.finish_answer is
   'The end of an answer: keeps the frames that were not flushed, closes the message and settles the run. No receipt yet when its cost has still to be asked upstream.';
 
-grant execute on function api.start_answer, api.read_answer to authenticated;
+grant execute on function api.read_answer to authenticated;
 grant select on api.limits to service_role;
 grant execute on function api.append_frames, api.finish_answer to service_role;
 
--- schemas/08_chat_share.sql -------------------------------------------------------------------
+-- schemas/08_chat_arrange.sql -----------------------------------------------------------------
 
--- chat, sharing: what leaves a conversation and what enters one. Snapshots that whoever has the link can
--- read, forks of them and of one's own branches, and conversations brought along from elsewhere.
+-- chat, arranging: folders, names, pins, archive, and which branch of a conversation is open. What is
+-- deleted can be brought back for thirty days and goes for good after them.
 --
--- A snapshot never changes, names nobody, holds neither instructions nor reasoning, and is gone the
--- moment it is revoked, it expires or its conversation is deleted.
+-- Nothing here reads or changes a word of a message.
 
-create table private.shares (
-  id text primary key,
-  conversation_id uuid not null references private.conversations (id) on delete cascade,
-  user_id uuid not null,
-  leaf_id uuid not null,
-  title text not null,
-  messages jsonb not null,
-  message_count integer not null,
-  created_at timestamptz not null default private.clock(),
-  expires_at timestamptz,
-  revoked_at timestamptz,
-  constraint well_formed check (id ~ '^[A-Za-z0-9_-]{22}$' and message_count > 0)
-);
+create function private.require_conversation(conversation_id uuid)
+returns private.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation private.conversations;
+begin
+  -- Locked, so that whatever comes of it comes before or after any answer that starts in it.
+  select * into conversation from private.conversations
+  where conversations.id = require_conversation.conversation_id
+    and conversations.user_id = auth.uid()
+    and conversations.account_id in (select private.my_account_ids())
+    and conversations.deleted_at is null
+  for no key update;
+  if conversation.id is null then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Choose one from your list.');
+  end if;
+  return conversation;
+end
+$$;
 
-comment on table private.shares is 'Snapshots of branches, each readable by whoever has its id: 128 random bits.';
+comment on function private.require_conversation is 'A conversation of the caller''s own that is not deleted, or the refusal.';
 
-alter table private.shares enable row level security;
-create index shares_conversation_id_idx on private.shares (conversation_id);
-create index shares_user_id_idx on private.shares (user_id);
-
-create policy "authors see what they shared" on private.shares
-  for select to authenticated
-  using (
-    user_id = (select auth.uid())
-    and exists (select from private.conversations where conversations.id = shares.conversation_id)
-  );
-create policy "authors revoke what they shared" on private.shares
-  for update to authenticated
-  using (
-    user_id = (select auth.uid())
-    and exists (select from private.conversations where conversations.id = shares.conversation_id)
+create function private.newest_leaf(conversation_id uuid, message_id uuid)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with recursive path as (
+    select newest_leaf.message_id as id, 0 as step
+    union all
+    select child.id, path.step + 1
+    from path
+    cross join lateral (
+      select messages.id
+      from private.messages
+      where messages.conversation_id = newest_leaf.conversation_id and messages.parent_id = path.id
+      order by messages.created_at desc, messages.id desc
+      limit 1
+    ) as child
   )
-  with check (user_id = (select auth.uid()));
+  select path.id from path order by path.step desc limit 1
+$$;
 
-grant select on private.shares to authenticated, service_role;
-grant update (revoked_at) on private.shares to authenticated;
+comment on function private.newest_leaf is 'Where a branch ends that goes through a message and takes the newest turn at every fork below it.';
 
--- branches ----------------------------------------------------------------------------------
+create function private.add_folder(account_id uuid, name text)
+returns uuid
+language plpgsql
+volatile
+-- As its owner, because members may not insert. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+  given_name constant text := private.require_text('Name', coalesce(add_folder.name, ''), 80);
+  added uuid;
+begin
+  if not private.has_role(add_folder.account_id, 'owner', 'admin', 'member') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  if (
+    select count(*) >= 500 from private.folders
+    where folders.user_id = caller and folders.account_id = add_folder.account_id
+  ) then
+    perform private.fail(409, 'conflict', 'There are 500 folders, and that is all there can be.', 'Delete one first.');
+  end if;
+  insert into private.folders (account_id, user_id, name) values (add_folder.account_id, caller, given_name)
+  returning folders.id into added;
+  return added;
+end
+$$;
+
+comment on function private.add_folder is 'Makes a folder for the caller.';
+
+create function private.remove_folder(folder_id uuid)
+returns boolean
+language plpgsql
+volatile
+-- As its owner, because members may not delete. It looks at the caller's own folders only.
+security definer
+set search_path = ''
+as $$
+begin
+  delete from private.folders
+  where folders.id = remove_folder.folder_id
+    and folders.user_id = auth.uid()
+    and folders.account_id in (select private.my_account_ids());
+  return found;
+end
+$$;
+
+comment on function private.remove_folder is 'Removes a folder of the caller''s; what lay in it lies outside from then on.';
+
+create function private.purge_conversations(max_conversations integer default 200)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  purged integer;
+begin
+  delete from private.conversations
+  where conversations.id in (
+    select gone.id from private.conversations as gone
+    where gone.deleted_at < private.clock() - interval '30 days'
+    order by gone.deleted_at
+    limit purge_conversations.max_conversations
+    for update skip locked
+  );
+  get diagnostics purged = row_count;
+  return purged;
+end
+$$;
+
+comment on function private.purge_conversations is 'Removes for good what was deleted more than 30 days ago.';
+
+grant execute on function
+  private.require_conversation, private.newest_leaf, private.add_folder, private.remove_folder
+to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.rename_conversation(conversation_id uuid, title text)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(rename_conversation.conversation_id);
+  given constant text := private.require_text('Title', coalesce(rename_conversation.title, ''), 200);
+begin
+  update private.conversations set title = given, has_own_title = true where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.move_conversation(conversation_id uuid, folder_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(move_conversation.conversation_id);
+begin
+  if move_conversation.folder_id is not null and not exists (
+    select from private.folders
+    where folders.id = move_conversation.folder_id
+      and folders.user_id = conversation.user_id
+      and folders.account_id = conversation.account_id
+  ) then
+    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of the same account.');
+  end if;
+  update private.conversations set folder_id = move_conversation.folder_id where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.pin_conversation(conversation_id uuid, pinned boolean default true)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(pin_conversation.conversation_id);
+begin
+  update private.conversations set
+    pinned_at = case when coalesce(pinned, true) then coalesce(conversation.pinned_at, private.clock()) end
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.archive_conversation(conversation_id uuid, archived boolean default true)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(archive_conversation.conversation_id);
+begin
+  update private.conversations set
+    archived_at = case when coalesce(archived, true) then coalesce(conversation.archived_at, private.clock()) end
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.delete_conversation(conversation_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(delete_conversation.conversation_id);
+begin
+  update private.conversations set deleted_at = private.clock() where conversations.id = conversation.id;
+  perform private.stop_run(messages.run_id)
+  from private.messages
+  where messages.conversation_id = conversation.id and messages.status = 'streaming';
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.restore_conversation(conversation_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  update private.conversations set deleted_at = null
+  where conversations.id = restore_conversation.conversation_id
+    and coalesce(conversations.deleted_at, 'infinity') > private.clock() - interval '30 days';
+  if not found then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Deleted ones can be brought back for 30 days.');
+  end if;
+  return query select * from api.conversations where conversations.id = restore_conversation.conversation_id;
+end
+$$;
+
+create function api.select_branch(conversation_id uuid, message_id uuid)
+returns setof api.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(select_branch.conversation_id);
+begin
+  if not exists (
+    select from private.messages
+    where messages.conversation_id = conversation.id and messages.id = select_branch.message_id
+  ) then
+    perform private.fail(404, 'not_found', 'There is no such message in this conversation.', 'Load the conversation again.');
+  end if;
+  update private.conversations set leaf_id = private.newest_leaf(conversation.id, select_branch.message_id)
+  where conversations.id = conversation.id;
+  return query select * from api.conversations where conversations.id = conversation.id;
+end
+$$;
+
+create function api.create_folder(account_id uuid, name text)
+returns setof api.folders
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  added constant uuid := private.add_folder(create_folder.account_id, create_folder.name);
+begin
+  return query select * from api.folders where folders.id = added;
+end
+$$;
+
+create function api.rename_folder(folder_id uuid, name text)
+returns setof api.folders
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  given constant text := private.require_text('Name', coalesce(rename_folder.name, ''), 80);
+begin
+  update private.folders set name = given where folders.id = rename_folder.folder_id;
+  if not found then
+    perform private.fail(404, 'not_found', 'There is no such folder.', 'Choose one of yours.');
+  end if;
+  return query select * from api.folders where folders.id = rename_folder.folder_id;
+end
+$$;
+
+create function api.delete_folder(folder_id uuid)
+returns boolean
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.remove_folder(folder_id)
+$$;
+
+create function api.title_conversation(conversation_id uuid, title text)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  made constant text := btrim(left(regexp_replace(title_conversation.title, '[\s\u0001-\u001F\u007F]+', ' ', 'g'), 100));
+begin
+  update private.conversations set title = made
+  where conversations.id = title_conversation.conversation_id and not conversations.has_own_title and made <> '';
+  return found;
+end
+$$;
+
+comment on function api.rename_conversation is 'Gives a conversation a title of its author''s own.';
+comment on function api.move_conversation is 'Puts a conversation into a folder of the same account, or out of any.';
+comment on function api.pin_conversation is 'Pins a conversation to the top of the list, or lets go of it.';
+comment on function api.archive_conversation is 'Takes a conversation out of the list without deleting it, or puts it back.';
+comment on function api.delete_conversation is 'Deletes a conversation and stops what is running in it. It can be brought back for 30 days.';
+comment on function api.restore_conversation is 'Brings back a deleted conversation.';
+comment on function api.select_branch is 'Opens the branch that goes through a message, down to its newest end.';
+comment on function api.create_folder is 'Makes a folder for conversations of an account.';
+comment on function api.rename_folder is 'Renames a folder.';
+comment on function api.delete_folder is 'Deletes a folder; its conversations stay. Returns whether there was one.';
+comment on function api.title_conversation is 'Gives a conversation the title a model made, unless its author gave one. Returns whether it did.';
+
+grant execute on function
+  api.rename_conversation, api.move_conversation, api.pin_conversation, api.archive_conversation, api.delete_conversation,
+  api.restore_conversation, api.select_branch, api.create_folder, api.rename_folder, api.delete_folder
+to authenticated;
+grant execute on function api.title_conversation to service_role;
+
+-- schemas/08_chat_branches.sql ----------------------------------------------------------------
+
+-- chat, branches: one way through a conversation's tree, as it is shared, forked or brought along, and
+-- how a conversation is made of one.
+--
+-- What is made is a copy: nothing that happens to the one changes the other.
 
 create function private.branch_of(conversation_id uuid, message_id uuid)
 returns jsonb
@@ -7518,161 +7265,284 @@ $$;
 
 comment on function private.fork_conversation is 'Goes on from a message of the caller''s in a new conversation.';
 
--- sharing -----------------------------------------------------------------------------------
+grant execute on function private.fork_conversation to authenticated;
 
-create function private.new_share_id()
-returns text
-language sql
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.fork_conversation(conversation_id uuid, message_id uuid)
+returns setof api.conversations
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  -- A uuid has 122 random bits; of two of them 128 are left.
-  select rtrim(translate(
-    encode(substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16), 'base64'), '+/', '-_'
-  ), '=')
+declare
+  added constant uuid := private.fork_conversation(fork_conversation.conversation_id, fork_conversation.message_id);
+begin
+  return query select * from api.conversations where conversations.id = added;
+end
 $$;
 
-comment on function private.new_share_id is '128 random bits in 22 letters that need no escaping in an address.';
+comment on function api.fork_conversation is 'Goes on from a message in a new conversation.';
 
-create function private.add_share(conversation_id uuid, leaf_id uuid, expires_at timestamptz)
+grant execute on function api.fork_conversation to authenticated;
+
+-- schemas/08_chat_find.sql --------------------------------------------------------------------
+
+-- chat, finding: what somebody types as a query, the page of conversations that fits it, and the place
+-- in each where it is met. The words of the index are in 08_chat, beside the tables.
+--
+-- Only the caller's own conversations are searched.
+
+create function private.search_query(query text)
+returns tsquery
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  words text := translate(lower(left(query, 500) collate pg_c_utf8), '!#$%&''()*+,./:;<=>?@[\]^_`{|}~', repeat(' ', 30));
+  parsed tsquery;
+begin
+  words := regexp_replace(words, '(\S)-', '\1 ', 'g');
+  if position('"' in words) = 0 then
+    words := regexp_replace(
+      words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)', '"\1"', 'g'
+    );
+  end if;
+  words := regexp_replace(
+    words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
+  );
+  parsed := websearch_to_tsquery('pg_catalog.simple', words);
+  if right(parsed::text, 1) = '''' then
+    -- Somebody is still typing the last word.
+    parsed := (parsed::text || ':*')::tsquery;
+  end if;
+  return case when numnode(parsed) > 0 then parsed end;
+end
+$$;
+
+comment on function private.search_query is
+  'What somebody typed as a query: words, "phrases", -without, or, and the beginning of the last word. Anything is accepted; nothing to search by is no query.';
+
+create function private.excerpt(content text, query tsquery)
 returns text
 language plpgsql
-volatile
--- As its owner, because members may not insert. It shares the caller's own conversations only.
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  -- A sign of a script without spaces may stand anywhere, any other word only at its beginning.
+  pattern constant text := (
+    select string_agg(
+      case when word ~ '^[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\uffff]' then word else '(?<![[:alnum:]])' || word end,
+      '|' order by char_length(word) desc
+    )
+    from (
+      select distinct words.match[1] as word
+      from regexp_matches(querytree(excerpt.query), '''([^'']+)''', 'g') as words (match)
+      limit 20
+    ) as listed
+  );
+  first_hit constant integer := coalesce(regexp_instr(lower(excerpt.content collate pg_c_utf8), pattern), 0);
+  starts_at constant integer := greatest(first_hit - 60, 1);
+  -- The two signs that mark a hit must not come out of the text itself.
+  cut text := translate(substr(excerpt.content, starts_at, 220), E'\u0002\u0003\n\r\t', '     ');
+  lowered text;
+  marked text := '';
+  position integer := 1;
+  found integer;
+  ended integer;
+begin
+  if starts_at > 1 then
+    cut := '…' || regexp_replace(cut, '^\S{0,20}\s+', '');
+  end if;
+  if char_length(excerpt.content) >= starts_at + 220 then
+    cut := cut || '…';
+  end if;
+  lowered := lower(cut collate pg_c_utf8);
+  loop
+    found := regexp_instr(lowered, pattern, position);
+    exit when coalesce(found, 0) = 0;
+    ended := regexp_instr(lowered, pattern, position, 1, 1);
+    marked := marked || substr(cut, position, found - position) || E'\u0002' || substr(cut, found, ended - found) || E'\u0003';
+    position := ended;
+  end loop;
+  return replace(marked, E'\u0003\u0002', '') || substr(cut, position);
+end
+$$;
+
+comment on function private.excerpt is 'The place of a text where a query is met, each hit between U+0002 and U+0003.';
+
+create type private.found_conversation as (
+  id uuid,
+  account_id uuid,
+  folder_id uuid,
+  title text,
+  has_own_title boolean,
+  model_id text,
+  leaf_id uuid,
+  message_count integer,
+  pinned_at timestamptz,
+  archived_at timestamptz,
+  created_at timestamptz,
+  updated_at timestamptz,
+  message_id uuid,
+  excerpt text,
+  cursor text
+);
+
+comment on type private.found_conversation is
+  'A conversation in a list, with what of it met a search. Its cursor asks for what comes after it.';
+
+create type private.conversation_cursor as (is_pinned boolean, updated_at timestamptz, id uuid);
+
+comment on type private.conversation_cursor is 'A place in a list of conversations.';
+
+create function private.read_cursor(cursor text)
+returns private.conversation_cursor
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  parts constant text[] := regexp_match(read_cursor.cursor, '^([01])\.(\d{1,17})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+begin
+  if nullif(read_cursor.cursor, '') is null then
+    return row(true, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff')::private.conversation_cursor;
+  end if;
+  if parts is null then
+    perform private.fail(422, 'invalid_input', 'That is no cursor of a list.', 'Use one that came with the last page.');
+  end if;
+  return row(parts[1] = '1', timestamptz 'epoch' + parts[2]::bigint * interval '1 microsecond', parts[3])::private.conversation_cursor;
+end
+$$;
+
+comment on function private.read_cursor is 'The place a cursor stands for: the beginning when there is none.';
+
+create function private.find_conversations(
+  account_id uuid, query tsquery, from_at timestamptz, to_at timestamptz, model text, folder_id uuid, archived boolean,
+  after private.conversation_cursor, max_rows integer
+)
+returns setof private.found_conversation
+language plpgsql
+stable
+-- As its owner, because a policy would keep the planner from using the index of words. It looks at the caller's own rows only.
 security definer
 set search_path = ''
 as $$
 declare
-  conversation constant private.conversations := private.require_conversation(add_share.conversation_id);
-  leaf constant uuid := coalesce(add_share.leaf_id, conversation.leaf_id);
-  until_at constant timestamptz := nullif(add_share.expires_at, 'infinity');
-  shown jsonb;
-  added text;
+  caller constant uuid := auth.uid();
 begin
-  if until_at <= private.clock() then
-    perform private.fail(422, 'invalid_input', 'A link cannot expire in the past.', 'Choose a later time, or none.');
+  if not coalesce(find_conversations.account_id in (select private.my_account_ids()), false) then
+    return;
   end if;
-  if (
-    select count(*) >= 100 from private.shares
-    where shares.conversation_id = conversation.id and shares.revoked_at is null
-      and coalesce(shares.expires_at, 'infinity') > private.clock()
-  ) then
-    perform private.fail(409, 'conflict', 'This conversation has 100 links, and that is all it can have.', 'Revoke one first.');
-  end if;
-  select jsonb_agg(jsonb_build_object(
-    'role', said.value -> 'role', 'status', said.value -> 'status', 'content', said.value -> 'content',
-    'model_id', said.value -> 'model_id', 'created_at', said.value -> 'created_at'
-  ) order by said.position)
-  into shown
-  from jsonb_array_elements(private.require_branch(conversation, leaf)) with ordinality as said (value, position)
-  where said.value ->> 'role' <> 'system' and said.value ->> 'content' <> '';
-  if shown is null then
-    perform private.fail(422, 'invalid_input', 'There is nothing to share yet.', 'Write something first.');
-  elsif octet_length(shown::text) > 20971520 then
-    perform private.fail(413, 'too_large', 'This branch is longer than 20 MB, too long to share.', 'Share an earlier message.');
-  end if;
-  insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count, expires_at)
-  values (
-    private.new_share_id(), conversation.id, conversation.user_id, leaf, conversation.title, shown,
-    jsonb_array_length(shown), until_at
+  return query
+  with hits as materialized (
+    select distinct on (messages.conversation_id) messages.conversation_id, messages.id
+    from private.messages
+    where find_conversations.query is not null
+      and messages.user_id = caller
+      and private.search_vector(messages.content) @@ find_conversations.query
+    order by messages.conversation_id, messages.created_at desc, messages.id
+  ),
+  met as materialized (
+    select hits.conversation_id from hits
+    union all
+    select conversations.id
+    from private.conversations
+    where find_conversations.query is not null
+      and conversations.user_id = caller
+      and private.search_vector(conversations.title) @@ find_conversations.query
+  ),
+  page as materialized (
+    select conversations.*
+    from private.conversations
+    where conversations.user_id = caller
+      and conversations.account_id = find_conversations.account_id
+      and (conversations.is_pinned, conversations.updated_at, conversations.id) < (after.is_pinned, after.updated_at, after.id)
+      and conversations.deleted_at is null
+      and (find_conversations.query is null or conversations.id in (select met.conversation_id from met))
+      and (find_conversations.archived is null or find_conversations.archived = (conversations.archived_at is not null))
+      and (find_conversations.from_at is null or conversations.updated_at >= find_conversations.from_at)
+      and (find_conversations.to_at is null or conversations.updated_at < find_conversations.to_at)
+      and (find_conversations.folder_id is null or conversations.folder_id = find_conversations.folder_id)
+      and (find_conversations.model is null or conversations.model_id = find_conversations.model or exists (
+        select from private.messages
+        where messages.conversation_id = conversations.id and messages.model_id = find_conversations.model
+      ))
+    order by conversations.is_pinned desc, conversations.updated_at desc, conversations.id desc
+    limit least(greatest(coalesce(find_conversations.max_rows, 30), 1), 100)
   )
-  returning shares.id into added;
-  return added;
+  select
+    page.id, page.account_id, page.folder_id, page.title, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
+    page.pinned_at, page.archived_at, page.created_at, page.updated_at, hits.id,
+    case when find_conversations.query is not null then
+      private.excerpt(coalesce(messages.content, page.title), find_conversations.query)
+    end,
+    concat_ws('.', page.is_pinned::integer, (extract(epoch from page.updated_at) * 1000000)::bigint, page.id)
+  from page
+  left join hits on hits.conversation_id = page.id
+  left join private.messages on messages.conversation_id = page.id and messages.id = hits.id
+  order by page.is_pinned desc, page.updated_at desc, page.id desc;
 end
 $$;
 
-comment on function private.add_share is 'Takes a snapshot of a branch of the caller''s.';
+comment on function private.find_conversations is
+  'The caller''s conversations, pinned ones first, then the one used last; those where a query is met, in a message or the title, if there is one.';
 
-create function private.require_share(share_id text)
-returns private.shares
-language plpgsql
+grant execute on function private.read_cursor, private.find_conversations, private.search_query to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.list_conversations(
+  account_id uuid, from_at timestamptz default null, to_at timestamptz default null, model text default null,
+  folder_id uuid default null, archived boolean default false, cursor text default null, max_rows integer default 30
+)
+returns setof private.found_conversation
+language sql
 stable
 security invoker
 set search_path = ''
 as $$
-declare
-  share private.shares;
-begin
-  select shares.* into share
-  from private.shares
-  join private.conversations on conversations.id = shares.conversation_id and conversations.deleted_at is null
-  where shares.id = require_share.share_id
-    and shares.revoked_at is null
-    and coalesce(shares.expires_at, 'infinity') > private.clock();
-  if share.id is null then
-    perform private.fail(404, 'not_found', 'There is nothing under this link, or not any more.', 'Ask whoever sent it for a new one.');
-  end if;
-  return share;
-end
+  select *
+  from private.find_conversations(
+    account_id, null, from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
+  )
 $$;
 
-comment on function private.require_share is 'A snapshot that may be read now, or the refusal.';
+comment on function api.list_conversations is
+  'A page of the caller''s conversations in an account: pinned first, then by last use. An empty "archived" means both. Give the cursor of the last row for what comes after it.';
 
-create function private.read_share(share_id text)
-returns jsonb
-language plpgsql
+create function api.search_conversations(
+  account_id uuid, query text, from_at timestamptz default null, to_at timestamptz default null, model text default null,
+  folder_id uuid default null, archived boolean default null, cursor text default null, max_rows integer default 30
+)
+returns setof private.found_conversation
+language sql
 stable
--- As its owner, because whoever has the link may read, signed in or not. The id is the key.
-security definer
-set search_path = ''
-as $$
-declare
-  share constant private.shares := private.require_share(read_share.share_id);
-begin
-  return jsonb_build_object(
-    'id', share.id, 'title', share.title, 'messages', share.messages, 'message_count', share.message_count,
-    'created_at', share.created_at, 'expires_at', share.expires_at
-  );
-end
-$$;
-
-comment on function private.read_share is 'What a link shows.';
-
-create function private.fork_share(share_id text, account_id uuid)
-returns uuid
-language plpgsql
-volatile
--- As its owner, because members may not write messages. It acts for the caller's own id only.
-security definer
-set search_path = ''
-as $$
-declare
-  share constant private.shares := private.require_share(fork_share.share_id);
-begin
-  if not private.has_role(fork_share.account_id, 'owner', 'admin', 'member') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
-  end if;
-  return private.add_branch(fork_share.account_id, share.title, true, share.messages);
-end
-$$;
-
-comment on function private.fork_share is 'Goes on from a snapshot in a conversation of the caller''s own.';
-
-create function private.purge_shares(max_shares integer default 500)
-returns integer
-language plpgsql
-volatile
 security invoker
 set search_path = ''
 as $$
-declare
-  purged integer;
-begin
-  delete from private.shares
-  where shares.id in (
-    select gone.id from private.shares as gone
-    where least(gone.revoked_at, gone.expires_at) < private.clock() - interval '30 days'
-    limit purge_shares.max_shares
-  );
-  get diagnostics purged = row_count;
-  return purged;
-end
+  select *
+  from private.find_conversations(
+    account_id, private.search_query(query), from_at, to_at, model, folder_id, archived, private.read_cursor(cursor), max_rows
+  )
 $$;
 
-comment on function private.purge_shares is 'Removes snapshots that nobody could read for 30 days.';
+comment on function api.search_conversations is
+  'Conversations where the words of a query are met, with the newest message that meets them and its place between U+0002 and U+0003. Words, "phrases", -without, or; the last word may be unfinished. With nothing to search by, the list.';
 
--- bringing conversations along ------------------------------------------------------------------
+grant execute on function api.list_conversations, api.search_conversations to authenticated;
+
+-- schemas/08_chat_import.sql ------------------------------------------------------------------
+
+-- chat, import: conversations brought along from elsewhere, each looked at before it is let in.
+--
+-- One that is here already is skipped, one that cannot be is named, and neither keeps another out.
 
 create function private.read_moment(value jsonb)
 returns timestamptz
@@ -7910,10 +7780,225 @@ $$;
 
 comment on function private.import_conversations is 'Brings conversations along: what is here already is skipped, what cannot be is named.';
 
+grant execute on function private.import_conversations to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.import_conversations(account_id uuid, source text, conversations jsonb, dry_run boolean default false)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.import_conversations(account_id, source, conversations, dry_run)
+$$;
+
+comment on function api.import_conversations is
+  'Takes up to 50 conversations, {id, title, created_at, updated_at, model, leaf_id, messages: [{id, parent_id, role, content, reasoning, model, created_at}]}, from a source. Those that came before are skipped, those that cannot be are named. A dry run only counts.';
+
+grant execute on function api.import_conversations to authenticated;
+
+-- schemas/08_chat_share.sql -------------------------------------------------------------------
+
+-- chat, sharing: snapshots of a branch that whoever has the link can read, and forks of them.
+--
+-- A snapshot never changes, names nobody, holds neither instructions nor reasoning, and is gone the
+-- moment it is revoked, it expires or its conversation is deleted.
+
+create table private.shares (
+  id text primary key,
+  conversation_id uuid not null references private.conversations (id) on delete cascade,
+  user_id uuid not null,
+  leaf_id uuid not null,
+  title text not null,
+  messages jsonb not null,
+  message_count integer not null,
+  created_at timestamptz not null default private.clock(),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  constraint well_formed check (id ~ '^[A-Za-z0-9_-]{22}$' and message_count > 0)
+);
+
+comment on table private.shares is 'Snapshots of branches, each readable by whoever has its id: 128 random bits.';
+
+alter table private.shares enable row level security;
+create index shares_conversation_id_idx on private.shares (conversation_id);
+create index shares_user_id_idx on private.shares (user_id);
+
+create policy "authors see what they shared" on private.shares
+  for select to authenticated
+  using (
+    user_id = (select auth.uid())
+    and exists (select from private.conversations where conversations.id = shares.conversation_id)
+  );
+create policy "authors revoke what they shared" on private.shares
+  for update to authenticated
+  using (
+    user_id = (select auth.uid())
+    and exists (select from private.conversations where conversations.id = shares.conversation_id)
+  )
+  with check (user_id = (select auth.uid()));
+
+grant select on private.shares to authenticated, service_role;
+grant update (revoked_at) on private.shares to authenticated;
+
+-- sharing -----------------------------------------------------------------------------------
+
+create function private.new_share_id()
+returns text
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  -- A uuid has 122 random bits; of two of them 128 are left.
+  select rtrim(translate(
+    encode(substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16), 'base64'), '+/', '-_'
+  ), '=')
+$$;
+
+comment on function private.new_share_id is '128 random bits in 22 letters that need no escaping in an address.';
+
+create function private.add_share(conversation_id uuid, leaf_id uuid, expires_at timestamptz)
+returns text
+language plpgsql
+volatile
+-- As its owner, because members may not insert. It shares the caller's own conversations only.
+security definer
+set search_path = ''
+as $$
+declare
+  conversation constant private.conversations := private.require_conversation(add_share.conversation_id);
+  leaf constant uuid := coalesce(add_share.leaf_id, conversation.leaf_id);
+  until_at constant timestamptz := nullif(add_share.expires_at, 'infinity');
+  shown jsonb;
+  added text;
+begin
+  if until_at <= private.clock() then
+    perform private.fail(422, 'invalid_input', 'A link cannot expire in the past.', 'Choose a later time, or none.');
+  end if;
+  if (
+    select count(*) >= 100 from private.shares
+    where shares.conversation_id = conversation.id and shares.revoked_at is null
+      and coalesce(shares.expires_at, 'infinity') > private.clock()
+  ) then
+    perform private.fail(409, 'conflict', 'This conversation has 100 links, and that is all it can have.', 'Revoke one first.');
+  end if;
+  select jsonb_agg(jsonb_build_object(
+    'role', said.value -> 'role', 'status', said.value -> 'status', 'content', said.value -> 'content',
+    'model_id', said.value -> 'model_id', 'created_at', said.value -> 'created_at'
+  ) order by said.position)
+  into shown
+  from jsonb_array_elements(private.require_branch(conversation, leaf)) with ordinality as said (value, position)
+  where said.value ->> 'role' <> 'system' and said.value ->> 'content' <> '';
+  if shown is null then
+    perform private.fail(422, 'invalid_input', 'There is nothing to share yet.', 'Write something first.');
+  elsif octet_length(shown::text) > 20971520 then
+    perform private.fail(413, 'too_large', 'This branch is longer than 20 MB, too long to share.', 'Share an earlier message.');
+  end if;
+  insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count, expires_at)
+  values (
+    private.new_share_id(), conversation.id, conversation.user_id, leaf, conversation.title, shown,
+    jsonb_array_length(shown), until_at
+  )
+  returning shares.id into added;
+  return added;
+end
+$$;
+
+comment on function private.add_share is 'Takes a snapshot of a branch of the caller''s.';
+
+create function private.require_share(share_id text)
+returns private.shares
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  share private.shares;
+begin
+  select shares.* into share
+  from private.shares
+  join private.conversations on conversations.id = shares.conversation_id and conversations.deleted_at is null
+  where shares.id = require_share.share_id
+    and shares.revoked_at is null
+    and coalesce(shares.expires_at, 'infinity') > private.clock();
+  if share.id is null then
+    perform private.fail(404, 'not_found', 'There is nothing under this link, or not any more.', 'Ask whoever sent it for a new one.');
+  end if;
+  return share;
+end
+$$;
+
+comment on function private.require_share is 'A snapshot that may be read now, or the refusal.';
+
+create function private.read_share(share_id text)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because whoever has the link may read, signed in or not. The id is the key.
+security definer
+set search_path = ''
+as $$
+declare
+  share constant private.shares := private.require_share(read_share.share_id);
+begin
+  return jsonb_build_object(
+    'id', share.id, 'title', share.title, 'messages', share.messages, 'message_count', share.message_count,
+    'created_at', share.created_at, 'expires_at', share.expires_at
+  );
+end
+$$;
+
+comment on function private.read_share is 'What a link shows.';
+
+create function private.fork_share(share_id text, account_id uuid)
+returns uuid
+language plpgsql
+volatile
+-- As its owner, because members may not write messages. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+declare
+  share constant private.shares := private.require_share(fork_share.share_id);
+begin
+  if not private.has_role(fork_share.account_id, 'owner', 'admin', 'member') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  return private.add_branch(fork_share.account_id, share.title, true, share.messages);
+end
+$$;
+
+comment on function private.fork_share is 'Goes on from a snapshot in a conversation of the caller''s own.';
+
+create function private.purge_shares(max_shares integer default 500)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  purged integer;
+begin
+  delete from private.shares
+  where shares.id in (
+    select gone.id from private.shares as gone
+    where least(gone.revoked_at, gone.expires_at) < private.clock() - interval '30 days'
+    limit purge_shares.max_shares
+  );
+  get diagnostics purged = row_count;
+  return purged;
+end
+$$;
+
+comment on function private.purge_shares is 'Removes snapshots that nobody could read for 30 days.';
+
 grant execute on function private.read_share to anon, authenticated;
-grant execute on function
-  private.fork_conversation, private.add_share, private.fork_share, private.import_conversations
-to authenticated;
+grant execute on function private.add_share, private.fork_share to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
 
@@ -7983,51 +8068,22 @@ begin
 end
 $$;
 
-create function api.fork_conversation(conversation_id uuid, message_id uuid)
-returns setof api.conversations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  added constant uuid := private.fork_conversation(fork_conversation.conversation_id, fork_conversation.message_id);
-begin
-  return query select * from api.conversations where conversations.id = added;
-end
-$$;
-
-create function api.import_conversations(account_id uuid, source text, conversations jsonb, dry_run boolean default false)
-returns jsonb
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.import_conversations(account_id, source, conversations, dry_run)
-$$;
-
 comment on function api.create_share is 'Takes a snapshot of the branch that ends at a message, or of the open one, readable by whoever has its id until it expires.';
 comment on function api.revoke_share is 'Ends a link at once.';
 comment on function api.read_share is 'What a link shows: title and messages. Anybody may ask who has its id.';
 comment on function api.fork_share is 'Goes on from a shared snapshot in a conversation of one''s own.';
-comment on function api.fork_conversation is 'Goes on from a message in a new conversation.';
-comment on function api.import_conversations is
-  'Takes up to 50 conversations, {id, title, created_at, updated_at, model, leaf_id, messages: [{id, parent_id, role, content, reasoning, model, created_at}]}, from a source. Those that came before are skipped, those that cannot be are named. A dry run only counts.';
 
 grant execute on function api.read_share to anon, authenticated;
-grant execute on function
-  api.create_share, api.revoke_share, api.fork_share, api.fork_conversation, api.import_conversations
-to authenticated;
+grant execute on function api.create_share, api.revoke_share, api.fork_share to authenticated;
 
 -- schemas/08_gateway.sql ----------------------------------------------------------------------
 
--- gateway: keys from their making to their end, and what the gateway asks about a call made with
--- one: may it start, what became of it, and the answer kept for whoever repeats the request.
+-- gateway: what it asks about a call made with a key: may it start, what became of it, and the answer
+-- kept for whoever repeats the request. Keys are made and changed in 08_gateway_keys; what one may
+-- know of itself is in 08_gateway_info.
 --
--- A key is shown once and kept as its SHA-256. It never does what its scopes, its account's roles
--- or its limits do not allow, and once a revocation or a rotation has returned, the old key admits
--- nothing. An answer kept for an Idempotency-Key is never kept longer than a day.
+-- A key never does what its scopes, its account's roles or its limits do not allow. An answer kept for
+-- an Idempotency-Key is never kept longer than a day.
 
 -- stored answers ------------------------------------------------------------------------------
 
@@ -8062,247 +8118,6 @@ create table private.stored_pieces (
 comment on table private.stored_pieces is 'The answers kept for an Idempotency-Key, as they were sent, piece by piece.';
 
 alter table private.stored_pieces enable row level security;
-
--- making and changing keys ----------------------------------------------------------------------
-
-create function private.new_secret()
-returns text
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  -- Three random uuids are 366 bits of randomness; the hash evens them out to 256. The eight digits
-  -- at the end are a checksum, so that a mistyped key is known for one without asking anybody.
-  select 'sk-oneai-' || body || left(encode(sha256(convert_to('sk-oneai-' || body, 'UTF8')), 'hex'), 8)
-  from encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex') as body
-$$;
-
-comment on function private.new_secret is 'A new key in clear text.';
-
-create function private.require_my_key(key_id uuid)
-returns private.api_keys
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  key private.api_keys;
-begin
-  select * into key from private.api_keys where api_keys.id = key_id;
-  if key.id is null or not (
-    private.has_role(key.account_id, 'owner', 'admin')
-    or (key.created_by = (select auth.uid()) and private.has_role(key.account_id, 'owner', 'admin', 'member'))
-  ) then
-    perform private.fail(404, 'not_found', 'There is no such key.', 'Choose one of your own keys.');
-  end if;
-  -- The lock that admitting a call takes: what is decided here holds for every call after it.
-  perform private.require_wallet(key.account_id);
-  select * into key from private.api_keys where api_keys.id = key_id;
-  if key.revoked_at is not null then
-    perform private.fail(409, 'conflict', 'This key has been revoked.', 'Create a new one.');
-  end if;
-  return key;
-end
-$$;
-
-comment on function private.require_my_key is 'A key that is in force and that the caller may change, with its account locked.';
-
-create function private.read_list(label text, value jsonb, pattern text, most integer)
-returns text[]
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-declare
-  words text[];
-begin
-  if jsonb_typeof(value) = 'array' then
-    select array_agg(distinct word) into words from jsonb_array_elements_text(value) as word;
-  end if;
-  if words is null or cardinality(words) > most or exists (select from unnest(words) as word where word is null or word !~ pattern) then
-    perform private.fail(422, 'invalid_input', format('%s must be a list of 1 to %s known words.', label, most), null);
-  end if;
-  return words;
-end
-$$;
-
-comment on function private.read_list is 'A list of words of a certain form out of JSON.';
-
-create function private.read_limit(label text, value jsonb, most bigint)
-returns bigint
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-begin
-  if value = '0' then
-    perform private.fail(422, 'invalid_input', format('%s must be above zero.', label), 'Revoke the key to stop it altogether.');
-  end if;
-  return private.read_count(label, value, most);
-end
-$$;
-
-comment on function private.read_limit is 'A limit out of JSON: empty for none, otherwise above zero.';
-
-create function private.change_key(key_id uuid, changes jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  unknown text;
-begin
-  select field into unknown
-  from jsonb_object_keys(case when jsonb_typeof(changes) = 'object' then changes else '{"an object": 0}' end) as field
-  where field <> all ('{name,scopes,allowed_models,expires_at,requests_per_minute,requests_per_hour,requests_per_day,max_cost_micros}');
-  if unknown is not null then
-    perform private.fail(
-      422, 'invalid_input', format('A key has no setting called %s.', left(unknown, 40)),
-      'There are name, scopes, allowed_models, expires_at, requests_per_minute, requests_per_hour, requests_per_day and max_cost_micros.'
-    );
-  end if;
-  if coalesce(changes ->> 'expires_at', '2000-01-01T00:00:00Z') !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d'
-    or not pg_input_is_valid(coalesce(changes ->> 'expires_at', 'now'), 'timestamptz')
-  then
-    perform private.fail(422, 'invalid_input', 'That is not a moment in time.', 'Write it like 2027-01-31T12:00:00Z.');
-  end if;
-  if (changes ->> 'expires_at')::timestamptz <= private.clock() then
-    perform private.fail(422, 'invalid_input', 'A key cannot expire in the past.', 'Revoke it to end it now.');
-  end if;
-
-  update private.api_keys set
-    name = case when changes ? 'name' then private.require_text('Name', coalesce(changes ->> 'name', ''), 80) else api_keys.name end,
-    scopes = case
-      when changes ? 'scopes' then private.read_list('Scopes', changes -> 'scopes', '^(completions|embeddings|read)$', 3)
-      else api_keys.scopes
-    end,
-    allowed_models = case
-      when changes ? 'allowed_models'
-      then private.read_list('Allowed models', changes -> 'allowed_models', '^[a-z0-9~*._:/-]{1,200}$', 50)
-      else api_keys.allowed_models
-    end,
-    expires_at = case when changes ? 'expires_at' then (changes ->> 'expires_at')::timestamptz else api_keys.expires_at end
-  where api_keys.id = key_id;
-
-  if changes ?| '{requests_per_minute,requests_per_hour,requests_per_day,max_cost_micros}' then
-    insert into private.limit_overrides as limits (
-      subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, max_cost_micros, reason
-    )
-    select
-      api_keys.id, api_keys.account_id,
-      private.read_limit('Requests per minute', changes -> 'requests_per_minute', 1000000000),
-      private.read_limit('Requests per hour', changes -> 'requests_per_hour', 1000000000),
-      private.read_limit('Requests per day', changes -> 'requests_per_day', 1000000000),
-      private.read_limit('The most a request may cost', changes -> 'max_cost_micros', 9007199254740991),
-      'Set with the key'
-    from private.api_keys
-    where api_keys.id = key_id
-    on conflict on constraint limit_overrides_pkey do update set
-      requests_per_minute = case when changes ? 'requests_per_minute' then excluded.requests_per_minute else limits.requests_per_minute end,
-      requests_per_hour = case when changes ? 'requests_per_hour' then excluded.requests_per_hour else limits.requests_per_hour end,
-      requests_per_day = case when changes ? 'requests_per_day' then excluded.requests_per_day else limits.requests_per_day end,
-      max_cost_micros = case when changes ? 'max_cost_micros' then excluded.max_cost_micros else limits.max_cost_micros end;
-  end if;
-end
-$$;
-
-comment on function private.change_key is 'Changes what is given of a key and leaves the rest; an empty expiry or limit takes it off.';
-
-create function private.create_key(account_id uuid, name text, settings jsonb)
-returns table (key_id uuid, secret text)
-language plpgsql
-volatile
--- As its owner, because members may not write keys. Only those who may spend for the account get past the first check.
-security definer
-set search_path = ''
-as $$
-begin
-  if not private.has_role(create_key.account_id, 'owner', 'admin', 'member') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
-  end if;
-  perform private.require_wallet(create_key.account_id);
-  if (select count(*) from private.api_keys where api_keys.account_id = create_key.account_id and api_keys.revoked_at is null) >= 200 then
-    perform private.fail(409, 'conflict', 'The account has 200 keys already.', 'Revoke one that is not used.');
-  end if;
-  secret := private.new_secret();
-  insert into private.api_keys (account_id, created_by, name, prefix, hash)
-  values (
-    create_key.account_id, (select auth.uid()), private.require_text('Name', coalesce(create_key.name, ''), 80),
-    left(secret, 15), sha256(convert_to(secret, 'UTF8'))
-  )
-  returning api_keys.id into key_id;
-  perform private.change_key(key_id, coalesce(settings, '{}'));
-  return next;
-end
-$$;
-
-comment on function private.create_key is 'Makes a key for an account. The clear text is in this answer and nowhere else.';
-
-create function private.update_key(key_id uuid, changes jsonb)
-returns void
-language plpgsql
-volatile
--- As its owner, because members may not write keys. Only those who may change this key get past the first check.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_my_key(key_id);
-  perform private.change_key(key_id, changes);
-end
-$$;
-
-comment on function private.update_key is 'Changes a key.';
-
-create function private.rotate_key(key_id uuid, overlap_seconds integer)
-returns text
-language plpgsql
-volatile
--- As its owner, because members may not write keys. Only those who may change this key get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  key private.api_keys := private.require_my_key(key_id);
-  secret constant text := private.new_secret();
-begin
-  if coalesce(overlap_seconds, 0) not between 0 and 2592000 then
-    perform private.fail(422, 'invalid_input', 'The old key can go on for 30 days at most.', 'Give a number of seconds up to 2592000.');
-  end if;
-  update private.api_keys set
-    prefix = left(secret, 15),
-    hash = sha256(convert_to(secret, 'UTF8')),
-    previous_hash = case when overlap_seconds > 0 then key.hash end,
-    previous_until = case when overlap_seconds > 0 then private.clock() + make_interval(secs => overlap_seconds) end
-  where api_keys.id = key.id;
-  return secret;
-end
-$$;
-
-comment on function private.rotate_key is
-  'Gives a key a new clear text; the one before stays good for as long as was chosen. Budgets, limits and usage are the key''s, so they go on.';
-
-create function private.revoke_key(key_id uuid)
-returns void
-language plpgsql
-volatile
--- As its owner, because members may not write keys. Only those who may change this key get past the first check.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_my_key(key_id);
-  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null where api_keys.id = key_id;
-end
-$$;
-
-comment on function private.revoke_key is 'Ends a key. Calls that run go on to their end; no other is let in once this has returned.';
 
 -- calls -------------------------------------------------------------------------------------------
 
@@ -8553,7 +8368,97 @@ $$;
 
 comment on function private.purge_stored_answers is 'Forgets the answers whose day is over.';
 
--- what a key may know -------------------------------------------------------------------------------
+grant execute on function
+  private.is_key, private.start_call, private.keep_call, private.finish_call, private.read_stored_answer
+to service_role;
+
+-- api ---------------------------------------------------------------------------------------
+
+create function api.is_key(key_hash text)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.is_key(private.read_hash(key_hash))
+$$;
+
+comment on function api.is_key is 'Whether a key is in force, by its SHA-256 in hex; asked before much is read of whoever shows it.';
+
+create function api.start_call(
+  key_hash text, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
+  max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_call(
+    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features),
+    private.require_task(task), max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_call is
+  'Authorises a call made with an API key, found by its SHA-256 in hex: the verdict, and the account it is for. A repeated Idempotency-Key is a replay.';
+
+create function api.keep_call(run_id uuid, generation_id text default null, pieces jsonb default '[]')
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.keep_call(run_id, generation_id, pieces);
+end
+$$;
+
+comment on function api.keep_call is
+  'Keeps a call alive for another 30 seconds, and the next pieces of its answer with it. Tells whether it should stop.';
+
+create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing json default null)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.finish_call(run_id, private.read_report(report), pieces, closing);
+end
+$$;
+
+comment on function api.finish_call is
+  'Ends a call and returns its receipt, the first one when repeated; nothing yet when the cost has still to be asked upstream.';
+
+create function api.read_stored_answer(run_id uuid, after integer default 0)
+returns json
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.read_stored_answer(run_id, after)
+$$;
+
+comment on function api.read_stored_answer is 'The answer kept for an Idempotency-Key, as far as it has come; nothing when none is kept.';
+
+grant execute on function
+  api.is_key, api.start_call, api.keep_call, api.finish_call, api.read_stored_answer
+to service_role;
+
+-- schemas/08_gateway_info.sql -----------------------------------------------------------------
+
+-- gateway, what a key may know: its own limits and budgets, the models it can call and the receipts of
+-- its maker's calls.
+--
+-- Only with the scope to read, and nothing of another account.
 
 create function private.describe_key(key_hash bytea)
 returns jsonb
@@ -8670,15 +8575,297 @@ $$;
 
 comment on function private.find_key_receipt is 'The receipt of a call of the person whose key this is, by the id of the call or of the request.';
 
--- policies and grants -------------------------------------------------------------------------
+grant execute on function private.describe_key, private.list_key_models, private.find_key_receipt to service_role;
 
-grant execute on function
-  private.create_key, private.update_key, private.rotate_key, private.revoke_key to authenticated;
-grant execute on function
-  private.is_key, private.start_call, private.keep_call, private.finish_call, private.read_stored_answer, private.describe_key,
-  private.list_key_models, private.find_key_receipt to service_role;
+-- api ---------------------------------------------------------------------------------------------
 
--- api ---------------------------------------------------------------------------------------
+create function api.describe_key(key_hash text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.describe_key(private.read_hash(key_hash))
+$$;
+
+comment on function api.describe_key is 'What a key may know of itself: settings, budgets, limits, usage and wallet.';
+
+create function api.list_key_models(key_hash text)
+returns setof jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.list_key_models(private.read_hash(key_hash))
+$$;
+
+comment on function api.list_key_models is 'The presets and the models that a key can call, with our prices.';
+
+create function api.find_key_receipt(key_hash text, id text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select private.find_key_receipt(private.read_hash(key_hash), id)
+$$;
+
+comment on function api.find_key_receipt is 'The receipt of a call by its id or by the id of its request; nothing when there is none.';
+
+grant execute on function api.describe_key, api.list_key_models, api.find_key_receipt to service_role;
+
+-- schemas/08_gateway_keys.sql -----------------------------------------------------------------
+
+-- gateway, keys from their making to their end.
+--
+-- A key is shown once and kept as its SHA-256. Once a revocation or a rotation has returned, the old
+-- key admits nothing.
+
+create function private.new_secret()
+returns text
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  -- Three random uuids are 366 bits of randomness; the hash evens them out to 256. The eight digits
+  -- at the end are a checksum, so that a mistyped key is known for one without asking anybody.
+  select 'sk-oneai-' || body || left(encode(sha256(convert_to('sk-oneai-' || body, 'UTF8')), 'hex'), 8)
+  from encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex') as body
+$$;
+
+comment on function private.new_secret is 'A new key in clear text.';
+
+create function private.require_my_key(key_id uuid)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select * into key from private.api_keys where api_keys.id = key_id;
+  if key.id is null or not (
+    private.has_role(key.account_id, 'owner', 'admin')
+    or (key.created_by = (select auth.uid()) and private.has_role(key.account_id, 'owner', 'admin', 'member'))
+  ) then
+    perform private.fail(404, 'not_found', 'There is no such key.', 'Choose one of your own keys.');
+  end if;
+  -- The lock that admitting a call takes: what is decided here holds for every call after it.
+  perform private.require_wallet(key.account_id);
+  select * into key from private.api_keys where api_keys.id = key_id;
+  if key.revoked_at is not null then
+    perform private.fail(409, 'conflict', 'This key has been revoked.', 'Create a new one.');
+  end if;
+  return key;
+end
+$$;
+
+comment on function private.require_my_key is 'A key that is in force and that the caller may change, with its account locked.';
+
+create function private.read_list(label text, value jsonb, pattern text, most integer)
+returns text[]
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  words text[];
+begin
+  if jsonb_typeof(value) = 'array' then
+    select array_agg(distinct word) into words from jsonb_array_elements_text(value) as word;
+  end if;
+  if words is null or cardinality(words) > most or exists (select from unnest(words) as word where word is null or word !~ pattern) then
+    perform private.fail(422, 'invalid_input', format('%s must be a list of 1 to %s known words.', label, most), null);
+  end if;
+  return words;
+end
+$$;
+
+comment on function private.read_list is 'A list of words of a certain form out of JSON.';
+
+create function private.read_limit(label text, value jsonb, most bigint)
+returns bigint
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if value = '0' then
+    perform private.fail(422, 'invalid_input', format('%s must be above zero.', label), 'Revoke the key to stop it altogether.');
+  end if;
+  return private.read_count(label, value, most);
+end
+$$;
+
+comment on function private.read_limit is 'A limit out of JSON: empty for none, otherwise above zero.';
+
+create function private.change_key(key_id uuid, changes jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  unknown text;
+begin
+  select field into unknown
+  from jsonb_object_keys(case when jsonb_typeof(changes) = 'object' then changes else '{"an object": 0}' end) as field
+  where field <> all ('{name,scopes,allowed_models,expires_at,requests_per_minute,requests_per_hour,requests_per_day,max_cost_micros}');
+  if unknown is not null then
+    perform private.fail(
+      422, 'invalid_input', format('A key has no setting called %s.', left(unknown, 40)),
+      'There are name, scopes, allowed_models, expires_at, requests_per_minute, requests_per_hour, requests_per_day and max_cost_micros.'
+    );
+  end if;
+  if coalesce(changes ->> 'expires_at', '2000-01-01T00:00:00Z') !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d'
+    or not pg_input_is_valid(coalesce(changes ->> 'expires_at', 'now'), 'timestamptz')
+  then
+    perform private.fail(422, 'invalid_input', 'That is not a moment in time.', 'Write it like 2027-01-31T12:00:00Z.');
+  end if;
+  if (changes ->> 'expires_at')::timestamptz <= private.clock() then
+    perform private.fail(422, 'invalid_input', 'A key cannot expire in the past.', 'Revoke it to end it now.');
+  end if;
+
+  update private.api_keys set
+    name = case when changes ? 'name' then private.require_text('Name', coalesce(changes ->> 'name', ''), 80) else api_keys.name end,
+    scopes = case
+      when changes ? 'scopes' then private.read_list('Scopes', changes -> 'scopes', '^(completions|embeddings|read)$', 3)
+      else api_keys.scopes
+    end,
+    allowed_models = case
+      when changes ? 'allowed_models'
+      then private.read_list('Allowed models', changes -> 'allowed_models', '^[a-z0-9~*._:/-]{1,200}$', 50)
+      else api_keys.allowed_models
+    end,
+    expires_at = case when changes ? 'expires_at' then (changes ->> 'expires_at')::timestamptz else api_keys.expires_at end
+  where api_keys.id = key_id;
+
+  if changes ?| '{requests_per_minute,requests_per_hour,requests_per_day,max_cost_micros}' then
+    insert into private.limit_overrides as limits (
+      subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, max_cost_micros, reason
+    )
+    select
+      api_keys.id, api_keys.account_id,
+      private.read_limit('Requests per minute', changes -> 'requests_per_minute', 1000000000),
+      private.read_limit('Requests per hour', changes -> 'requests_per_hour', 1000000000),
+      private.read_limit('Requests per day', changes -> 'requests_per_day', 1000000000),
+      private.read_limit('The most a request may cost', changes -> 'max_cost_micros', 9007199254740991),
+      'Set with the key'
+    from private.api_keys
+    where api_keys.id = key_id
+    on conflict on constraint limit_overrides_pkey do update set
+      requests_per_minute = case when changes ? 'requests_per_minute' then excluded.requests_per_minute else limits.requests_per_minute end,
+      requests_per_hour = case when changes ? 'requests_per_hour' then excluded.requests_per_hour else limits.requests_per_hour end,
+      requests_per_day = case when changes ? 'requests_per_day' then excluded.requests_per_day else limits.requests_per_day end,
+      max_cost_micros = case when changes ? 'max_cost_micros' then excluded.max_cost_micros else limits.max_cost_micros end;
+  end if;
+end
+$$;
+
+comment on function private.change_key is 'Changes what is given of a key and leaves the rest; an empty expiry or limit takes it off.';
+
+create function private.create_key(account_id uuid, name text, settings jsonb)
+returns table (key_id uuid, secret text)
+language plpgsql
+volatile
+-- As its owner, because members may not write keys. Only those who may spend for the account get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  if not private.has_role(create_key.account_id, 'owner', 'admin', 'member') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
+  end if;
+  perform private.require_wallet(create_key.account_id);
+  if (select count(*) from private.api_keys where api_keys.account_id = create_key.account_id and api_keys.revoked_at is null) >= 200 then
+    perform private.fail(409, 'conflict', 'The account has 200 keys already.', 'Revoke one that is not used.');
+  end if;
+  secret := private.new_secret();
+  insert into private.api_keys (account_id, created_by, name, prefix, hash)
+  values (
+    create_key.account_id, (select auth.uid()), private.require_text('Name', coalesce(create_key.name, ''), 80),
+    left(secret, 15), sha256(convert_to(secret, 'UTF8'))
+  )
+  returning api_keys.id into key_id;
+  perform private.change_key(key_id, coalesce(settings, '{}'));
+  return next;
+end
+$$;
+
+comment on function private.create_key is 'Makes a key for an account. The clear text is in this answer and nowhere else.';
+
+create function private.update_key(key_id uuid, changes jsonb)
+returns void
+language plpgsql
+volatile
+-- As its owner, because members may not write keys. Only those who may change this key get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_my_key(key_id);
+  perform private.change_key(key_id, changes);
+end
+$$;
+
+comment on function private.update_key is 'Changes a key.';
+
+create function private.rotate_key(key_id uuid, overlap_seconds integer)
+returns text
+language plpgsql
+volatile
+-- As its owner, because members may not write keys. Only those who may change this key get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  key private.api_keys := private.require_my_key(key_id);
+  secret constant text := private.new_secret();
+begin
+  if coalesce(overlap_seconds, 0) not between 0 and 2592000 then
+    perform private.fail(422, 'invalid_input', 'The old key can go on for 30 days at most.', 'Give a number of seconds up to 2592000.');
+  end if;
+  update private.api_keys set
+    prefix = left(secret, 15),
+    hash = sha256(convert_to(secret, 'UTF8')),
+    previous_hash = case when overlap_seconds > 0 then key.hash end,
+    previous_until = case when overlap_seconds > 0 then private.clock() + make_interval(secs => overlap_seconds) end
+  where api_keys.id = key.id;
+  return secret;
+end
+$$;
+
+comment on function private.rotate_key is
+  'Gives a key a new clear text; the one before stays good for as long as was chosen. Budgets, limits and usage are the key''s, so they go on.';
+
+create function private.revoke_key(key_id uuid)
+returns void
+language plpgsql
+volatile
+-- As its owner, because members may not write keys. Only those who may change this key get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_my_key(key_id);
+  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null where api_keys.id = key_id;
+end
+$$;
+
+comment on function private.revoke_key is 'Ends a key. Calls that run go on to their end; no other is let in once this has returned.';
+
+grant execute on function private.create_key, private.update_key, private.rotate_key, private.revoke_key to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
 
 create view api.keys
 with (security_invoker = true)
@@ -8763,122 +8950,6 @@ $$;
 comment on function api.revoke_key is 'Ends a key at once: nothing that comes after this has returned is let in with it.';
 
 grant execute on function api.create_key, api.update_key, api.rotate_key, api.revoke_key to authenticated;
-
-create function api.is_key(key_hash text)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select private.is_key(private.read_hash(key_hash))
-$$;
-
-comment on function api.is_key is 'Whether a key is in force, by its SHA-256 in hex; asked before much is read of whoever shows it.';
-
-create function api.start_call(
-  key_hash text, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
-  max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return private.start_call(
-    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features),
-    private.require_task(task), max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  );
-end
-$$;
-
-comment on function api.start_call is
-  'Authorises a call made with an API key, found by its SHA-256 in hex: the verdict, and the account it is for. A repeated Idempotency-Key is a replay.';
-
-create function api.keep_call(run_id uuid, generation_id text default null, pieces jsonb default '[]')
-returns boolean
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return private.keep_call(run_id, generation_id, pieces);
-end
-$$;
-
-comment on function api.keep_call is
-  'Keeps a call alive for another 30 seconds, and the next pieces of its answer with it. Tells whether it should stop.';
-
-create function api.finish_call(run_id uuid, report jsonb, pieces jsonb default '[]', closing json default null)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return private.finish_call(run_id, private.read_report(report), pieces, closing);
-end
-$$;
-
-comment on function api.finish_call is
-  'Ends a call and returns its receipt, the first one when repeated; nothing yet when the cost has still to be asked upstream.';
-
-create function api.read_stored_answer(run_id uuid, after integer default 0)
-returns json
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select private.read_stored_answer(run_id, after)
-$$;
-
-comment on function api.read_stored_answer is 'The answer kept for an Idempotency-Key, as far as it has come; nothing when none is kept.';
-
-create function api.describe_key(key_hash text)
-returns jsonb
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.describe_key(private.read_hash(key_hash))
-$$;
-
-comment on function api.describe_key is 'What a key may know of itself: settings, budgets, limits, usage and wallet.';
-
-create function api.list_key_models(key_hash text)
-returns setof jsonb
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.list_key_models(private.read_hash(key_hash))
-$$;
-
-comment on function api.list_key_models is 'The presets and the models that a key can call, with our prices.';
-
-create function api.find_key_receipt(key_hash text, id text)
-returns jsonb
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  select private.find_key_receipt(private.read_hash(key_hash), id)
-$$;
-
-comment on function api.find_key_receipt is 'The receipt of a call by its id or by the id of its request; nothing when there is none.';
-
-grant execute on function
-  api.is_key, api.start_call, api.keep_call, api.finish_call, api.read_stored_answer, api.describe_key, api.list_key_models,
-  api.find_key_receipt
-  to service_role;
 
 -- schemas/09_billing.sql ----------------------------------------------------------------------
 

@@ -1,0 +1,266 @@
+-- chat, answers, how one begins: the message is kept, what the model is told is chosen, the call is
+-- authorised and the answer opened, in one transaction.
+--
+-- A refusal keeps the message, and an id that comes again begins nothing.
+
+create function private.open_conversation(account_id uuid, conversation_id uuid, message private.new_message)
+returns private.conversations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  conversation private.conversations;
+begin
+  select * into conversation from private.conversations
+  where conversations.id = open_conversation.conversation_id
+  for no key update;
+  if conversation.id is null and message.id is not null and message.parent_id is null then
+    insert into private.conversations (id, account_id, user_id, title)
+    values (open_conversation.conversation_id, open_conversation.account_id, auth.uid(), private.title_of(message.content))
+    on conflict on constraint conversations_pkey do nothing;
+    select * into conversation from private.conversations
+    where conversations.id = open_conversation.conversation_id
+    for no key update;
+  end if;
+  if conversation.id is null
+    or conversation.user_id <> auth.uid()
+    or conversation.account_id <> open_conversation.account_id
+    or conversation.deleted_at is not null
+  then
+    perform private.fail(404, 'not_found', 'There is no such conversation.', 'Choose one from your list, or begin a new one.');
+  end if;
+  return conversation;
+end
+$$;
+
+comment on function private.open_conversation is 'The caller''s conversation, locked, made if it begins with this message.';
+
+create function private.ask(conversation private.conversations, message private.new_message, answer_to uuid)
+returns private.messages
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  asked private.messages;
+  parent private.messages;
+begin
+  select * into asked from private.messages
+  where messages.conversation_id = conversation.id and messages.id = coalesce(message.id, ask.answer_to);
+  if message.id is null then
+    if asked.id is null or asked.role <> 'user' then
+      perform private.fail(404, 'not_found', 'There is no such message to answer in this conversation.', 'Load the conversation again.');
+    end if;
+    return asked;
+  end if;
+  if asked.id is not null then
+    if asked.role <> 'user' or asked.content <> message.content or asked.parent_id is distinct from message.parent_id then
+      perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new message.');
+    end if;
+    return asked;
+  end if;
+
+  if message.parent_id is not null then
+    select * into parent from private.messages
+    where messages.conversation_id = conversation.id and messages.id = message.parent_id;
+    if parent.id is null then
+      perform private.fail(404, 'not_found', 'The message before this one is not in this conversation.', 'Load the conversation again.');
+    elsif parent.status = 'streaming' then
+      perform private.fail(409, 'conflict', 'The answer before this message is still being written.', 'Wait for it, or stop it.');
+    end if;
+  end if;
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, content)
+  values (conversation.id, message.id, conversation.user_id, message.parent_id, 'user', message.content)
+  returning * into asked;
+  return asked;
+end
+$$;
+
+comment on function private.ask is 'The message to be answered: kept now if it is new, the same one if it was kept before.';
+
+create function private.start_answer(
+  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message private.new_message, answer_to uuid,
+  options private.answer_options, request_hash bytea
+)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write messages, runs or holds. It acts for the caller's own id only.
+security definer
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+-- Plans made while a table was nearly empty must be right when it is not.
+set enable_seqscan = off
+as $$
+declare
+  at constant timestamptz := private.clock();
+  idempotency_key constant text := 'answer:' || start_answer.answer_id;
+  wanted_models text[] := start_answer.models;
+  conversation private.conversations;
+  earlier private.messages;
+  asked private.messages;
+  room private.model_room;
+  reserve integer;
+  context private.answer_context;
+  features private.request_features;
+  verdict private.verdict;
+  is_new boolean;
+begin
+  if start_answer.conversation_id is null or start_answer.answer_id is null or (message.id is null) = (start_answer.answer_to is null) then
+    perform private.fail(
+      422, 'invalid_input', 'An answer needs an id, a conversation, and either a message with an id or the message it answers.', null
+    );
+  end if;
+  if not private.has_role(start_answer.account_id, 'owner', 'admin', 'member') then
+    return jsonb_build_object(
+      'verdict', private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.'),
+      'conversation_id', start_answer.conversation_id, 'user_message_id', null, 'answer_id', start_answer.answer_id,
+      'context', '[]'::jsonb, 'trimmed', null, 'stored', false
+    );
+  end if;
+  conversation := private.open_conversation(start_answer.account_id, start_answer.conversation_id, message);
+
+  select * into earlier from private.messages
+  where messages.conversation_id = conversation.id and messages.id = start_answer.answer_id;
+  if earlier.id is not null then
+    if earlier.run_id is null or earlier.parent_id is distinct from coalesce(message.id, start_answer.answer_to) then
+      perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
+    end if;
+    -- It was asked before: the run of then, or a conflict when the request was another.
+    verdict := private.earlier_verdict(
+      row(
+        conversation.account_id, conversation.user_id, null, 'completion', wanted_models, null, null, null, idempotency_key,
+        start_answer.request_hash
+      )::private.run_request,
+      at
+    );
+    if verdict.allowed is null then
+      -- After a day only the answer itself is known.
+      verdict.allowed := true;
+      verdict.is_replay := true;
+      verdict.run_id := earlier.run_id;
+      verdict.model_ids := array[earlier.model_id];
+    end if;
+    return jsonb_build_object(
+      'verdict', verdict, 'conversation_id', conversation.id, 'user_message_id', earlier.parent_id,
+      'answer_id', earlier.id, 'context', '[]'::jsonb, 'trimmed', null, 'stored', true
+    );
+  end if;
+
+  if conversation.message_count >= 5000 then
+    perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
+  end if;
+  is_new := message.id is not null and not exists (
+    select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
+  );
+  asked := private.ask(conversation, message, start_answer.answer_to);
+
+  room := private.room_of(wanted_models[1]);
+  reserve := least(coalesce(options.max_tokens, 4096), room.max_output_tokens, room.context_tokens / 2);
+  context := private.context_of(
+    conversation.id, asked.id,
+    coalesce(options.system, (
+      select preferences.custom_instructions from private.preferences where preferences.user_id = conversation.user_id
+    )),
+    room.context_tokens - reserve
+  );
+  if context.needed_tokens > room.context_tokens - reserve then
+    verdict := private.refusal(
+      413, 'too_large', 'context',
+      format(
+        'This is too long for %s by about %s tokens: the message and its instructions have about %s, and there is room for %s beside an answer.',
+        left(wanted_models[1], 100), context.needed_tokens - room.context_tokens + reserve, context.needed_tokens,
+        room.context_tokens - reserve
+      ),
+      'Shorten the message, or choose a model with a larger context.'
+    );
+  else
+    if wanted_models[1] like 'oneai/%' then
+      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
+      select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
+      from private.route(wanted_models[1], features) as routed
+      join private.models on models.id = any (routed.model_ids);
+    elsif cardinality(wanted_models) > 1 then
+      -- What falls back must take it in as well.
+      wanted_models := wanted_models[1] || array(
+        select fallback.id
+        from unnest(wanted_models[2:]) with ordinality as fallback (id, position)
+        left join private.models on models.id = fallback.id
+        where models.context_tokens >= context.tokens + reserve
+        order by fallback.position
+      );
+    end if;
+    verdict := private.authorize_run(row(
+      conversation.account_id, conversation.user_id, null, 'completion', wanted_models,
+      private.require_shape(row(
+        context.bytes, context.count, 0,
+        least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1)), 1, 0
+      )::private.request_shape),
+      features, options.max_cost_micros, idempotency_key, start_answer.request_hash
+    ));
+    if verdict.is_replay then
+      -- The run is of another conversation, or of one that is gone: it must not become this message's.
+      perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
+    end if;
+  end if;
+
+  if verdict.allowed then
+    insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+    values (
+      conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
+      verdict.model_ids[1], verdict.run_id
+    );
+  end if;
+  update private.conversations set
+    leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,
+    model_id = coalesce(left(start_answer.models[1], 200), conversations.model_id),
+    message_count = conversations.message_count + is_new::integer + verdict.allowed::integer,
+    updated_at = case when verdict.allowed or is_new then at else conversations.updated_at end
+  where conversations.id = conversation.id;
+
+  return jsonb_build_object(
+    'verdict', verdict,
+    'conversation_id', conversation.id,
+    'user_message_id', asked.id,
+    'answer_id', start_answer.answer_id,
+    'context', case when verdict.allowed then context.messages else '[]' end,
+    'trimmed', case when context.trimmed_messages > 0 then jsonb_build_object(
+      'messages', context.trimmed_messages, 'tokens', context.trimmed_tokens
+    ) end,
+    'stored', true
+  );
+end
+$$;
+
+comment on function private.start_answer is
+  'Keeps the message, chooses what the model is told, authorises the call and opens the answer, in one transaction. A refusal keeps the message.';
+
+grant execute on function private.start_answer to authenticated;
+
+-- api ---------------------------------------------------------------------------------------------
+
+create function api.start_answer(
+  account_id uuid, conversation_id uuid, answer_id uuid, models text[], message jsonb default null,
+  answer_to uuid default null, options jsonb default '{}', request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_answer(
+    account_id, conversation_id, answer_id, private.read_choice(models), private.read_message(message), answer_to,
+    private.read_answer_options(options), private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_answer is
+  'Asks for an answer: to a new message {id, parent_id, content}, or once more to one that is there. Returns the verdict and what the model is to be told; the same answer_id again is the same run.';
+
+grant execute on function api.start_answer to authenticated;
