@@ -628,9 +628,14 @@ create table private.price_versions (
   minimum_micros bigint not null check (minimum_micros >= 0),
   upstream_prompt_usd numeric not null check (upstream_prompt_usd between 0 and 10),
   upstream_completion_usd numeric not null check (upstream_completion_usd between 0 and 10),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  prompt_bound_micros numeric not null
+    generated always as (greatest(prompt_micros, cache_read_micros, cache_write_micros, audio_micros)) stored,
+  output_bound_micros numeric not null generated always as (greatest(completion_micros, reasoning_micros)) stored
 );
 
+comment on column private.price_versions.prompt_bound_micros is 'The most that one token of a prompt can cost.';
+comment on column private.price_versions.output_bound_micros is 'The most that one token of an answer can cost.';
 comment on table private.price_versions is
   'What one token, image, search or request of a model cost from a moment on. Only ever added to.';
 
@@ -873,29 +878,22 @@ comment on function private.prompt_tokens_bound is 'No prompt of this shape has 
 
 grant execute on function private.prompt_tokens_bound to authenticated, service_role;
 
-create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
+create function private.fixed_bound_micros(
+  shape private.request_shape, minimum_micros bigint, request_micros numeric, prompt_bound_micros numeric,
+  image_micros numeric, search_micros numeric
+)
 returns numeric
 language sql
 immutable
 security invoker
-return ceil(
-  price.request_micros
-  + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
-    * private.prompt_tokens_bound(shape)
-  + price.image_micros * coalesce(shape.images, 0)
-  + price.search_micros * coalesce(shape.searches, 0)
-);
+return greatest(minimum_micros, ceil(
+  request_micros
+  + prompt_bound_micros * private.prompt_tokens_bound(shape)
+  + image_micros * coalesce(shape.images, 0)
+  + search_micros * coalesce(shape.searches, 0)
+));
 
-comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
-
-create function private.output_token_micros(price private.price_versions)
-returns numeric
-language sql
-immutable
-security invoker
-return greatest(price.completion_micros, price.reasoning_micros);
-
-comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
+comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost, at least the minimum charge.';
 
 -- policies and grants -------------------------------------------------------------------------
 
@@ -3146,6 +3144,14 @@ create table private.offers (
   is_embedding boolean not null,
   upstream_name text not null,
   closed_until timestamptz,
+  minimum_micros bigint not null,
+  request_micros numeric not null,
+  prompt_bound_micros numeric not null,
+  output_bound_micros numeric not null,
+  image_micros numeric not null,
+  search_micros numeric not null,
+  upstream_prompt_usd numeric not null,
+  upstream_completion_usd numeric not null,
   primary key (plan_id, model_id)
 );
 
@@ -3178,12 +3184,14 @@ begin
       ) as model_quota_id,
       (
         select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
-      ) as closed_until
+      ) as closed_until,
+      price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.output_bound_micros,
+      price.image_micros, price.search_micros, price.upstream_prompt_usd, price.upstream_completion_usd
     from private.plans
     cross join private.models
+    join private.price_versions as price on price.id = models.price_version_id
     where models.enabled
       and models.retired_at is null
-      and models.price_version_id is not null
       and (
         select plan_models.allowed
         from private.plan_models
@@ -3200,11 +3208,14 @@ begin
   )
   insert into private.offers as offer (
     plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, is_embedding, upstream_name,
-    closed_until
+    closed_until, minimum_micros, request_micros, prompt_bound_micros, output_bound_micros, image_micros, search_micros,
+    upstream_prompt_usd, upstream_completion_usd
   )
   select
     wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until
+    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until, wanted.minimum_micros,
+    wanted.request_micros, wanted.prompt_bound_micros, wanted.output_bound_micros, wanted.image_micros,
+    wanted.search_micros, wanted.upstream_prompt_usd, wanted.upstream_completion_usd
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
@@ -3213,7 +3224,16 @@ begin
     model_quota_id = excluded.model_quota_id,
     is_embedding = excluded.is_embedding,
     upstream_name = excluded.upstream_name,
-    closed_until = excluded.closed_until
+    closed_until = excluded.closed_until,
+    minimum_micros = excluded.minimum_micros,
+    request_micros = excluded.request_micros,
+    prompt_bound_micros = excluded.prompt_bound_micros,
+    output_bound_micros = excluded.output_bound_micros,
+    image_micros = excluded.image_micros,
+    search_micros = excluded.search_micros,
+    upstream_prompt_usd = excluded.upstream_prompt_usd,
+    upstream_completion_usd = excluded.upstream_completion_usd
+  -- What a price version says never changes, so its number stands for all of it.
   where (
       offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.is_embedding,
       offer.upstream_name, offer.closed_until
@@ -4232,62 +4252,6 @@ $$;
 
 comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
 
-create type private.model_terms as (
-  model_id text,
-  price_version_id bigint,
-  upstream_name text,
-  context_tokens integer,
-  max_output_tokens integer,
-  model_quota_id bigint,
-  fixed_micros numeric,
-  rate_micros numeric,
-  prompt_usd numeric,
-  completion_usd numeric
-);
-
-comment on type private.model_terms is 'What one call of a model costs and may give, for whoever has this plan.';
-
-create function private.find_terms(request private.run_request, plan_id text, wanted_model text)
-returns private.model_terms
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  terms private.model_terms;
-begin
-  select
-    offers.model_id,
-    price.id,
-    offers.upstream_name,
-    offers.context_tokens,
-    offers.max_output_tokens,
-    offers.model_quota_id,
-    greatest(private.fixed_bound_micros(price, request.shape), price.minimum_micros),
-    private.output_token_micros(price) * (request.shape).choices,
-    price.upstream_prompt_usd,
-    price.upstream_completion_usd
-  into terms
-  from private.offers
-  join private.price_versions as price on price.id = offers.price_version_id
-  where offers.plan_id = find_terms.plan_id
-    and offers.model_id = wanted_model
-    and offers.is_embedding = (request.task = 'embedding')
-    and (offers.closed_until is null or offers.closed_until <= private.clock());
-  if request.key_id is not null and not exists (
-    select from private.api_keys
-    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-    where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
-  ) then
-    return null;
-  end if;
-  return terms;
-end
-$$;
-
-comment on function private.find_terms is 'The terms of a model, or nothing when an account may not call it now.';
-
 create function private.authorize_run(request private.run_request)
 returns private.verdict
 language plpgsql
@@ -4306,6 +4270,7 @@ declare
   locked boolean;
   verdict private.verdict;
   wallet private.wallets;
+  key_models text[];
   key_limits private.limit_overrides;
   key_windows private.key_windows;
   budget_rule text;
@@ -4315,7 +4280,7 @@ declare
   wanted_models text[] := request.models;
   route_reason text;
   wanted_model text;
-  offer private.model_terms;
+  offer record;
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
@@ -4350,8 +4315,14 @@ begin
     wallet.balance_micros := wallet.balance_micros - private.expire_lots(request.account_id);
   end if;
 
-  -- how often -------------------------------------------------------------------------------
+  -- by which key, and how often ------------------------------------------------------------
   if request.key_id is not null then
+    key_models := array(
+      select private.like_pattern(allowed.pattern)
+      from private.api_keys
+      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+      where api_keys.id = request.key_id
+    );
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -4430,7 +4401,21 @@ begin
       exit decide;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
-      offer := private.find_terms(request, wallet.plan_id, wanted_model);
+      select
+        offers.model_id, offers.price_version_id, offers.upstream_name, offers.context_tokens, offers.max_output_tokens,
+        offers.model_quota_id, offers.upstream_prompt_usd, offers.upstream_completion_usd,
+        offers.output_bound_micros * shape.choices as rate_micros,
+        private.fixed_bound_micros(
+          shape, offers.minimum_micros, offers.request_micros, offers.prompt_bound_micros, offers.image_micros,
+          offers.search_micros
+        ) as fixed_micros
+      into offer
+      from private.offers
+      where offers.plan_id = wallet.plan_id
+        and offers.model_id = wanted_model
+        and offers.is_embedding = (request.task = 'embedding')
+        and (offers.closed_until is null or offers.closed_until <= at)
+        and (key_models is null or offers.model_id like any (key_models));
       if verdict.model_ids is not null then
         -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
         if offer.fixed_micros + offer.rate_micros * output_tokens <= room
@@ -4441,8 +4426,8 @@ begin
           verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
           price_version_ids := price_version_ids || offer.price_version_id;
           hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
-          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.prompt_usd);
-          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.completion_usd);
+          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
+          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
         end if;
         continue;
       end if;
@@ -4492,8 +4477,8 @@ begin
       price_version_ids := array[offer.price_version_id];
       verdict.model_ids := array[offer.model_id];
       verdict.upstream_names := array[offer.upstream_name];
-      verdict.max_prompt_usd := offer.prompt_usd;
-      verdict.max_completion_usd := offer.completion_usd;
+      verdict.max_prompt_usd := offer.upstream_prompt_usd;
+      verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
     if verdict.model_ids is null then
       verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
@@ -5259,6 +5244,8 @@ declare
   price private.price_versions;
   chosen private.models;
   most_micros bigint;
+  fixed_micros numeric;
+  rate_micros numeric;
 begin
   select
     wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
@@ -5297,17 +5284,14 @@ begin
   preview.likely_high_micros := private.price_micros(price, row(
     ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
   ));
-  preview.cap_micros := least(
-    9007199254740991,
-    ceil(
-      greatest(private.fixed_bound_micros(price, known), price.minimum_micros)
-      + private.output_token_micros(price) * known.choices * preview.max_tokens
-    ),
-    greatest(preview.available_micros, 0), most_micros
+  fixed_micros := private.fixed_bound_micros(
+    known, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
   );
-  preview.is_affordable :=
-    greatest(private.fixed_bound_micros(price, known), price.minimum_micros) + private.output_token_micros(price) * known.choices
-    <= least(preview.available_micros, most_micros);
+  rate_micros := price.output_bound_micros * known.choices;
+  preview.cap_micros := least(
+    9007199254740991, ceil(fixed_micros + rate_micros * preview.max_tokens), greatest(preview.available_micros, 0), most_micros
+  );
+  preview.is_affordable := fixed_micros + rate_micros <= least(preview.available_micros, most_micros);
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end

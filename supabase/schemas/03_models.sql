@@ -94,9 +94,14 @@ create table private.price_versions (
   minimum_micros bigint not null check (minimum_micros >= 0),
   upstream_prompt_usd numeric not null check (upstream_prompt_usd between 0 and 10),
   upstream_completion_usd numeric not null check (upstream_completion_usd between 0 and 10),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  prompt_bound_micros numeric not null
+    generated always as (greatest(prompt_micros, cache_read_micros, cache_write_micros, audio_micros)) stored,
+  output_bound_micros numeric not null generated always as (greatest(completion_micros, reasoning_micros)) stored
 );
 
+comment on column private.price_versions.prompt_bound_micros is 'The most that one token of a prompt can cost.';
+comment on column private.price_versions.output_bound_micros is 'The most that one token of an answer can cost.';
 comment on table private.price_versions is
   'What one token, image, search or request of a model cost from a moment on. Only ever added to.';
 
@@ -339,29 +344,22 @@ comment on function private.prompt_tokens_bound is 'No prompt of this shape has 
 
 grant execute on function private.prompt_tokens_bound to authenticated, service_role;
 
-create function private.fixed_bound_micros(price private.price_versions, shape private.request_shape)
+create function private.fixed_bound_micros(
+  shape private.request_shape, minimum_micros bigint, request_micros numeric, prompt_bound_micros numeric,
+  image_micros numeric, search_micros numeric
+)
 returns numeric
 language sql
 immutable
 security invoker
-return ceil(
-  price.request_micros
-  + greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros)
-    * private.prompt_tokens_bound(shape)
-  + price.image_micros * coalesce(shape.images, 0)
-  + price.search_micros * coalesce(shape.searches, 0)
-);
+return greatest(minimum_micros, ceil(
+  request_micros
+  + prompt_bound_micros * private.prompt_tokens_bound(shape)
+  + image_micros * coalesce(shape.images, 0)
+  + search_micros * coalesce(shape.searches, 0)
+));
 
-comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost.';
-
-create function private.output_token_micros(price private.price_versions)
-returns numeric
-language sql
-immutable
-security invoker
-return greatest(price.completion_micros, price.reasoning_micros);
-
-comment on function private.output_token_micros is 'The most that one token of the answer can cost.';
+comment on function private.fixed_bound_micros is 'The most that everything but the answer can cost, at least the minimum charge.';
 
 -- policies and grants -------------------------------------------------------------------------
 

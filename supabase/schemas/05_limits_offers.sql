@@ -14,6 +14,14 @@ create table private.offers (
   is_embedding boolean not null,
   upstream_name text not null,
   closed_until timestamptz,
+  minimum_micros bigint not null,
+  request_micros numeric not null,
+  prompt_bound_micros numeric not null,
+  output_bound_micros numeric not null,
+  image_micros numeric not null,
+  search_micros numeric not null,
+  upstream_prompt_usd numeric not null,
+  upstream_completion_usd numeric not null,
   primary key (plan_id, model_id)
 );
 
@@ -46,12 +54,14 @@ begin
       ) as model_quota_id,
       (
         select case when upstream_guard.is_paused then 'infinity' else upstream_guard.closed_until end from private.upstream_guard
-      ) as closed_until
+      ) as closed_until,
+      price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.output_bound_micros,
+      price.image_micros, price.search_micros, price.upstream_prompt_usd, price.upstream_completion_usd
     from private.plans
     cross join private.models
+    join private.price_versions as price on price.id = models.price_version_id
     where models.enabled
       and models.retired_at is null
-      and models.price_version_id is not null
       and (
         select plan_models.allowed
         from private.plan_models
@@ -68,11 +78,14 @@ begin
   )
   insert into private.offers as offer (
     plan_id, model_id, price_version_id, context_tokens, max_output_tokens, model_quota_id, is_embedding, upstream_name,
-    closed_until
+    closed_until, minimum_micros, request_micros, prompt_bound_micros, output_bound_micros, image_micros, search_micros,
+    upstream_prompt_usd, upstream_completion_usd
   )
   select
     wanted.plan_id, wanted.model_id, wanted.price_version_id, wanted.context_tokens, wanted.max_output_tokens,
-    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until
+    wanted.model_quota_id, wanted.is_embedding, wanted.upstream_name, wanted.closed_until, wanted.minimum_micros,
+    wanted.request_micros, wanted.prompt_bound_micros, wanted.output_bound_micros, wanted.image_micros,
+    wanted.search_micros, wanted.upstream_prompt_usd, wanted.upstream_completion_usd
   from wanted
   on conflict on constraint offers_pkey do update set
     price_version_id = excluded.price_version_id,
@@ -81,7 +94,16 @@ begin
     model_quota_id = excluded.model_quota_id,
     is_embedding = excluded.is_embedding,
     upstream_name = excluded.upstream_name,
-    closed_until = excluded.closed_until
+    closed_until = excluded.closed_until,
+    minimum_micros = excluded.minimum_micros,
+    request_micros = excluded.request_micros,
+    prompt_bound_micros = excluded.prompt_bound_micros,
+    output_bound_micros = excluded.output_bound_micros,
+    image_micros = excluded.image_micros,
+    search_micros = excluded.search_micros,
+    upstream_prompt_usd = excluded.upstream_prompt_usd,
+    upstream_completion_usd = excluded.upstream_completion_usd
+  -- What a price version says never changes, so its number stands for all of it.
   where (
       offer.price_version_id, offer.context_tokens, offer.max_output_tokens, offer.model_quota_id, offer.is_embedding,
       offer.upstream_name, offer.closed_until

@@ -49,62 +49,6 @@ $$;
 
 comment on function private.earlier_verdict is 'The run that a repeated request started within the last day, or nothing; refused when it was another request.';
 
-create type private.model_terms as (
-  model_id text,
-  price_version_id bigint,
-  upstream_name text,
-  context_tokens integer,
-  max_output_tokens integer,
-  model_quota_id bigint,
-  fixed_micros numeric,
-  rate_micros numeric,
-  prompt_usd numeric,
-  completion_usd numeric
-);
-
-comment on type private.model_terms is 'What one call of a model costs and may give, for whoever has this plan.';
-
-create function private.find_terms(request private.run_request, plan_id text, wanted_model text)
-returns private.model_terms
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  terms private.model_terms;
-begin
-  select
-    offers.model_id,
-    price.id,
-    offers.upstream_name,
-    offers.context_tokens,
-    offers.max_output_tokens,
-    offers.model_quota_id,
-    greatest(private.fixed_bound_micros(price, request.shape), price.minimum_micros),
-    private.output_token_micros(price) * (request.shape).choices,
-    price.upstream_prompt_usd,
-    price.upstream_completion_usd
-  into terms
-  from private.offers
-  join private.price_versions as price on price.id = offers.price_version_id
-  where offers.plan_id = find_terms.plan_id
-    and offers.model_id = wanted_model
-    and offers.is_embedding = (request.task = 'embedding')
-    and (offers.closed_until is null or offers.closed_until <= private.clock());
-  if request.key_id is not null and not exists (
-    select from private.api_keys
-    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-    where api_keys.id = request.key_id and wanted_model like private.like_pattern(allowed.pattern)
-  ) then
-    return null;
-  end if;
-  return terms;
-end
-$$;
-
-comment on function private.find_terms is 'The terms of a model, or nothing when an account may not call it now.';
-
 create function private.authorize_run(request private.run_request)
 returns private.verdict
 language plpgsql
@@ -123,6 +67,7 @@ declare
   locked boolean;
   verdict private.verdict;
   wallet private.wallets;
+  key_models text[];
   key_limits private.limit_overrides;
   key_windows private.key_windows;
   budget_rule text;
@@ -132,7 +77,7 @@ declare
   wanted_models text[] := request.models;
   route_reason text;
   wanted_model text;
-  offer private.model_terms;
+  offer record;
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
@@ -167,8 +112,14 @@ begin
     wallet.balance_micros := wallet.balance_micros - private.expire_lots(request.account_id);
   end if;
 
-  -- how often -------------------------------------------------------------------------------
+  -- by which key, and how often ------------------------------------------------------------
   if request.key_id is not null then
+    key_models := array(
+      select private.like_pattern(allowed.pattern)
+      from private.api_keys
+      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+      where api_keys.id = request.key_id
+    );
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -247,7 +198,21 @@ begin
       exit decide;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
-      offer := private.find_terms(request, wallet.plan_id, wanted_model);
+      select
+        offers.model_id, offers.price_version_id, offers.upstream_name, offers.context_tokens, offers.max_output_tokens,
+        offers.model_quota_id, offers.upstream_prompt_usd, offers.upstream_completion_usd,
+        offers.output_bound_micros * shape.choices as rate_micros,
+        private.fixed_bound_micros(
+          shape, offers.minimum_micros, offers.request_micros, offers.prompt_bound_micros, offers.image_micros,
+          offers.search_micros
+        ) as fixed_micros
+      into offer
+      from private.offers
+      where offers.plan_id = wallet.plan_id
+        and offers.model_id = wanted_model
+        and offers.is_embedding = (request.task = 'embedding')
+        and (offers.closed_until is null or offers.closed_until <= at)
+        and (key_models is null or offers.model_id like any (key_models));
       if verdict.model_ids is not null then
         -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
         if offer.fixed_micros + offer.rate_micros * output_tokens <= room
@@ -258,8 +223,8 @@ begin
           verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
           price_version_ids := price_version_ids || offer.price_version_id;
           hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
-          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.prompt_usd);
-          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.completion_usd);
+          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
+          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
         end if;
         continue;
       end if;
@@ -309,8 +274,8 @@ begin
       price_version_ids := array[offer.price_version_id];
       verdict.model_ids := array[offer.model_id];
       verdict.upstream_names := array[offer.upstream_name];
-      verdict.max_prompt_usd := offer.prompt_usd;
-      verdict.max_completion_usd := offer.completion_usd;
+      verdict.max_prompt_usd := offer.upstream_prompt_usd;
+      verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
     if verdict.model_ids is null then
       verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);

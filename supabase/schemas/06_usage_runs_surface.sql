@@ -202,6 +202,8 @@ declare
   price private.price_versions;
   chosen private.models;
   most_micros bigint;
+  fixed_micros numeric;
+  rate_micros numeric;
 begin
   select
     wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
@@ -240,17 +242,14 @@ begin
   preview.likely_high_micros := private.price_micros(price, row(
     ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
   ));
-  preview.cap_micros := least(
-    9007199254740991,
-    ceil(
-      greatest(private.fixed_bound_micros(price, known), price.minimum_micros)
-      + private.output_token_micros(price) * known.choices * preview.max_tokens
-    ),
-    greatest(preview.available_micros, 0), most_micros
+  fixed_micros := private.fixed_bound_micros(
+    known, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
   );
-  preview.is_affordable :=
-    greatest(private.fixed_bound_micros(price, known), price.minimum_micros) + private.output_token_micros(price) * known.choices
-    <= least(preview.available_micros, most_micros);
+  rate_micros := price.output_bound_micros * known.choices;
+  preview.cap_micros := least(
+    9007199254740991, ceil(fixed_micros + rate_micros * preview.max_tokens), greatest(preview.available_micros, 0), most_micros
+  );
+  preview.is_affordable := fixed_micros + rate_micros <= least(preview.available_micros, most_micros);
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end

@@ -116,7 +116,7 @@ as $$
   select private.price_micros(
     row(
       1, 'acme/large', null, 3::numeric, 15::numeric, 0.3::numeric, 3.75::numeric, 20::numeric, 10::numeric, 1000::numeric,
-      5000::numeric, 7::numeric, minimum, 0::numeric, 0::numeric, now()
+      5000::numeric, 7::numeric, minimum, 0::numeric, 0::numeric, now(), 10::numeric, 20::numeric
     )::private.price_versions,
     used
   )
@@ -145,14 +145,8 @@ select is(
 );
 select is(private.prompt_tokens_bound(null), 64::bigint, 'nothing known is an empty prompt');
 select is(
-  private.fixed_bound_micros(
-    row(
-      1, 'acme/large', null, 3::numeric, 15::numeric, 0.3::numeric, 3.75::numeric, 20::numeric, 10::numeric, 1000::numeric,
-      5000::numeric, 7::numeric, 0, 0::numeric, 0::numeric, now()
-    )::private.price_versions,
-    row(100, 1, 1, null, null, 2)
-  ),
-  ceil(7 + 10 * 40180 + 1000 + 10000)::numeric, 'the bound takes the dearest kind of prompt token for all of them'
+  private.fixed_bound_micros(row(100, 1, 1, null, null, 2), 0, 7, 10, 1000, 5000),
+  (7 + 10 * 40180 + 1000 + 10000)::numeric, 'the most that all but the answer can cost'
 );
 
 -- choosing ----------------------------------------------------------------------------------

@@ -19,9 +19,14 @@ create view pg_temp.wanted_offers as
 select
   plans.id as plan_id, models.id as model_id, models.price_version_id, models.context_tokens, models.max_output_tokens,
   quota.id as model_quota_id, 'embeddings' = any (models.output_modalities) as is_embedding, models.upstream_name,
-  case when guard.is_paused then 'infinity' else guard.closed_until end as closed_until
+  case when guard.is_paused then 'infinity' else guard.closed_until end as closed_until,
+  price.minimum_micros, price.request_micros,
+  greatest(price.prompt_micros, price.cache_read_micros, price.cache_write_micros, price.audio_micros) as prompt_bound_micros,
+  greatest(price.completion_micros, price.reasoning_micros) as output_bound_micros,
+  price.image_micros, price.search_micros, price.upstream_prompt_usd, price.upstream_completion_usd
 from private.plans
-join private.models on models.enabled and models.retired_at is null and models.price_version_id is not null
+join private.models on models.enabled and models.retired_at is null
+join private.price_versions as price on price.id = models.price_version_id
 cross join lateral (
   select (array_agg(allowed order by priority, id))[1] as allowed
   from private.plan_models where plan_id = plans.id and pg_temp.fits(pattern, models.id)
