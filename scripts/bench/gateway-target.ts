@@ -5,6 +5,8 @@ import { type StackProcess, startStackProcess } from './stack-process.ts';
 
 export interface GatewayTarget extends AsyncDisposable {
   url: string;
+  /** The same without the stack's one origin between, as a published gateway is called. */
+  functionUrl: string;
   upstreamUrl: string;
   /** Some of a bench's calls must wait for others of their account; those of another need not. */
   customers: Customer[];
@@ -31,6 +33,7 @@ export async function startGatewayTarget(accounts: number): Promise<GatewayTarge
     await sql.end();
     return {
       url: `${stack.url}/functions/v1/gateway/v1`,
+      functionUrl: `${stack.addressOf('gateway')}/gateway/v1`,
       upstreamUrl: stack.env['OPENROUTER_BASE_URL'] as string,
       customers,
       stack,

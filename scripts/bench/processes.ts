@@ -36,6 +36,12 @@ export function ownMemory(pid: number): { own: number; whole: number } {
   return { own: bytes('RssAnon'), whole: bytes('VmRSS') };
 }
 
+/** One variable of the environment that a process was started with. */
+export function environmentOf(pid: number, name: string): string | undefined {
+  const lines = read(`/proc/${pid}/environ`).split('\0');
+  return lines.find((line) => line.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
 /** The fields after the name, which may hold spaces. */
 function statOf(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`);

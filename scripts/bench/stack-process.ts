@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { findFreePort } from '../stack/ports.ts';
 import { StackError } from '../stack/stack-error.ts';
-import { cpuMs, familyOf, ownMemory } from './processes.ts';
+import { cpuMs, environmentOf, familyOf, ownMemory } from './processes.ts';
 
 export type Layer = 'function' | 'postgres' | 'stack';
 
@@ -20,6 +20,8 @@ export interface StackProcess extends AsyncDisposable {
   /** What `.stack/env` holds. */
   env: Record<string, string>;
   dataDir: string;
+  /** Where a function listens itself, past the one origin of the stack. */
+  addressOf(functionName: string): string;
   /** Milliseconds of CPU since the stack started: of one function, of Postgres, of the rest. */
   cpuByLayer(functionName: string): Record<Layer, number>;
   /** Bytes that a function's process has for itself, and with the runtime's pages that all share. */
@@ -56,6 +58,8 @@ export async function startStackProcess(): Promise<StackProcess> {
   }
   const env = parseEnv(readFileSync(join(dataDir, 'env'), 'utf8')) as Record<string, string>;
   const isFunction = (command: string, name: string) => command.includes(`functions/${name}/index`);
+  const processOf = (name: string) =>
+    familyOf(pid).findLast(({ command }) => isFunction(command, name))?.pid ?? pid;
   return {
     url: env['SUPABASE_URL'] as string,
     publishableKey: env['SUPABASE_PUBLISHABLE_KEY'] as string,
@@ -63,6 +67,10 @@ export async function startStackProcess(): Promise<StackProcess> {
     databaseUrl: env['DATABASE_URL'] as string,
     env,
     dataDir,
+    addressOf(functionName) {
+      const address = environmentOf(processOf(functionName), 'DENO_SERVE_ADDRESS');
+      return `http://${address?.replace('tcp:', '')}`;
+    },
     cpuByLayer(functionName) {
       const cpu: Record<Layer, number> = { function: 0, postgres: 0, stack: 0 };
       for (const one of familyOf(pid)) {
@@ -73,8 +81,7 @@ export async function startStackProcess(): Promise<StackProcess> {
       return cpu;
     },
     memoryOf(functionName) {
-      const process = familyOf(pid).findLast(({ command }) => isFunction(command, functionName));
-      return ownMemory(process?.pid ?? pid);
+      return ownMemory(processOf(functionName));
     },
     stop,
     [Symbol.asyncDispose]: stop,

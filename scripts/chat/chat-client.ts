@@ -61,13 +61,20 @@ export function newQuestion(person: Person, content: string, models: string[]) {
   };
 }
 
+/** Where functions are called: through the stack's one origin, or past it. */
+export type Answering = Pick<ChatStack, 'url'> | { functionsUrl: string };
+
+function functionsOf(stack: Answering): string {
+  return 'functionsUrl' in stack ? stack.functionsUrl : `${stack.url}/functions/v1`;
+}
+
 export function openRun(
-  { url }: ChatStack,
+  stack: Answering,
   { token }: Person,
   body: unknown,
   signal?: AbortSignal,
 ): Promise<Response> {
-  return fetch(`${url}/functions/v1/chat/runs`, {
+  return fetch(`${functionsOf(stack)}/chat/runs`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -76,22 +83,22 @@ export function openRun(
 }
 
 export function resumeRun(
-  { url }: ChatStack,
+  stack: Answering,
   { token }: Person,
   runId: string,
   after: number,
 ): Promise<Response> {
-  return fetch(`${url}/functions/v1/chat/runs/${runId}?after=${after}`, {
+  return fetch(`${functionsOf(stack)}/chat/runs/${runId}?after=${after}`, {
     headers: { authorization: `Bearer ${token}` },
   });
 }
 
 export async function stopRun(
-  { url }: ChatStack,
+  stack: Answering,
   { token }: Person,
   runId: string,
 ): Promise<boolean> {
-  const response = await fetch(`${url}/functions/v1/chat/runs/${runId}/stop`, {
+  const response = await fetch(`${functionsOf(stack)}/chat/runs/${runId}/stop`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },
   });
