@@ -5766,7 +5766,8 @@ alter table private.messages enable row level security;
 create index messages_parent_id_idx on private.messages (conversation_id, parent_id);
 create unique index messages_run_id_key on private.messages (run_id) where run_id is not null;
 create index messages_created_at_idx on private.messages (created_at) where status = 'streaming';
-create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content));
+-- An answer is empty as it begins, and each version of a row is indexed anew.
+create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content)) where content <> '';
 
 -- policies and grants -----------------------------------------------------------------------
 
@@ -6106,10 +6107,15 @@ begin
       from private.messages
       where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
       union all
-      select messages.parent_id, messages.role, messages.content, path.step + 1
+      select parent.parent_id, parent.role, parent.content, path.step + 1
       from path
-      join private.messages
-        on messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+      -- One by its key at a step: a join may read the whole conversation at each.
+      cross join lateral (
+        select messages.parent_id, messages.role, messages.content
+        from private.messages
+        where messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+        limit 1
+      ) as parent
     ),
     said as (
       select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
@@ -7148,10 +7154,15 @@ as $$
     from private.messages
     where messages.conversation_id = branch_of.conversation_id and messages.id = branch_of.message_id
     union all
-    select messages, path.step + 1
+    select parent.message, path.step + 1
     from path
-    join private.messages
-      on messages.conversation_id = branch_of.conversation_id and messages.id = (path.message).parent_id
+    -- One by its key at a step: a join may read the whole conversation at each.
+    cross join lateral (
+      select messages as message
+      from private.messages
+      where messages.conversation_id = branch_of.conversation_id and messages.id = (path.message).parent_id
+      limit 1
+    ) as parent
   )
   select jsonb_agg(
     jsonb_build_object(
@@ -7430,6 +7441,7 @@ begin
     from private.messages
     where find_conversations.query is not null
       and messages.user_id = caller
+      and messages.content <> ''
       and private.search_vector(messages.content) @@ find_conversations.query
     order by messages.conversation_id, messages.created_at desc, messages.id
   ),

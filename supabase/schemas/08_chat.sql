@@ -137,7 +137,8 @@ alter table private.messages enable row level security;
 create index messages_parent_id_idx on private.messages (conversation_id, parent_id);
 create unique index messages_run_id_key on private.messages (run_id) where run_id is not null;
 create index messages_created_at_idx on private.messages (created_at) where status = 'streaming';
-create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content));
+-- An answer is empty as it begins, and each version of a row is indexed anew.
+create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content)) where content <> '';
 
 -- policies and grants -----------------------------------------------------------------------
 

@@ -268,10 +268,15 @@ begin
       from private.messages
       where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
       union all
-      select messages.parent_id, messages.role, messages.content, path.step + 1
+      select parent.parent_id, parent.role, parent.content, path.step + 1
       from path
-      join private.messages
-        on messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+      -- One by its key at a step: a join may read the whole conversation at each.
+      cross join lateral (
+        select messages.parent_id, messages.role, messages.content
+        from private.messages
+        where messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+        limit 1
+      ) as parent
     ),
     said as (
       select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed

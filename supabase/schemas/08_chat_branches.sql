@@ -15,10 +15,15 @@ as $$
     from private.messages
     where messages.conversation_id = branch_of.conversation_id and messages.id = branch_of.message_id
     union all
-    select messages, path.step + 1
+    select parent.message, path.step + 1
     from path
-    join private.messages
-      on messages.conversation_id = branch_of.conversation_id and messages.id = (path.message).parent_id
+    -- One by its key at a step: a join may read the whole conversation at each.
+    cross join lateral (
+      select messages as message
+      from private.messages
+      where messages.conversation_id = branch_of.conversation_id and messages.id = (path.message).parent_id
+      limit 1
+    ) as parent
   )
   select jsonb_agg(
     jsonb_build_object(

@@ -155,6 +155,7 @@ begin
     from private.messages
     where find_conversations.query is not null
       and messages.user_id = caller
+      and messages.content <> ''
       and private.search_vector(messages.content) @@ find_conversations.query
     order by messages.conversation_id, messages.created_at desc, messages.id
   ),
