@@ -5040,8 +5040,9 @@ grant execute on function private.read_report, private.read_used to service_role
 
 -- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
 
--- usage, the surface of runs: who may start, keep alive, stop and finish one, and what a call would
--- cost before it is made. How what they send is read is in 06_usage_runs_read.
+-- usage, the surface of runs: who may start one of their own, keep alive, stop and finish one, and what
+-- a call would cost before it is made. How what they send is read is in 06_usage_runs_read; calls made
+-- with a key start in 08_gateway.
 --
 -- No price, limit or amount is taken from a caller.
 
@@ -5070,83 +5071,6 @@ end
 $$;
 
 comment on function private.start_run is 'Authorises a call that a member makes for an account.';
-
-create function private.find_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  key private.api_keys;
-begin
-  select api_keys.* into key
-  from private.api_keys
-  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
-  where (
-      api_keys.hash = find_key.key_hash
-      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
-    )
-    and api_keys.revoked_at is null
-    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
-    and members.role in ('owner', 'admin', 'member');
-  return key;
-end
-$$;
-
-comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
-
-create function private.lock_key(key_hash bytea)
-returns private.api_keys
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  account_id uuid;
-  locked boolean;
-begin
-  select api_keys.account_id into account_id
-  from private.api_keys
-  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
-  if account_id is null then
-    return null;
-  end if;
-  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
-  locked := private.lock_account(account_id);
-  return private.find_key(key_hash);
-end
-$$;
-
-comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
-
-create function private.start_key_run(
-  key_hash bytea, models text[], shape private.request_shape, features private.request_features,
-  task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
-)
-returns private.verdict
-language plpgsql
-volatile
--- As its owner, because the gateway may not write runs or holds.
-security definer
-set search_path = ''
-as $$
-declare
-  key constant private.api_keys := private.lock_key(key_hash);
-begin
-  if key.id is null then
-    return private.refusal(401, 'unauthorized', 'key', 'This key is not valid.', 'Create a new key in the settings.');
-  end if;
-  return private.authorize_run(row(
-    key.account_id, key.created_by, key.id, start_key_run.task, start_key_run.models, start_key_run.shape,
-    start_key_run.features, start_key_run.max_cost_micros, start_key_run.idempotency_key, start_key_run.request_hash
-  ));
-end
-$$;
-
-comment on function private.start_key_run is 'Authorises a call made with a key. A revoked key admits nothing once its revocation has returned.';
 
 create function private.held_by_subject(account_id uuid, subject_id uuid)
 returns bigint
@@ -5302,8 +5226,8 @@ comment on function private.preview_cost is 'Prices a request before it is made,
 -- grants ----------------------------------------------------------------------------------------
 
 grant execute on function private.start_run, private.stop_run, private.preview_cost to authenticated;
-grant execute on function private.start_key_run, private.touch_run, private.finish_reported_run, private.claim_reconciliations
-  to service_role;
+grant execute on function private.touch_run, private.finish_reported_run, private.claim_reconciliations to service_role;
+
 -- api ---------------------------------------------------------------------------------------
 
 create view api.runs
@@ -5351,26 +5275,6 @@ $$;
 
 comment on function api.start_run is
   'Authorises a call that the caller makes for an account: holds what it can cost at most, or says which rule refuses it.';
-
-create function api.start_key_run(
-  key_hash text, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',
-  max_cost_micros bigint default null, idempotency_key text default null, request_hash text default null
-)
-returns private.verdict
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  return private.start_key_run(
-    private.read_hash(key_hash), private.read_choice(models), private.read_shape(shape), private.read_features(features), private.require_task(task),
-    max_cost_micros, private.require_idempotency_key(idempotency_key), private.read_hash(request_hash)
-  );
-end
-$$;
-
-comment on function api.start_key_run is 'The same for a call made with an API key, found by the SHA-256 of the key in hex.';
 
 create function api.touch_run(run_id uuid, generation_id text default null)
 returns boolean
@@ -5429,7 +5333,7 @@ $$;
 comment on function api.claim_reconciliations is 'Runs whose cost is to be asked of OpenRouter now.';
 
 grant execute on function api.preview_cost, api.start_run, api.stop_run to authenticated;
-grant execute on function api.start_key_run, api.touch_run, api.finish_run, api.claim_reconciliations to service_role;
+grant execute on function api.touch_run, api.finish_run, api.claim_reconciliations to service_role;
 
 -- schemas/07_export.sql -----------------------------------------------------------------------
 
@@ -8116,6 +8020,57 @@ comment on table private.stored_pieces is 'The answers kept for an Idempotency-K
 alter table private.stored_pieces enable row level security;
 
 -- calls -------------------------------------------------------------------------------------------
+
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
+create function private.lock_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  account_id uuid;
+  locked boolean;
+begin
+  select api_keys.account_id into account_id
+  from private.api_keys
+  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
+  if account_id is null then
+    return null;
+  end if;
+  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  locked := private.lock_account(account_id);
+  return private.find_key(key_hash);
+end
+$$;
+
+comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
 
 create function private.require_key(key_hash bytea, scope text)
 returns private.api_keys

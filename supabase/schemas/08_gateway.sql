@@ -41,6 +41,57 @@ alter table private.stored_pieces enable row level security;
 
 -- calls -------------------------------------------------------------------------------------------
 
+create function private.find_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  key private.api_keys;
+begin
+  select api_keys.* into key
+  from private.api_keys
+  join private.members on members.account_id = api_keys.account_id and members.user_id = api_keys.created_by
+  where (
+      api_keys.hash = find_key.key_hash
+      or (api_keys.previous_hash = find_key.key_hash and api_keys.previous_until > private.clock())
+    )
+    and api_keys.revoked_at is null
+    and coalesce(api_keys.expires_at, 'infinity') > private.clock()
+    and members.role in ('owner', 'admin', 'member');
+  return key;
+end
+$$;
+
+comment on function private.find_key is 'The key of a hash, if it is in force and whoever made it may still spend for its account.';
+
+create function private.lock_key(key_hash bytea)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  account_id uuid;
+  locked boolean;
+begin
+  select api_keys.account_id into account_id
+  from private.api_keys
+  where api_keys.hash = lock_key.key_hash or api_keys.previous_hash = lock_key.key_hash;
+  if account_id is null then
+    return null;
+  end if;
+  -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
+  locked := private.lock_account(account_id);
+  return private.find_key(key_hash);
+end
+$$;
+
+comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
+
 create function private.require_key(key_hash bytea, scope text)
 returns private.api_keys
 language plpgsql

@@ -320,41 +320,13 @@ select tests.sign_in_as('Bill');
 select is(pg_temp.starts(), '404 not_found account', 'nor who does the billing');
 select tests.sign_in_as('Eve');
 select is(pg_temp.starts(), '404 not_found account', 'for a stranger the account is not there');
-select tests.is_refused(
-  $$select api.start_key_run('00', '{acme/free}', '{"prompt_bytes": 10}')$$, 'and with a key''s hash only the gateway comes'
-);
 select tests.is_refused('select private.authorize_run(null)', 'nobody authorises a run directly');
 select tests.sign_in_anonymously();
 select tests.is_refused('select pg_temp.starts()', 'a visitor starts nothing');
 select tests.sign_in_as_service();
 select tests.is_refused('select pg_temp.starts()', 'the server does not act as a member');
 
-create function pg_temp.key_starts(key text)
-returns text
-language sql
-as $$
-  select case when allowed then 'allowed' else concat_ws(' ', status, reason, rule) end
-  from api.start_key_run(encode(sha256(convert_to(key, 'UTF8')), 'hex'), '{acme/free}', '{"prompt_bytes": 10, "max_tokens": 5}')
-$$;
 select tests.sign_out();
-grant execute on function pg_temp.key_starts to public;
-select tests.travel('1 second');
-select tests.sign_in_as_service();
-select is(pg_temp.key_starts('sk-oneai-robot'), 'allowed', 'a key starts a call');
-select is(pg_temp.key_starts('sk-oneai-guess'), '401 unauthorized key', 'one that is not there does not');
-select tests.sign_out();
-select is((select key_id from private.runs where started_at = private.clock()), (select key from ids), 'the run names its key');
-update private.api_keys set expires_at = private.clock();
-select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor one that has expired');
-update private.api_keys set expires_at = private.clock() + interval '1 second';
-select is(pg_temp.key_starts('sk-oneai-robot'), 'allowed', 'until its last second it is good');
-update private.api_keys set revoked_at = private.clock();
-select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'once revoked it never is');
-update private.api_keys set revoked_at = null, expires_at = null;
-update private.members set role = 'viewer' from ids where account_id = engine and user_id = ada;
-select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'nor when its maker may no longer call');
-delete from private.members using ids where account_id = engine and user_id = ada;
-select is(pg_temp.key_starts('sk-oneai-robot'), '401 unauthorized key', 'or is gone');
 
 -- a key used again a day later --------------------------------------------------------------------------
 

@@ -142,6 +142,7 @@ select tests.is_refused($$select pg_temp.call('Mia')$$, 'a person starts no call
 select tests.is_refused($$select api.is_key(repeat('0', 64))$$, 'and does not find out whose is in force');
 select tests.sign_in_as_service();
 select is(pg_temp.says(pg_temp.call('Mia')), 'allowed', 'a key starts a call');
+select is((select key_id from api.runs where started_at = private.clock()), pg_temp.key_of('Mia'), 'which names it');
 select is((select last_used_at from api.keys where id = pg_temp.key_of('Mia')), private.clock(), 'and is seen to be used');
 select tests.travel('59 seconds');
 select is(pg_temp.says(pg_temp.call('Mia')), 'allowed', 'a call soon after is let in');
@@ -223,6 +224,14 @@ update private.members set role = 'viewer' where user_id = tests.id_of('Max');
 select tests.sign_in_as_service();
 select is(pg_temp.says(pg_temp.call('Max')), '401 unauthorized key', 'who may no longer spend, spends by no key');
 select is(api.is_key(pg_temp.hash_of('Max')), false, 'and theirs is none');
+select tests.sign_out();
+update private.members set role = 'member' where user_id = tests.id_of('Max');
+select tests.sign_in_as_service();
+select is(pg_temp.says(pg_temp.call('Max')), 'allowed', 'until they may again');
+select tests.sign_out();
+delete from private.members where user_id = tests.id_of('Max');
+select tests.sign_in_as_service();
+select is(pg_temp.says(pg_temp.call('Max')), '401 unauthorized key', 'nor does who has left');
 select is(api.is_key(pg_temp.hash_of('Eve')), true, 'one that is in force is one');
 select is(api.is_key(repeat('0', 64)), false, 'and one that nobody made is not');
 

@@ -315,11 +315,6 @@ const calls: Record<string, Call> = {
     fields: startFields,
   },
   start_run: { who: 'owner', sound: { account_id: account, ...start }, fields: startFields },
-  start_key_run: {
-    who: 'service',
-    // Its JSON is read by the same functions as start_run's.
-    sound: { key_hash: aKeyHash, ...start },
-  },
   touch_run: {
     who: 'service',
     sound: { run_id: aRun, generation_id: `'g'` },

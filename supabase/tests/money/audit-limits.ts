@@ -65,7 +65,9 @@ function auditTokens(rows: Snapshot, models: Map<string, string>, say: Say): voi
   const limits = new Map(rows.limits.map((limit) => [limit.account_id, limit]));
   const quotaName = (run: Run) => {
     const limit = limits.get(run.account_id);
-    const quota = limit && quotaOf(rows, limit.plan_id, models.get(run.id) ?? '');
+    // All models of a run count in one quota; the first is not known of a run whose caller never heard of it.
+    const model = models.get(run.id) ?? run.model_ids?.[0] ?? receipts.get(run.id)?.model_id ?? '';
+    const quota = limit && quotaOf(rows, limit.plan_id, model);
     if (run.token_quota_id !== null && run.token_quota_id !== quota?.id)
       say(`run ${run.id} counts in token quota ${run.token_quota_id}, not in ${quota?.id}`);
     if (!quota) return '';

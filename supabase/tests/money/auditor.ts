@@ -135,16 +135,16 @@ function auditPosts(journal: Entry[], rows: Snapshot, say: Say): void {
   }
 }
 
-/** The model that each run was allowed for first, as its caller was told. */
+/** The model that each run was allowed for first, as its caller was told; a repetition by key is told none. */
 function firstModels(journal: Entry[]): Map<string, string> {
   const verdicts = journal
     .filter(({ operation }) => operation.kind === 'authorize')
     .map(({ answer }) => answer.rows?.[0])
-    .filter((verdict) => verdict?.allowed);
+    .filter((verdict) => verdict?.allowed && verdict.model_ids);
   return new Map(
     verdicts.map((verdict) => [
       String(verdict?.run_id),
-      String((verdict?.model_ids as string[] | null)?.[0]),
+      String((verdict?.model_ids as string[])[0]),
     ]),
   );
 }
@@ -162,7 +162,7 @@ function auditVerdicts(journal: Entry[], rows: Snapshot, say: Say): void {
     if (begun.has(id)) say(`run ${id} was given to somebody who did not begin it`);
     begun.set(id, entry);
   }
-  auditRepetitions([...begun.values()], say);
+  auditRepetitions([...begun.values()], rows, say);
 
   const revoked = new Map<string, number>();
   for (const { number, at, operation, answer } of journal) {
@@ -196,9 +196,12 @@ function auditVerdicts(journal: Entry[], rows: Snapshot, say: Say): void {
         !first ||
         (first.operation.facts.idempotencyKey === facts.idempotencyKey &&
           first.operation.facts.requestHash === facts.requestHash);
-      if (!same || !facts.idempotencyKey) complain('was answered with the run of another request');
+      const isSameDoor = (run.key_id === null) === (facts.keyId === undefined);
+      if (!same || !isSameDoor || !facts.idempotencyKey)
+        complain('was answered with the run of another request');
       if (run.started_at <= at - day) complain('was answered with a run of the day before');
-      if (String(verdict.hold_micros) !== run.held_micros)
+      // Who repeats a call by key gets the answer that is kept, and is told nothing else.
+      if (verdict.hold_micros !== (facts.keyId ? null : run.held_micros))
         complain('was told of another hold than the first time');
       continue;
     }
@@ -212,17 +215,26 @@ function auditVerdicts(journal: Entry[], rows: Snapshot, say: Say): void {
   }
 }
 
-/** Under one idempotency key an account begins one call a day. */
-function auditRepetitions(begun: Entry[], say: Say): void {
+/**
+ * Under one idempotency key an account begins one call a day in person, and one by key: there the next
+ * may begin as soon as the one before has ended and cost nothing.
+ */
+function auditRepetitions(begun: Entry[], rows: Snapshot, say: Say): void {
+  const receipts = new Map(rows.receipts.map((receipt) => [receipt.run_id, receipt]));
   const keyed = begun.filter(({ operation }) => operation.facts.idempotencyKey);
-  const byKey = Map.groupBy(
-    keyed,
-    ({ operation }) => `${operation.account?.id} ${operation.facts.idempotencyKey}`,
+  const byKey = Map.groupBy(keyed, ({ operation: { account, facts } }) =>
+    [account?.id, facts.keyId ? 'by key' : 'in person', facts.idempotencyKey].join(' '),
   );
   for (const [name, entries] of byKey) {
-    const times = entries.map(({ at }) => at).sort((a, b) => a - b);
-    if (times.some((at, nth) => nth > 0 && at - times[nth - 1]! < day))
-      say(`idempotency key ${name} began two calls within a day`);
+    const ordered = entries.sort((a, b) => a.at - b.at);
+    for (const [nth, { at, operation }] of ordered.slice(1).entries()) {
+      const before = ordered[nth]!;
+      const receipt = receipts.get(String(before.answer.rows?.[0]?.run_id));
+      const isFree =
+        operation.facts.keyId && receipt?.charged_micros === '0' && receipt.finished_at <= at;
+      if (at - before.at < day && !isFree)
+        say(`idempotency key ${name} began two calls within a day`);
+    }
   }
 }
 

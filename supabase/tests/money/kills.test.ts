@@ -23,6 +23,8 @@ const tables = [
   'budgets',
   'runs',
   'repeatable_runs',
+  'stored_answers',
+  'api_keys',
   'transactions',
   'lots',
   'allocations',
@@ -36,31 +38,35 @@ const report = {
   attempts: [{ model: 'stage/model', error: 'overloaded' }],
 };
 
-test('authorising dies at each of its steps: all or nothing, and a retry gets the run', async ({
-  database,
-}) => {
-  await using pools = openPools(database, 4);
-  await installSteps(pools);
-  const stage = await prepare(pools);
-  let deaths = 0;
-  for (let step = 1; ; step += 1) {
-    const before = await everything(stage);
-    const wish = { byKey: true, idempotencyKey: `step-${step}` };
-    const death = await dieAt(pools, step, () => authorize(stage, wish));
-    const [run] = await stage.look(
-      `select run_id from private.repeatable_runs where idempotency_key = 'step-${step}'`,
-    );
-    if (!death) break;
-    deaths += 1;
-    // Nothing at all, unless it died with the commit behind it.
-    if (!run) expect(await everything(stage)).toEqual(before);
-    await expectNoLocks(stage);
-    const again = await persist(() => authorize(stage, wish));
-    expect(again.rows?.[0]).toMatchObject({ allowed: true, is_replay: Boolean(run) });
-    await stage.audit();
-  }
-  expect(deaths).toBeGreaterThan(12);
-});
+test.for([
+  ['in person', 'repeatable_runs'],
+  ['by key', 'stored_answers'],
+] as const)(
+  'authorising %s dies at each of its steps: all or nothing, and a retry gets the run',
+  async ([who, kept], { database }) => {
+    await using pools = openPools(database, 4);
+    await installSteps(pools);
+    const stage = await prepare(pools);
+    let deaths = 0;
+    for (let step = 1; ; step += 1) {
+      const before = await everything(stage);
+      const wish = { byKey: who === 'by key', idempotencyKey: `step-${step}` };
+      const death = await dieAt(pools, step, () => authorize(stage, wish));
+      const [run] = await stage.look(
+        `select run_id from private.${kept} where idempotency_key = 'step-${step}'`,
+      );
+      if (!death) break;
+      deaths += 1;
+      // Nothing at all, unless it died with the commit behind it.
+      if (!run) expect(await everything(stage)).toEqual(before);
+      await expectNoLocks(stage);
+      const again = await persist(() => authorize(stage, wish));
+      expect(again.rows?.[0]).toMatchObject({ allowed: true, is_replay: Boolean(run) });
+      await stage.audit();
+    }
+    expect(deaths).toBeGreaterThan(12);
+  },
+);
 
 test('settling dies at each of its steps: all or nothing, and a retry settles once', async ({
   database,

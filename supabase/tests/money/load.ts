@@ -8,6 +8,7 @@ import { min } from './price.ts';
 import type { Random } from './random.ts';
 import { type Answer, ask, type Caller, quote, type Row } from './session.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
+import { startStatement } from './start-statement.ts';
 
 export interface LoadedAccount {
   id: string;
@@ -193,9 +194,6 @@ function planAct(random: Random, account: LoadedAccount, open: string[]): Act {
 function authorize(random: Random, account: LoadedAccount): Act {
   const byKey = random.chance(0.5);
   const model = random.pick(models);
-  const subject = byKey
-    ? `api.start_key_run(key_hash => ${quote(account.key.secretHash)}`
-    : `api.start_run(account_id => ${quote(account.id)}`;
   const idempotency = random.chance(0.1)
     ? `, idempotency_key => 'again-${random.int(1, 1000)}', request_hash => '${'a'.repeat(64)}'`
     : '';
@@ -203,8 +201,12 @@ function authorize(random: Random, account: LoadedAccount): Act {
     kind: 'authorize',
     caller: byKey ? 'service' : { user: account.owner },
     // Now and then a call that may cost less than it can: a refusal.
-    text: `select * from ${subject}, models => array[${quote(model)}], shape => '{"prompt_bytes": ${random.int(1, 300)}, "max_tokens": ${random.int(1, 200)}}',
-      max_cost_micros => ${random.chance(0.1) ? 1 : 'null'}${idempotency})`,
+    text: startStatement(
+      account,
+      byKey ? account.key : undefined,
+      `models => array[${quote(model)}], shape => '{"prompt_bytes": ${random.int(1, 300)}, "max_tokens": ${random.int(1, 200)}}',
+       max_cost_micros => ${random.chance(0.1) ? 1 : 'null'}${idempotency}`,
+    ),
   };
 }
 
@@ -261,7 +263,7 @@ function schedule(random: Random): Act {
     ['roll_up', 'select private.roll_up_usage()'],
     ['books', 'select private.roll_up_books()'],
     ['monthly', 'select private.grant_monthly_credits()'],
-    ['forget', 'select private.forget_repeatable_runs()'],
+    ['forget', 'select private.forget_repeatable_runs(), private.purge_stored_answers()'],
     ['guard', 'select private.measure_guard()'],
     ['claim', 'select * from private.claim_reconciliations()'],
   ]);

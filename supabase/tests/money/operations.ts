@@ -3,6 +3,7 @@
 import type { Random } from './random.ts';
 import type { Caller } from './session.ts';
 import { quote } from './session.ts';
+import { startStatement } from './start-statement.ts';
 import { type Account, type Budget, models, type World } from './world.ts';
 
 export interface Operation {
@@ -170,17 +171,18 @@ function authorize(account: Account, random: Random): Operation {
   const repeats = random.chance(0.25);
   const idempotencyKey = repeats ? `again-${random.int(1, 5)}` : undefined;
   const requestHash = (random.chance(0.85) ? 'a' : 'b').repeat(64);
-  const subject = key
-    ? `api.start_key_run(key_hash => ${quote(key.secretHash)}`
-    : `api.start_run(account_id => ${quote(account.id)}`;
   return {
     kind: 'authorize',
     account,
     caller: key ? 'service' : { user },
     about: [],
     statement: () =>
-      `select * from ${subject}, models => ${quote(wanted)}, shape => ${quote(shape)}, task => ${quote(task)},
-       max_cost_micros => ${quote(maxCost)}, idempotency_key => ${quote(idempotencyKey)}, request_hash => ${quote(requestHash)})`,
+      startStatement(
+        account,
+        key,
+        `models => ${quote(wanted)}, shape => ${quote(shape)}, task => ${quote(task)}, max_cost_micros => ${quote(maxCost)},
+         idempotency_key => ${quote(idempotencyKey)}, request_hash => ${quote(requestHash)}`,
+      ),
     facts: {
       maxCost,
       requestHash,
@@ -347,7 +349,7 @@ function redeem(world: World, account: Account, random: Random): Operation {
 /** What the schedule and an admin do beside the calls, all of which must go unnoticed. */
 function housekeeping(world: World): Operation[] {
   return [
-    asOwner('forget', 'select private.forget_repeatable_runs()'),
+    asOwner('forget', 'select private.forget_repeatable_runs(), private.purge_stored_answers()'),
     asOwner('monthly', 'select private.grant_monthly_credits()'),
     // A plan that is edited has every account on it work out anew what it may do.
     asOwner(

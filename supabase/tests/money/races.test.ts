@@ -226,19 +226,22 @@ describe('the end of a run', () => {
 });
 
 describe('the same thing at once', () => {
-  test('fifty calls under one idempotency key are one run; another body under it is a conflict', async ({
-    crowd,
-  }) => {
-    const stage = await openStage(crowd, { balance: plenty });
-    const answers = await many(50, () => authorize(stage, { idempotencyKey: 'once' }));
-    expect(tally(answers)).toEqual({ allowed: 1, replay: 49 });
-    expect(new Set(answers.map(({ rows }) => rows?.[0]?.run_id)).size).toBe(1);
-    const others = await many(50, () =>
-      authorize(stage, { idempotencyKey: 'once', requestHash: 'b' }),
-    );
-    expect(tally(others)).toEqual({ idempotency: 50 });
-    await stage.audit();
-  });
+  test.for([
+    ['in person', false],
+    ['by key', true],
+  ] as const)(
+    'fifty calls %s under one idempotency key are one run; another body under it is a conflict',
+    async ([, byKey], { crowd }) => {
+      const stage = await openStage(crowd, { balance: plenty });
+      const wish = { byKey, idempotencyKey: 'once' };
+      const answers = await many(50, () => authorize(stage, wish));
+      expect(tally(answers)).toEqual({ allowed: 1, replay: 49 });
+      expect(new Set(answers.map(({ rows }) => rows?.[0]?.run_id)).size).toBe(1);
+      const others = await many(50, () => authorize(stage, { ...wish, requestHash: 'b' }));
+      expect(tally(others)).toEqual({ idempotency: 50 });
+      await stage.audit();
+    },
+  );
 
   test('fifty grants of one fact are one grant; other figures under it are a conflict', async ({
     crowd,
@@ -365,29 +368,15 @@ describe('a key whose models are narrowed', () => {
     await narrowing`begin`;
     await narrowing`select private.lock_account(${stage.account.id})`;
     await narrowing`update private.api_keys set allowed_models = '{other/*}' where id = ${stage.account.keys[0]!.id}`;
-    const waiting = many(30, () => startCall(stage));
+    const waiting = many(30, () => authorize(stage, { byKey: true }));
     await untilWaiting(stage, 30);
     await narrowing`commit`;
     narrowing.release();
     expect(tally(await waiting)).toEqual({ key_models: 30 });
-    expect(tally([await startCall(stage)])).toEqual({ key_models: 1 });
+    expect(tally([await authorize(stage, { byKey: true })])).toEqual({ key_models: 1 });
     await stage.audit();
   });
 });
-
-/** A call as the gateway starts it. */
-function startCall({ account, act }: Stage) {
-  const [key] = account.keys;
-  return act({
-    kind: 'authorize',
-    caller: 'service',
-    facts: { keyId: key!.id },
-    text: `select verdict.* from api.start_call(
-        ${quote(key!.secretHash)}, '{stage/model}', '{"prompt_bytes": 36, "max_tokens": 1}'
-      ) as started
-      cross join jsonb_populate_record(null::private.verdict, started -> 'verdict') as verdict`,
-  });
-}
 
 function split(allowed: number, rule: string): Record<string, number> {
   return { ...(allowed > 0 && { allowed }), ...(allowed < all && { [rule]: all - allowed }) };

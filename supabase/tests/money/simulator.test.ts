@@ -3,7 +3,15 @@ import { afterAll, expect } from 'vitest';
 import { test, type TestDatabase } from '../database.ts';
 import { breakFunction } from './break-function.ts';
 import { openSimulator, type Outcome, replayCommand } from './simulator.ts';
-import { authorize, holdMicros, openPools, openStage, tally, untilWaiting } from './stage.ts';
+import {
+  authorize,
+  finish,
+  holdMicros,
+  openPools,
+  openStage,
+  tally,
+  untilWaiting,
+} from './stage.ts';
 
 const only = process.env.SEED;
 const first = only ? Number(only) : 1;
@@ -35,6 +43,7 @@ const corners = [
   'authorize allowed',
   'authorize allowed clamped',
   'authorize allowed replay',
+  'authorize allowed replay by key',
   'authorize balance',
   'authorize idempotency',
   'authorize key',
@@ -92,6 +101,21 @@ test(
     expect((await stage.complaints()).join('\n')).toMatch(/overspent: /);
   },
 );
+
+test('a paid call that is begun anew under its key is caught', patience, async ({ database }) => {
+  await breakFunction(database.owner, 'private.start_call', [
+    [/private\.lost_charge\(stored\) = 0/, 'private.lost_charge(stored) >= 0'],
+  ]);
+  await using pools = openPools(database, 2);
+  const stage = await openStage(pools, { balance: 8 * holdMicros });
+  const used = { prompt_tokens: 40, completion_tokens: 1 };
+  for (const outcome of ['failed', 'completed', 'completed']) {
+    expect(await stage.complaints()).toEqual([]);
+    const { rows } = await authorize(stage, { byKey: true, idempotencyKey: 'once' });
+    await finish(stage, String(rows?.[0]?.run_id), { outcome, used });
+  }
+  expect((await stage.complaints()).join('\n')).toMatch(/by key once began two calls within a day/);
+});
 
 test('a lot that is said to pay next and does not is caught', patience, async ({ database }) => {
   await breakFunction(database.owner, 'private.note_lots', [

@@ -166,18 +166,19 @@ async function leaks(pool: Sql, accountIds: string[], at: number): Promise<strin
   return complaints;
 }
 
-function count(answers: Map<string, number>, { kind }: Operation, answer: Answer): void {
-  const name = `${kind} ${nameOf(kind, answer)}`;
+function count(answers: Map<string, number>, operation: Operation, answer: Answer): void {
+  const name = `${operation.kind} ${nameOf(operation, answer)}`;
   answers.set(name, (answers.get(name) ?? 0) + 1);
 }
 
-function nameOf(kind: Operation['kind'], { error, rows }: Answer): string {
+function nameOf({ kind, facts }: Operation, { error, rows }: Answer): string {
   const first = rows?.[0] as Record<string, string | boolean | undefined> | undefined;
   if (error) return error.code;
   if (kind === 'finish') return String(first?.cost_label ?? 'reconciling');
   if (kind !== 'authorize' && kind !== 'redeem') return 'done';
   if (!first?.allowed) return String(first?.rule);
-  return `allowed${first.is_replay ? ' replay' : ''}${first.is_clamped ? ' clamped' : ''}`;
+  if (first.is_replay) return `allowed replay${facts.keyId ? ' by key' : ''}`;
+  return `allowed${first.is_clamped ? ' clamped' : ''}`;
 }
 
 async function must(answer: Promise<Answer>): Promise<void> {

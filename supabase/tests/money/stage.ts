@@ -5,6 +5,7 @@ import { createAuditor, type Entry } from './auditor.ts';
 import type { Operation } from './operations.ts';
 import { type Answer, ask, connect, isLost, persist, quote, type Row } from './session.ts';
 import { readSnapshot } from './snapshot.ts';
+import { startStatement } from './start-statement.ts';
 import type { Account } from './world.ts';
 
 /** What a call of the stage's model holds: a prompt of at most 116 tokens and one of an answer, a micro each. */
@@ -143,9 +144,6 @@ export interface Wish {
 export function authorize({ account, act }: Stage, wish: Wish = {}, at = now): Promise<Answer> {
   const requestHash = (wish.requestHash ?? 'a').repeat(64);
   const [key, user] = [account.keys[0]!, account.callers[0]!];
-  const subject = wish.byKey
-    ? `api.start_key_run(key_hash => ${quote(key.secretHash)}`
-    : `api.start_run(account_id => ${quote(account.id)}`;
   return act(
     {
       kind: 'authorize',
@@ -155,8 +153,12 @@ export function authorize({ account, act }: Stage, wish: Wish = {}, at = now): P
         ...(wish.byKey && { keyId: key.id }),
         ...(wish.idempotencyKey && { idempotencyKey: wish.idempotencyKey }),
       },
-      text: `select * from ${subject}, models => '{stage/model}', shape => '{"prompt_bytes": 36, "max_tokens": 1}',
-        idempotency_key => ${quote(wish.idempotencyKey)}, request_hash => ${quote(requestHash)})`,
+      text: startStatement(
+        account,
+        wish.byKey ? key : undefined,
+        `models => '{stage/model}', shape => '{"prompt_bytes": 36, "max_tokens": 1}',
+         idempotency_key => ${quote(wish.idempotencyKey)}, request_hash => ${quote(requestHash)}`,
+      ),
     },
     at,
   );

@@ -1934,25 +1934,6 @@ export type Database = {
         Returns: Json;
       };
       start_card_removal: { Args: { account_id: string }; Returns: Json };
-      start_key_run: {
-        Args: {
-          features?: Json;
-          idempotency_key?: string;
-          key_hash: string;
-          max_cost_micros?: number;
-          models: string[];
-          request_hash?: string;
-          shape: Json;
-          task?: string;
-        };
-        Returns: unknown;
-        SetofOptions: {
-          from: '*';
-          to: 'verdict';
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       start_plan_change: {
         Args: { account_id: string; price_id: number; request_key: string };
         Returns: Json;
