@@ -8904,16 +8904,16 @@ grant execute on function api.create_key, api.update_key, api.rotate_key, api.re
 
 -- schemas/09_billing.sql ----------------------------------------------------------------------
 
--- billing: what is sold and for how much, who buys it, and what Razorpay says became of it: orders,
--- subscriptions, payments, refunds, disputes, invoices, and the webhooks all of that arrives in.
+-- billing: what is sold and for how much, who buys it, and what was asked of Razorpay: orders,
+-- subscriptions, and every call that changes something there. What it answers is in
+-- 09_billing_entities, what becomes of that in the files after it.
 --
 -- A price is never changed, only replaced. Nobody but the functions of this domain writes here, and
 -- money moves only through the ledger's own functions, once per payment, refund and dispute.
 
 create type private.price_period as enum ('once', 'month', 'year');
-create type private.webhook_state as enum ('received', 'applied', 'dead');
 
--- what is sold ------------------------------------------------------------------------------
+-- what is sold ----------------------------------------------------------------------------------
 
 create table private.packages (
   id text primary key check (id ~ '^[a-z][a-z0-9-]{1,40}$'),
@@ -8992,7 +8992,19 @@ comment on column private.billing_settings.razorpay_account_id is 'If set, webho
 
 alter table private.billing_settings enable row level security;
 
--- who buys ----------------------------------------------------------------------------------
+create function private.price_text(currency text, amount_minor bigint)
+returns text
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select price_text.currency || ' ' || to_char(price_text.amount_minor / 100.0, 'FM999,999,999,990.00')
+$$;
+
+comment on function private.price_text is 'An amount of money as a sentence has it. All our currencies have hundredths.';
+
+-- who buys --------------------------------------------------------------------------------------
 
 create table private.customers (
   account_id uuid primary key references private.accounts (id) on delete restrict,
@@ -9016,7 +9028,26 @@ create index customers_plan_until_idx on private.customers (plan_until) where pl
 create index customers_plan_id_idx on private.customers (plan_id);
 create index customers_razorpay_customer_id_idx on private.customers (razorpay_customer_id) where razorpay_customer_id is not null;
 
--- what was asked of Razorpay ------------------------------------------------------------------
+create function private.require_customer(account_id uuid)
+returns private.customers
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  customer private.customers;
+begin
+  insert into private.customers (account_id) values (require_customer.account_id)
+  on conflict on constraint customers_pkey do nothing;
+  select * into customer from private.customers where customers.account_id = require_customer.account_id for update;
+  return customer;
+end
+$$;
+
+comment on function private.require_customer is 'The customer of an account, made if new, locked until the end of the transaction.';
+
+-- what was asked of Razorpay --------------------------------------------------------------------
 
 create table private.orders (
   id uuid primary key default private.new_id(),
@@ -9130,7 +9161,819 @@ create index razorpay_calls_account_id_idx on private.razorpay_calls (account_id
 create index razorpay_calls_fact_idx on private.razorpay_calls (fact);
 create index razorpay_calls_open_idx on private.razorpay_calls (started_at) where state in ('started', 'unknown');
 
--- what Razorpay says --------------------------------------------------------------------------
+-- policies and grants ---------------------------------------------------------------------------
+
+create policy "anybody sees what is sold" on private.packages for select to anon, authenticated using (true);
+create policy "anybody sees what things cost" on private.prices for select to anon, authenticated using (retired_at is null);
+create policy "those who manage an account see its customer" on private.customers
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its orders" on private.orders
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account see its subscriptions" on private.subscriptions
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on private.packages, private.prices to anon, authenticated, service_role;
+grant select on private.customers, private.orders, private.subscriptions to authenticated, service_role;
+grant select on private.billing_settings, private.subscription_prices, private.razorpay_calls to service_role;
+
+-- schemas/09_billing_acts.sql -----------------------------------------------------------------
+
+-- billing acts: what people ask for, judged here and written down before Razorpay hears of it: who may
+-- ask, and buying a package or a plan. What changes a subscription is in 09_billing_acts_change.
+--
+-- A caller names a price, never an amount; what Razorpay is sent stands in the answer of these
+-- functions, so no rule about money lives in a function that carries.
+
+-- who may ask, and what for ---------------------------------------------------------------------
+
+create function private.require_payer(account_id uuid)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if not private.has_role(require_payer.account_id, 'owner', 'admin', 'billing') then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
+  end if;
+  if exists (
+    select from private.accounts where accounts.id = require_payer.account_id and accounts.suspended_at is not null
+  ) then
+    perform private.fail(403, 'forbidden', 'This account is suspended.', 'Write to us, and we look at it together.');
+  end if;
+end
+$$;
+
+comment on function private.require_payer is 'Lets only those pass who may pay for an account.';
+
+create function private.require_price(price_id bigint, of_plan boolean)
+returns private.prices
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  price private.prices;
+begin
+  select * into price from private.prices
+  where prices.id = require_price.price_id and (prices.plan_id is not null) = require_price.of_plan;
+  if price.id is null then
+    perform private.fail(404, 'not_found', 'There is no such price.', 'Choose one from the list.');
+  end if;
+  if price.retired_at is not null then
+    perform private.fail(409, 'conflict', 'This price has changed since the page was loaded.', 'Load the page again to see the new one.');
+  end if;
+  if require_price.of_plan and price.razorpay_plan_id is null then
+    perform private.fail(503, 'upstream_unavailable', 'This plan cannot be bought yet.', 'Try again shortly, or choose another currency.');
+  end if;
+  return price;
+end
+$$;
+
+comment on function private.require_price is 'A price that is for sale now.';
+
+create function private.require_request_key(request_key text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if request_key is null or request_key !~ '^[\w.:-]{8,100}$' then
+    perform private.fail(422, 'invalid_input', 'A request key must be 8 to 100 letters, digits, dots, colons or dashes.', 'Send a uuid.');
+  end if;
+  return request_key;
+end
+$$;
+
+create function private.require_razorpay_id(value text)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if value is null or value !~ '^[\w-]{5,60}$' then
+    perform private.fail(422, 'invalid_input', 'An id of Razorpay''s has 5 to 60 letters, digits, underscores or dashes.', null);
+  end if;
+  return value;
+end
+$$;
+
+comment on function private.require_razorpay_id is 'A name that Razorpay gave to something, before it is noted as such.';
+
+create function private.set_billing_details(account_id uuid, name text, email text, address text, tax_number text)
+returns private.customers
+language plpgsql
+volatile
+-- As its owner, because members may not write customers. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  customer private.customers;
+begin
+  perform private.require_payer(set_billing_details.account_id);
+  perform private.require_customer(set_billing_details.account_id);
+  if coalesce(set_billing_details.email, '') !~ '^([^@\s]+@[^@\s]+)?$' then
+    perform private.fail(422, 'invalid_input', 'That is not a mail address.', 'Check it for typing errors.');
+  end if;
+  update private.customers set
+    billing_name = coalesce(private.require_text('Name', set_billing_details.name, 200, true), customers.billing_name),
+    billing_email = coalesce(private.require_text('Mail address', set_billing_details.email, 320, true), customers.billing_email),
+    billing_address = coalesce(private.require_text('Address', set_billing_details.address, 500, true), customers.billing_address),
+    tax_number = coalesce(private.require_text('Tax number', set_billing_details.tax_number, 40, true), customers.tax_number)
+  where customers.account_id = set_billing_details.account_id
+  returning * into customer;
+  return customer;
+end
+$$;
+
+comment on function private.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
+
+-- a package -------------------------------------------------------------------------------------
+
+create function private.describe_customer(account_id uuid)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'razorpay_customer_id', customers.razorpay_customer_id,
+    'name', coalesce(nullif(customers.billing_name, ''), accounts.name),
+    'email', coalesce(nullif(customers.billing_email, ''), owners.email),
+    'owner_email', owners.email
+  )
+  from private.accounts
+  left join private.customers on customers.account_id = accounts.id
+  left join lateral (
+    select users.email
+    from private.members
+    join auth.users on users.id = members.user_id
+    where members.account_id = accounts.id and members.role = 'owner'
+    order by members.created_at, users.email
+    limit 1
+  ) as owners on true
+  where accounts.id = describe_customer.account_id
+$$;
+
+comment on function private.describe_customer is 'Who pays for an account: the name and address Razorpay is told.';
+
+create function private.describe_order(asked private.orders)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'order_id', asked.id,
+    'account_id', asked.account_id,
+    'status', asked.status,
+    'currency', asked.currency,
+    'amount_minor', asked.amount_minor,
+    'credits_micros', asked.credits_micros,
+    'bonus_micros', asked.bonus_micros,
+    'razorpay_order_id', asked.razorpay_order_id,
+    'description', packages.name || ' package',
+    'keeps_card', asked.mandate_until is not null,
+    'customer', private.describe_customer(asked.account_id),
+    'request', jsonb_build_object(
+      'amount', asked.amount_minor, 'currency', asked.currency, 'receipt', asked.id,
+      'payment_capture', true, 'notes', jsonb_build_object('oneai_account', asked.account_id)
+    ) || case
+      when asked.mandate_until is null then '{}'
+      else jsonb_build_object('method', 'card', 'token', jsonb_build_object(
+        'max_amount', asked.amount_minor, 'expire_at', floor(extract(epoch from asked.mandate_until)), 'frequency', 'as_presented'
+      ))
+    end
+  )
+  from private.prices
+  join private.packages on packages.id = prices.package_id
+  where prices.id = asked.price_id
+$$;
+
+comment on function private.describe_order is 'An order as functions/billing needs it, with the request that makes it at Razorpay.';
+
+create function private.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write orders. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  asked private.orders;
+begin
+  perform private.require_payer(start_top_up.account_id);
+  perform private.require_request_key(start_top_up.request_key);
+  select * into asked from private.orders
+  where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+  if asked.id is null then
+    price := private.require_price(start_top_up.price_id, false);
+    -- What the central bank lets a card be charged with nobody there to confirm it.
+    if start_top_up.keeps_card and price.currency = 'INR' and price.amount_minor > 1500000 then
+      perform private.fail(
+        409, 'conflict', format('A card in rupees can be charged by itself with at most %s.', private.price_text('INR', 1500000)),
+        'Buy a smaller package to keep the card, or buy this one without.'
+      );
+    end if;
+    insert into private.orders (
+      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
+    )
+    values (
+      start_top_up.account_id, auth.uid(), price.id, start_top_up.request_key, price.currency, price.amount_minor,
+      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
+      case when start_top_up.keeps_card then private.clock() + interval '5 years' end
+    )
+    on conflict on constraint orders_account_id_request_key_key do nothing;
+    select * into asked from private.orders
+    where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+  end if;
+  if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
+    perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
+  end if;
+  return private.describe_order(asked);
+end
+$$;
+
+comment on function private.start_top_up is
+  'Writes down that somebody sets out to buy a package, and whether they agree to later charges of as much; the same request key is the same order.';
+
+-- a plan ----------------------------------------------------------------------------------------
+
+create function private.describe_subscription(asked private.subscriptions)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'subscription_id', asked.id,
+    'account_id', asked.account_id,
+    'asked_at', clock_timestamp(),
+    'status', asked.status,
+    'plan_id', prices.plan_id,
+    'price_id', prices.id,
+    'currency', prices.currency,
+    'amount_minor', prices.amount_minor,
+    'period', prices.period,
+    'razorpay_subscription_id', asked.razorpay_subscription_id,
+    'short_url', asked.short_url,
+    'starts_at', asked.start_at,
+    'trial_until', asked.trial_until,
+    'description', plans.name || ' plan',
+    'customer', private.describe_customer(asked.account_id),
+    'request', jsonb_strip_nulls(jsonb_build_object(
+      'plan_id', prices.razorpay_plan_id,
+      'total_count', case prices.period when 'year' then 10 else 120 end,
+      'quantity', 1,
+      'customer_notify', false,
+      'start_at', floor(extract(epoch from asked.start_at)),
+      'notes', jsonb_build_object('oneai_subscription', asked.id, 'oneai_account', asked.account_id)
+    ))
+  )
+  from private.prices
+  join private.plans on plans.id = prices.plan_id
+  where prices.id = asked.price_id
+$$;
+
+comment on function private.describe_subscription is 'A subscription as functions/billing needs it, with the request that makes it at Razorpay.';
+
+create function private.open_subscription(
+  account_id uuid, price private.prices, request_key text, start_at timestamptz, trial_until timestamptz, replaces uuid
+)
+returns private.subscriptions
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  opened private.subscriptions;
+begin
+  -- Two tabs get the same one; one of another price that nobody paid is withdrawn.
+  select * into opened from private.subscriptions
+  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created'
+    and subscriptions.price_id = price.id and subscriptions.cancel_wish is null
+    and subscriptions.replaces is not distinct from open_subscription.replaces
+    and subscriptions.start_at is not distinct from open_subscription.start_at;
+  if opened.id is not null then
+    return opened;
+  end if;
+  update private.subscriptions set
+    cancel_wish = 'now',
+    status = case when subscriptions.razorpay_subscription_id is null then 'cancelled' else subscriptions.status end
+  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created';
+  insert into private.subscriptions (account_id, user_id, price_id, request_key, replaces, start_at, trial_until, anchor_at, created_at)
+  values (
+    open_subscription.account_id, auth.uid(), price.id, open_subscription.request_key, open_subscription.replaces,
+    open_subscription.start_at, open_subscription.trial_until,
+    (
+      select account_plans.cycle_anchor from private.account_plans
+      where open_subscription.replaces is not null and account_plans.account_id = open_subscription.account_id
+    ),
+    private.clock()
+  )
+  returning * into opened;
+  insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
+  values (opened.id, price.id, private.clock() - interval '1 day', 'agreed');
+  return opened;
+end
+$$;
+
+comment on function private.open_subscription is 'A new subscription that is not yet agreed to, or the one already waiting for that.';
+
+create function private.live_subscription(account_id uuid)
+returns setof private.subscriptions
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select subscriptions.*
+  from private.subscriptions
+  where subscriptions.account_id = live_subscription.account_id
+    and subscriptions.status in ('authenticated', 'active', 'pending', 'halted', 'paused')
+  order by subscriptions.cancel_wish is not null, subscriptions.created_at desc
+  limit 1
+$$;
+
+comment on function private.live_subscription is 'The subscription an account pays for now, if any.';
+
+create function private.start_subscription(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  asked private.subscriptions;
+  trial_until timestamptz;
+begin
+  perform private.require_payer(start_subscription.account_id);
+  perform private.require_request_key(start_subscription.request_key);
+  perform private.require_wallet(start_subscription.account_id);
+  select * into asked from private.subscriptions
+  where subscriptions.account_id = start_subscription.account_id and subscriptions.request_key = start_subscription.request_key;
+  if asked.id is not null then
+    if asked.price_id <> start_subscription.price_id then
+      perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
+    end if;
+    return private.describe_subscription(asked);
+  end if;
+  price := private.require_price(start_subscription.price_id, true);
+  if exists (select from private.live_subscription(start_subscription.account_id)) then
+    perform private.fail(409, 'conflict', 'This account has a subscription already.', 'Change its plan instead of taking another.');
+  end if;
+  if price.trial_days > 0 and not exists (
+    select from private.transactions where transactions.account_id = start_subscription.account_id and transactions.fact = 'trial'
+  ) then
+    trial_until := date_trunc('second', private.clock()) + make_interval(days => price.trial_days);
+  end if;
+  return private.describe_subscription(private.open_subscription(
+    start_subscription.account_id, price, start_subscription.request_key, trial_until, trial_until, null
+  ));
+end
+$$;
+
+comment on function private.start_subscription is 'Writes down that somebody sets out to subscribe; the same request key is the same subscription.';
+
+-- a checkout ------------------------------------------------------------------------------------
+
+create function private.find_checkout(id uuid)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because the answer names the payer. Only those who may pay for the account get one.
+security definer
+set search_path = ''
+as $$
+declare
+  bought private.orders;
+  taken private.subscriptions;
+begin
+  select * into bought from private.orders where orders.id = find_checkout.id;
+  select * into taken from private.subscriptions where subscriptions.id = find_checkout.id;
+  if not private.has_role(coalesce(bought.account_id, taken.account_id), 'owner', 'admin', 'billing')
+    or coalesce(bought.razorpay_order_id, taken.razorpay_subscription_id) is null
+  then
+    perform private.fail(404, 'not_found', 'There is no such purchase.', 'Begin again from the billing page.');
+  end if;
+  return coalesce(private.describe_order(bought), private.describe_subscription(taken));
+end
+$$;
+
+comment on function private.find_checkout is 'A purchase of the caller''s own, by our id of its order or subscription: what a checkout is verified against.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function
+  private.set_billing_details, private.start_top_up, private.start_subscription, private.find_checkout
+to authenticated;
+
+-- schemas/09_billing_acts_change.sql ----------------------------------------------------------
+
+-- billing acts, changing: another plan, a pause, an end, and what each of them would do, told before it
+-- is done.
+--
+-- What is told beforehand is worked out by the function that decides, so the two never differ.
+
+-- another plan ----------------------------------------------------------------------------------
+
+create function private.judge_plan_change(account_id uuid, price_id bigint)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  wanted constant private.prices := private.require_price(price_id, true);
+  current private.subscriptions;
+  paid private.prices;
+  method_takes_it boolean;
+  share numeric;
+  charge bigint := 0;
+  mode text;
+  effective_at timestamptz;
+begin
+  select * into current from private.live_subscription(judge_plan_change.account_id);
+  if current.id is null then
+    perform private.fail(409, 'conflict', 'This account has no subscription to change.', 'Subscribe to the plan instead.');
+  end if;
+  if current.price_id = wanted.id and current.cancel_wish is null then
+    perform private.fail(409, 'conflict', 'This is the plan you have.', 'Choose another one.');
+  end if;
+  if current.status in ('pending', 'halted') then
+    perform private.fail(409, 'conflict', 'The last renewal has not been paid.', 'Pay it first, or cancel and subscribe anew.');
+  end if;
+  if current.status = 'paused' then
+    perform private.fail(409, 'conflict', 'The subscription is paused.', 'Resume it first.');
+  end if;
+  select * into paid from private.prices where prices.id = current.price_id;
+  -- Razorpay changes the plan of subscriptions on cards from abroad; every other method needs a new mandate.
+  select coalesce(bool_or(latest.is_international and latest.method = 'card'), false) into method_takes_it
+  from (
+    select payments.is_international, payments.method from private.payments
+    where payments.subscription_id = current.id and payments.is_captured
+    order by payments.paid_at desc limit 1
+  ) as latest;
+  method_takes_it := method_takes_it and paid.currency = wanted.currency and current.cancel_wish is null and current.status = 'active';
+  if method_takes_it and paid.period = wanted.period and wanted.amount_minor > paid.amount_minor then
+    mode := 'in_place_now';
+    effective_at := private.clock();
+    share := greatest(0, extract(epoch from current.current_end - private.clock()))
+      / nullif(extract(epoch from current.current_end - current.current_start), 0);
+    charge := round((wanted.amount_minor - paid.amount_minor) * least(1, share));
+  else
+    mode := case when method_takes_it then 'in_place_at_cycle_end' else 'new_subscription' end;
+    effective_at := greatest(coalesce(current.current_end, current.start_at), private.clock());
+  end if;
+  return jsonb_build_object(
+    'mode', mode,
+    'subscription_id', current.id,
+    'razorpay_subscription_id', current.razorpay_subscription_id,
+    'from_price_id', paid.id,
+    'to_price_id', wanted.id,
+    'effective_at', effective_at,
+    'currency', wanted.currency,
+    'charge_now_minor', charge,
+    'credits_now_micros', floor(wanted.credits_micros * charge / wanted.amount_minor)::bigint,
+    'next_charge_minor', wanted.amount_minor,
+    'next_charge_at', coalesce(current.current_end, current.start_at),
+    'explanation', case mode
+      when 'in_place_now' then format('You pay %s now, for the rest of the running period, and get the credits it buys.', private.price_text(wanted.currency, charge))
+      when 'in_place_at_cycle_end' then 'You keep your plan until the end of the period you have paid for; the new one begins then.'
+      else 'Your way to pay cannot be moved to another plan, so you confirm the new plan once more. It begins when the period you have paid for ends, and the old one stops then: nothing is charged twice.'
+    end
+  );
+end
+$$;
+
+comment on function private.judge_plan_change is 'How a change of plan would go: when, what is charged, and whether the way to pay allows it in place.';
+
+create function private.start_plan_change(account_id uuid, price_id bigint, request_key text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  verdict jsonb;
+  asked_id bigint;
+begin
+  perform private.require_payer(start_plan_change.account_id);
+  perform private.require_request_key(start_plan_change.request_key);
+  perform private.require_wallet(start_plan_change.account_id);
+  verdict := private.judge_plan_change(start_plan_change.account_id, start_plan_change.price_id);
+  if verdict ->> 'mode' = 'new_subscription' then
+    return verdict || jsonb_build_object('checkout', private.describe_subscription(private.open_subscription(
+      start_plan_change.account_id, private.require_price(start_plan_change.price_id, true), start_plan_change.request_key,
+      date_trunc('second', (verdict ->> 'effective_at')::timestamptz), null, (verdict ->> 'subscription_id')::uuid
+    )));
+  end if;
+  insert into private.subscription_prices (subscription_id, price_id, valid_from, state, created_at)
+  values (
+    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
+  )
+  returning subscription_prices.id into asked_id;
+  return verdict || jsonb_build_object('change_id', asked_id, 'asked_at', clock_timestamp(), 'request', jsonb_build_object(
+    'plan_id', (select prices.razorpay_plan_id from private.prices where prices.id = start_plan_change.price_id),
+    'schedule_change_at', case verdict ->> 'mode' when 'in_place_now' then 'now' else 'cycle_end' end,
+    'customer_notify', false
+  ));
+end
+$$;
+
+comment on function private.start_plan_change is 'Writes down a change of plan, and says what to ask Razorpay for.';
+
+create function private.note_plan_change(change_id bigint, state text)
+returns void
+language plpgsql
+volatile
+-- As its owner, because the function that asked may not write subscriptions.
+security definer
+set search_path = ''
+as $$
+begin
+  if note_plan_change.state is null or note_plan_change.state not in ('agreed', 'refused') then
+    perform private.fail(422, 'invalid_input', 'A change of plan is agreed or refused.', null);
+  end if;
+  update private.subscription_prices set state = note_plan_change.state
+  where subscription_prices.id = note_plan_change.change_id and subscription_prices.state = 'asked';
+end
+$$;
+
+comment on function private.note_plan_change is 'Whether Razorpay agreed to a change of plan or refused it.';
+
+-- an end, a pause -------------------------------------------------------------------------------
+
+create function private.judge_cancel(account_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  current private.subscriptions;
+  plan_until timestamptz;
+begin
+  select * into current from private.live_subscription(judge_cancel.account_id);
+  if current.id is null then
+    perform private.fail(409, 'conflict', 'This account has no subscription to cancel.', null);
+  end if;
+  plan_until := case when current.status in ('pending', 'halted') then private.clock() else coalesce(current.current_end, current.trial_until, private.clock()) end;
+  return jsonb_build_object(
+    'subscription_id', current.id,
+    'razorpay_subscription_id', current.razorpay_subscription_id,
+    'status', current.status,
+    'at_cycle_end', jsonb_build_object('plan_until', plan_until, 'refunded_minor', 0),
+    'now', jsonb_build_object('plan_until', private.clock(), 'refunded_minor', 0),
+    'credits', (
+      select coalesce(jsonb_agg(jsonb_build_object('source', lots.source, 'remaining_micros', lots.remaining_micros, 'expires_at', lots.expires_at) order by lots.expires_at), '[]')
+      from private.lots
+      where lots.account_id = judge_cancel.account_id and lots.remaining_micros > 0
+    ),
+    'explanation', 'Nothing more is charged. Credits you bought stay; those of the plan stay until they lapse. At the end of the period, the account goes on with Free; if you end it now, it does so at once.'
+  );
+end
+$$;
+
+comment on function private.judge_cancel is 'What ending a subscription takes away, and when.';
+
+create function private.start_subscription_act(account_id uuid, act text)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  current private.subscriptions;
+  allowed text[];
+begin
+  perform private.require_payer(start_subscription_act.account_id);
+  perform private.require_wallet(start_subscription_act.account_id);
+  allowed := case start_subscription_act.act
+    when 'cancel_now' then '{authenticated,active,pending,halted,paused}'
+    when 'cancel_at_cycle_end' then '{authenticated,active,pending,halted,paused}'
+    when 'pause' then '{active}'
+    when 'resume' then '{paused}'
+    when 'retry' then '{pending,halted}'
+  end;
+  if allowed is null then
+    perform private.fail(422, 'invalid_input', 'There is no such act.', 'Use cancel_now, cancel_at_cycle_end, pause, resume or retry.');
+  end if;
+  select * into current from private.live_subscription(start_subscription_act.account_id);
+  if current.id is null or current.status <> all (allowed) then
+    perform private.fail(
+      409, 'conflict',
+      case when current.id is null then 'This account has no subscription.' else format('The subscription is %s.', current.status) end,
+      'Load the page again.'
+    );
+  end if;
+  if start_subscription_act.act in ('cancel_now', 'cancel_at_cycle_end') then
+    update private.subscriptions set cancel_wish = case
+      -- What is not paid for ends now: there is no period left to wait for.
+      when start_subscription_act.act = 'cancel_now' or subscriptions.status in ('pending', 'halted', 'authenticated', 'paused') then 'now'
+      else 'cycle_end'
+    end
+    where subscriptions.id = current.id
+    returning * into current;
+  end if;
+  return jsonb_build_object(
+    'subscription_id', current.id, 'razorpay_subscription_id', current.razorpay_subscription_id, 'status', current.status,
+    'cancel_wish', current.cancel_wish, 'short_url', current.short_url, 'asked_at', clock_timestamp()
+  );
+end
+$$;
+
+comment on function private.start_subscription_act is 'Whether a subscription may be cancelled, paused, resumed or paid again now, and what it is called at Razorpay.';
+
+-- what a change would do ------------------------------------------------------------------------
+
+create function private.preview_change(account_id uuid, price_id bigint)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because prices that are no longer sold are in it. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_payer(preview_change.account_id);
+  return case
+    when preview_change.price_id is null then private.judge_cancel(preview_change.account_id)
+    else private.judge_plan_change(preview_change.account_id, preview_change.price_id)
+  end;
+end
+$$;
+
+comment on function private.preview_change is 'What a change to a price would do, or the end of the subscription when no price is given.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function private.start_plan_change, private.start_subscription_act, private.preview_change to authenticated;
+grant execute on function private.note_plan_change to service_role;
+
+-- schemas/09_billing_calls.sql ----------------------------------------------------------------
+
+-- billing calls: the notes that our functions and npm run billing:sync make while they ask Razorpay for
+-- something: that they are about to, what came of it, and what things are called there.
+--
+-- A name that Razorpay gave is noted once and never replaced.
+
+create function private.begin_call(act text, fact text, account_id uuid, user_id uuid)
+returns bigint
+language plpgsql
+volatile
+-- As its owner, because the function that asks may write nothing of ours.
+security definer
+set search_path = ''
+as $$
+declare
+  begun_id bigint;
+begin
+  if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
+    perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
+  end if;
+  if begin_call.account_id is not null and not exists (select from private.accounts where accounts.id = begin_call.account_id) then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
+  end if;
+  insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
+  values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
+  returning razorpay_calls.id into begun_id;
+  return begun_id;
+end
+$$;
+
+comment on function private.begin_call is 'Writes down that Razorpay is about to be asked for something.';
+
+create function private.end_call(call_id bigint, state text, attempts integer, answer jsonb)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+begin
+  if end_call.state is null or end_call.state not in ('done', 'refused', 'unknown') or coalesce(end_call.attempts, -1) < 0 then
+    perform private.fail(422, 'invalid_input', 'A call ends done, refused or unknown, after some attempts.', null);
+  end if;
+  update private.razorpay_calls set
+    state = end_call.state, attempts = end_call.attempts, answer = end_call.answer, ended_at = private.clock()
+  where razorpay_calls.id = end_call.call_id and razorpay_calls.state = 'started';
+end
+$$;
+
+comment on function private.end_call is 'Writes down what Razorpay answered.';
+
+create function private.note_customer(account_id uuid, razorpay_customer_id text)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_razorpay_id(note_customer.razorpay_customer_id);
+  if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
+    perform private.fail(404, 'not_found', 'There is no such account.', null);
+  end if;
+  -- Razorpay knows people by their address, and one person may have several accounts.
+  if exists (
+    select from private.customers
+    where customers.razorpay_customer_id = note_customer.razorpay_customer_id
+      and private.describe_customer(customers.account_id) -> 'owner_email'
+        is distinct from private.describe_customer(note_customer.account_id) -> 'owner_email'
+  ) then
+    perform private.fail(409, 'conflict', 'Razorpay calls somebody else''s customer that.', null);
+  end if;
+  perform private.require_customer(note_customer.account_id);
+  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
+  where customers.account_id = note_customer.account_id;
+end
+$$;
+
+comment on function private.note_customer is 'Notes what Razorpay calls a customer; two accounts share one only if they have the same owner.';
+
+create function private.prices_to_sync()
+returns table (price_id bigint, request jsonb)
+language sql
+stable
+-- As its owner, because names of plans that are not public are in it.
+security definer
+set search_path = ''
+as $$
+  select prices.id, jsonb_build_object(
+    'period', case prices.period when 'year' then 'yearly' else 'monthly' end,
+    'interval', 1,
+    'item', jsonb_build_object(
+      'name', format('%s, by the %s', plans.name, prices.period), 'amount', prices.amount_minor, 'currency', prices.currency
+    ),
+    'notes', jsonb_build_object('oneai_price', prices.id::text)
+  )
+  from private.prices
+  join private.plans on plans.id = prices.plan_id
+  where prices.razorpay_plan_id is null and prices.retired_at is null
+  order by prices.id
+$$;
+
+comment on function private.prices_to_sync is 'The prices of plans that Razorpay does not know yet, with the request that makes each.';
+
+create function private.note_price(price_id bigint, razorpay_plan_id text)
+returns void
+language plpgsql
+volatile
+-- As its owner, because the command that asks may not write prices.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_razorpay_id(note_price.razorpay_plan_id);
+  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
+  where prices.id = note_price.price_id and prices.razorpay_plan_id is null;
+exception
+  when unique_violation then
+    perform private.fail(409, 'conflict', 'Razorpay calls another price that.', null);
+end
+$$;
+
+comment on function private.note_price is 'Notes what Razorpay calls a price.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function
+  private.begin_call, private.end_call, private.note_customer, private.prices_to_sync, private.note_price
+to service_role;
+
+-- schemas/09_billing_entities.sql -------------------------------------------------------------
+
+-- billing entities: what Razorpay says of payments, cards, refunds, disputes and invoices, and the
+-- webhooks in which it says so. How a row comes to say it is in 09_billing_facts and after.
+--
+-- A row of something that belongs to nobody we know is kept as well, and moves nothing.
+
+create type private.webhook_state as enum ('received', 'applied', 'dead');
 
 create table private.payments (
   id text primary key check (octet_length(id) between 5 and 60),
@@ -9288,981 +10131,17 @@ create index webhook_events_received_idx on private.webhook_events (retry_at) wh
 create index webhook_events_dead_idx on private.webhook_events (received_at) where state = 'dead';
 create index webhook_events_received_at_idx on private.webhook_events (received_at);
 
--- what people want to be told, and what admins must know ---------------------------------------
+-- policies and grants ---------------------------------------------------------------------------
 
-create table private.auto_top_ups (
-  account_id uuid primary key references private.accounts (id) on delete cascade,
-  enabled boolean not null default false,
-  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
-  package_id text not null references private.packages (id),
-  currency text not null,
-  ceiling_minor bigint not null check (ceiling_minor between 100 and 100000000000),
-  failures integer not null default 0,
-  last_order_at timestamptz
-);
-
-comment on table private.auto_top_ups is
-  'Buys a package with a mandate when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
-
-alter table private.auto_top_ups enable row level security;
-create index auto_top_ups_package_id_idx on private.auto_top_ups (package_id);
-
-create table private.alert_thresholds (
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
-  told_at timestamptz,
-  primary key (account_id, threshold_micros)
-);
-
-comment on table private.alert_thresholds is 'Balances below which the owner wants to hear of it; told once, and again only after the balance was above.';
-
-alter table private.alert_thresholds enable row level security;
-
-create table private.notices (
-  id uuid primary key default private.new_id(),
-  account_id uuid not null references private.accounts (id) on delete cascade,
-  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
-  fact text not null,
-  title text not null,
-  body text not null,
-  link text,
-  created_at timestamptz not null default now(),
-  read_at timestamptz,
-  mail_after timestamptz default now(),
-  mail_attempts integer not null default 0,
-  unique (account_id, fact)
-);
-
-comment on table private.notices is 'What an account is told about its money, in the app and by mail, once per fact.';
-comment on column private.notices.mail_after is 'When it may next be tried to mail it; empty once it was mailed or given up.';
-
-alter table private.notices enable row level security;
-create index notices_account_id_idx on private.notices (account_id, created_at desc);
-create index notices_mail_idx on private.notices (mail_after) where mail_after is not null;
-
-create table private.billing_alerts (
-  id bigint generated always as identity primary key,
-  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
-  fact text not null unique,
-  detail text not null,
-  created_at timestamptz not null default now(),
-  resolved_at timestamptz
-);
-
-comment on table private.billing_alerts is 'What an admin has to look at: money without a purpose, events that cannot be applied, webhooks that stay away.';
-
-alter table private.billing_alerts enable row level security;
-create index billing_alerts_open_idx on private.billing_alerts (created_at) where resolved_at is null;
-
-create function private.notify(account_id uuid, kind text, fact text, title text, body text, link text default null)
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  insert into private.notices (account_id, kind, fact, title, body, link, created_at, mail_after)
-  values (
-    notify.account_id, notify.kind, notify.fact, notify.title, notify.body, notify.link, private.clock(), private.clock()
-  )
-  on conflict on constraint notices_account_id_fact_key do nothing
-$$;
-
-comment on function private.notify is 'Tells an account something, once per fact.';
-
-create function private.alert(kind text, fact text, detail text)
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  insert into private.billing_alerts (kind, fact, detail)
-  values (alert.kind, alert.fact, alert.detail)
-  on conflict on constraint billing_alerts_fact_key do nothing
-$$;
-
-comment on function private.alert is 'Tells the admins something, once per fact.';
-
-create function private.price_text(currency text, amount_minor bigint)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
-  select price_text.currency || ' ' || to_char(price_text.amount_minor / 100.0, 'FM999,999,999,990.00')
-$$;
-
-comment on function private.price_text is 'An amount of money as a sentence has it. All our currencies have hundredths.';
-
-create function private.require_customer(account_id uuid)
-returns private.customers
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  customer private.customers;
-begin
-  insert into private.customers (account_id) values (require_customer.account_id)
-  on conflict on constraint customers_pkey do nothing;
-  select * into customer from private.customers where customers.account_id = require_customer.account_id for update;
-  return customer;
-end
-$$;
-
-comment on function private.require_customer is 'The customer of an account, made if new, locked until the end of the transaction.';
-
--- policies and grants -------------------------------------------------------------------------
-
-create policy "anybody sees what is sold" on private.packages for select to anon, authenticated using (true);
-create policy "anybody sees what things cost" on private.prices for select to anon, authenticated using (retired_at is null);
-create policy "those who manage an account see its customer" on private.customers
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its orders" on private.orders
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its subscriptions" on private.subscriptions
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its mandates" on private.mandates
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its payments" on private.payments
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 create policy "those who manage an account see its invoices" on private.invoices
   for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see how it tops up" on private.auto_top_ups
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account see its thresholds" on private.alert_thresholds
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
-create policy "those who manage an account read its notices" on private.notices
-  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
 
-grant select on private.packages, private.prices to anon, authenticated, service_role;
-grant select on
-  private.customers, private.orders, private.subscriptions, private.payments, private.mandates, private.invoices,
-  private.auto_top_ups, private.alert_thresholds, private.notices
-to authenticated, service_role;
-grant select on
-  private.billing_settings, private.subscription_prices, private.razorpay_calls, private.refunds, private.disputes,
-  private.webhook_events, private.billing_alerts
-to service_role;
-
--- schemas/09_billing_acts.sql -----------------------------------------------------------------
-
--- billing acts: what people ask for (buy, subscribe, change, cancel, pause), judged here and written
--- down before Razorpay hears of it, and the notes that functions/billing makes while it carries it out.
---
--- A caller names a price, never an amount; what Razorpay is sent stands in the answer of these
--- functions, so no rule about money lives in a function that carries.
-
-create function private.require_payer(account_id uuid)
-returns void
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  if not private.has_role(require_payer.account_id, 'owner', 'admin', 'billing') then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose an account whose billing you manage.');
-  end if;
-  if exists (
-    select from private.accounts where accounts.id = require_payer.account_id and accounts.suspended_at is not null
-  ) then
-    perform private.fail(403, 'forbidden', 'This account is suspended.', 'Write to us, and we look at it together.');
-  end if;
-end
-$$;
-
-comment on function private.require_payer is 'Lets only those pass who may pay for an account.';
-
-create function private.require_price(price_id bigint, of_plan boolean)
-returns private.prices
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  price private.prices;
-begin
-  select * into price from private.prices
-  where prices.id = require_price.price_id and (prices.plan_id is not null) = require_price.of_plan;
-  if price.id is null then
-    perform private.fail(404, 'not_found', 'There is no such price.', 'Choose one from the list.');
-  end if;
-  if price.retired_at is not null then
-    perform private.fail(409, 'conflict', 'This price has changed since the page was loaded.', 'Load the page again to see the new one.');
-  end if;
-  if require_price.of_plan and price.razorpay_plan_id is null then
-    perform private.fail(503, 'upstream_unavailable', 'This plan cannot be bought yet.', 'Try again shortly, or choose another currency.');
-  end if;
-  return price;
-end
-$$;
-
-comment on function private.require_price is 'A price that is for sale now.';
-
-create function private.require_request_key(request_key text)
-returns text
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  if request_key is null or request_key !~ '^[\w.:-]{8,100}$' then
-    perform private.fail(422, 'invalid_input', 'A request key must be 8 to 100 letters, digits, dots, colons or dashes.', 'Send a uuid.');
-  end if;
-  return request_key;
-end
-$$;
-
-create function private.require_razorpay_id(value text)
-returns text
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-  if value is null or value !~ '^[\w-]{5,60}$' then
-    perform private.fail(422, 'invalid_input', 'An id of Razorpay''s has 5 to 60 letters, digits, underscores or dashes.', null);
-  end if;
-  return value;
-end
-$$;
-
-comment on function private.require_razorpay_id is 'A name that Razorpay gave to something, before it is noted as such.';
-
--- buying ------------------------------------------------------------------------------------
-
-create function private.describe_customer(account_id uuid)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_build_object(
-    'razorpay_customer_id', customers.razorpay_customer_id,
-    'name', coalesce(nullif(customers.billing_name, ''), accounts.name),
-    'email', coalesce(nullif(customers.billing_email, ''), owners.email),
-    'owner_email', owners.email
-  )
-  from private.accounts
-  left join private.customers on customers.account_id = accounts.id
-  left join lateral (
-    select users.email
-    from private.members
-    join auth.users on users.id = members.user_id
-    where members.account_id = accounts.id and members.role = 'owner'
-    order by members.created_at, users.email
-    limit 1
-  ) as owners on true
-  where accounts.id = describe_customer.account_id
-$$;
-
-comment on function private.describe_customer is 'Who pays for an account: the name and address Razorpay is told.';
-
-create function private.describe_order(asked private.orders)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_build_object(
-    'order_id', asked.id,
-    'account_id', asked.account_id,
-    'status', asked.status,
-    'currency', asked.currency,
-    'amount_minor', asked.amount_minor,
-    'credits_micros', asked.credits_micros,
-    'bonus_micros', asked.bonus_micros,
-    'razorpay_order_id', asked.razorpay_order_id,
-    'description', packages.name || ' package',
-    'keeps_card', asked.mandate_until is not null,
-    'customer', private.describe_customer(asked.account_id),
-    'request', jsonb_build_object(
-      'amount', asked.amount_minor, 'currency', asked.currency, 'receipt', asked.id,
-      'payment_capture', true, 'notes', jsonb_build_object('oneai_account', asked.account_id)
-    ) || case
-      when asked.mandate_until is null then '{}'
-      else jsonb_build_object('method', 'card', 'token', jsonb_build_object(
-        'max_amount', asked.amount_minor, 'expire_at', floor(extract(epoch from asked.mandate_until)), 'frequency', 'as_presented'
-      ))
-    end
-  )
-  from private.prices
-  join private.packages on packages.id = prices.package_id
-  where prices.id = asked.price_id
-$$;
-
-comment on function private.describe_order is 'An order as functions/billing needs it, with the request that makes it at Razorpay.';
-
-create function private.start_top_up(account_id uuid, price_id bigint, request_key text, keeps_card boolean)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because members may not write orders. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  price private.prices;
-  asked private.orders;
-begin
-  perform private.require_payer(start_top_up.account_id);
-  perform private.require_request_key(start_top_up.request_key);
-  select * into asked from private.orders
-  where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
-  if asked.id is null then
-    price := private.require_price(start_top_up.price_id, false);
-    -- What the central bank lets a card be charged with nobody there to confirm it.
-    if start_top_up.keeps_card and price.currency = 'INR' and price.amount_minor > 1500000 then
-      perform private.fail(
-        409, 'conflict', format('A card in rupees can be charged by itself with at most %s.', private.price_text('INR', 1500000)),
-        'Buy a smaller package to keep the card, or buy this one without.'
-      );
-    end if;
-    insert into private.orders (
-      account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
-    )
-    values (
-      start_top_up.account_id, auth.uid(), price.id, start_top_up.request_key, price.currency, price.amount_minor,
-      price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
-      case when start_top_up.keeps_card then private.clock() + interval '5 years' end
-    )
-    on conflict on constraint orders_account_id_request_key_key do nothing;
-    select * into asked from private.orders
-    where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
-  end if;
-  if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
-    perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
-  end if;
-  return private.describe_order(asked);
-end
-$$;
-
-comment on function private.start_top_up is
-  'Writes down that somebody sets out to buy a package, and whether they agree to later charges of as much; the same request key is the same order.';
-
-create function private.live_mandate(account_id uuid)
-returns setof private.mandates
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select mandates.*
-  from private.mandates
-  where mandates.account_id = live_mandate.account_id
-    and mandates.status = 'confirmed' and mandates.removed_at is null and mandates.expires_at > private.clock()
-  order by mandates.agreed_at desc, mandates.id desc
-  limit 1
-$$;
-
-comment on function private.live_mandate is 'The card of an account that may be charged by itself now, if any.';
-
-create function private.start_card_removal(account_id uuid)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because members may not write mandates. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  ended jsonb;
-begin
-  perform private.require_payer(start_card_removal.account_id);
-  perform private.require_wallet(start_card_removal.account_id);
-  update private.auto_top_ups set enabled = false where auto_top_ups.account_id = start_card_removal.account_id;
-  update private.mandates set removed_at = private.clock()
-  where mandates.account_id = start_card_removal.account_id and mandates.removed_at is null;
-  select coalesce(jsonb_agg(private.describe_mandate(mandates)), '[]') into ended
-  from private.mandates
-  where mandates.account_id = start_card_removal.account_id and mandates.status not in ('rejected', 'cancelled');
-  return jsonb_build_object('asked_at', clock_timestamp(), 'mandates', ended);
-end
-$$;
-
-comment on function private.start_card_removal is
-  'Lets no card of an account be charged by itself from now on, and says which ones Razorpay is to delete.';
-
-create function private.describe_mandate(mandate private.mandates)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_build_object(
-    'id', mandate.id, 'payment_id', mandate.payment_id, 'razorpay_customer_id', customers.razorpay_customer_id,
-    'is_removed', mandate.removed_at is not null
-  )
-  from private.customers
-  where customers.account_id = mandate.account_id
-$$;
-
-comment on function private.describe_mandate is 'A mandate as the functions that carry need it.';
-
-create function private.describe_subscription(asked private.subscriptions)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select jsonb_build_object(
-    'subscription_id', asked.id,
-    'account_id', asked.account_id,
-    'asked_at', clock_timestamp(),
-    'status', asked.status,
-    'plan_id', prices.plan_id,
-    'price_id', prices.id,
-    'currency', prices.currency,
-    'amount_minor', prices.amount_minor,
-    'period', prices.period,
-    'razorpay_subscription_id', asked.razorpay_subscription_id,
-    'short_url', asked.short_url,
-    'starts_at', asked.start_at,
-    'trial_until', asked.trial_until,
-    'description', plans.name || ' plan',
-    'customer', private.describe_customer(asked.account_id),
-    'request', jsonb_strip_nulls(jsonb_build_object(
-      'plan_id', prices.razorpay_plan_id,
-      'total_count', case prices.period when 'year' then 10 else 120 end,
-      'quantity', 1,
-      'customer_notify', false,
-      'start_at', floor(extract(epoch from asked.start_at)),
-      'notes', jsonb_build_object('oneai_subscription', asked.id, 'oneai_account', asked.account_id)
-    ))
-  )
-  from private.prices
-  join private.plans on plans.id = prices.plan_id
-  where prices.id = asked.price_id
-$$;
-
-comment on function private.describe_subscription is 'A subscription as functions/billing needs it, with the request that makes it at Razorpay.';
-
-create function private.open_subscription(
-  account_id uuid, price private.prices, request_key text, start_at timestamptz, trial_until timestamptz, replaces uuid
-)
-returns private.subscriptions
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  opened private.subscriptions;
-begin
-  -- Two tabs get the same one; one of another price that nobody paid is withdrawn.
-  select * into opened from private.subscriptions
-  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created'
-    and subscriptions.price_id = price.id and subscriptions.cancel_wish is null
-    and subscriptions.replaces is not distinct from open_subscription.replaces
-    and subscriptions.start_at is not distinct from open_subscription.start_at;
-  if opened.id is not null then
-    return opened;
-  end if;
-  update private.subscriptions set
-    cancel_wish = 'now',
-    status = case when subscriptions.razorpay_subscription_id is null then 'cancelled' else subscriptions.status end
-  where subscriptions.account_id = open_subscription.account_id and subscriptions.status = 'created';
-  insert into private.subscriptions (account_id, user_id, price_id, request_key, replaces, start_at, trial_until, anchor_at, created_at)
-  values (
-    open_subscription.account_id, auth.uid(), price.id, open_subscription.request_key, open_subscription.replaces,
-    open_subscription.start_at, open_subscription.trial_until,
-    (
-      select account_plans.cycle_anchor from private.account_plans
-      where open_subscription.replaces is not null and account_plans.account_id = open_subscription.account_id
-    ),
-    private.clock()
-  )
-  returning * into opened;
-  insert into private.subscription_prices (subscription_id, price_id, valid_from, state)
-  values (opened.id, price.id, private.clock() - interval '1 day', 'agreed');
-  return opened;
-end
-$$;
-
-comment on function private.open_subscription is 'A new subscription that is not yet agreed to, or the one already waiting for that.';
-
-create function private.start_subscription(account_id uuid, price_id bigint, request_key text)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  price private.prices;
-  asked private.subscriptions;
-  trial_until timestamptz;
-begin
-  perform private.require_payer(start_subscription.account_id);
-  perform private.require_request_key(start_subscription.request_key);
-  perform private.require_wallet(start_subscription.account_id);
-  select * into asked from private.subscriptions
-  where subscriptions.account_id = start_subscription.account_id and subscriptions.request_key = start_subscription.request_key;
-  if asked.id is not null then
-    if asked.price_id <> start_subscription.price_id then
-      perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
-    end if;
-    return private.describe_subscription(asked);
-  end if;
-  price := private.require_price(start_subscription.price_id, true);
-  if exists (select from private.live_subscription(start_subscription.account_id)) then
-    perform private.fail(409, 'conflict', 'This account has a subscription already.', 'Change its plan instead of taking another.');
-  end if;
-  if price.trial_days > 0 and not exists (
-    select from private.transactions where transactions.account_id = start_subscription.account_id and transactions.fact = 'trial'
-  ) then
-    trial_until := date_trunc('second', private.clock()) + make_interval(days => price.trial_days);
-  end if;
-  return private.describe_subscription(private.open_subscription(
-    start_subscription.account_id, price, start_subscription.request_key, trial_until, trial_until, null
-  ));
-end
-$$;
-
-comment on function private.start_subscription is 'Writes down that somebody sets out to subscribe; the same request key is the same subscription.';
-
-create function private.live_subscription(account_id uuid)
-returns setof private.subscriptions
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  select subscriptions.*
-  from private.subscriptions
-  where subscriptions.account_id = live_subscription.account_id
-    and subscriptions.status in ('authenticated', 'active', 'pending', 'halted', 'paused')
-  order by subscriptions.cancel_wish is not null, subscriptions.created_at desc
-  limit 1
-$$;
-
-comment on function private.live_subscription is 'The subscription an account pays for now, if any.';
-
-create function private.find_checkout(id uuid)
-returns jsonb
-language plpgsql
-stable
--- As its owner, because the answer names the payer. Only those who may pay for the account get one.
-security definer
-set search_path = ''
-as $$
-declare
-  bought private.orders;
-  taken private.subscriptions;
-begin
-  select * into bought from private.orders where orders.id = find_checkout.id;
-  select * into taken from private.subscriptions where subscriptions.id = find_checkout.id;
-  if not private.has_role(coalesce(bought.account_id, taken.account_id), 'owner', 'admin', 'billing')
-    or coalesce(bought.razorpay_order_id, taken.razorpay_subscription_id) is null
-  then
-    perform private.fail(404, 'not_found', 'There is no such purchase.', 'Begin again from the billing page.');
-  end if;
-  return coalesce(private.describe_order(bought), private.describe_subscription(taken));
-end
-$$;
-
-comment on function private.find_checkout is 'A purchase of the caller''s own, by our id of its order or subscription: what a checkout is verified against.';
-
--- changing ----------------------------------------------------------------------------------
-
-create function private.judge_plan_change(account_id uuid, price_id bigint)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  wanted constant private.prices := private.require_price(price_id, true);
-  current private.subscriptions;
-  paid private.prices;
-  method_takes_it boolean;
-  share numeric;
-  charge bigint := 0;
-  mode text;
-  effective_at timestamptz;
-begin
-  select * into current from private.live_subscription(judge_plan_change.account_id);
-  if current.id is null then
-    perform private.fail(409, 'conflict', 'This account has no subscription to change.', 'Subscribe to the plan instead.');
-  end if;
-  if current.price_id = wanted.id and current.cancel_wish is null then
-    perform private.fail(409, 'conflict', 'This is the plan you have.', 'Choose another one.');
-  end if;
-  if current.status in ('pending', 'halted') then
-    perform private.fail(409, 'conflict', 'The last renewal has not been paid.', 'Pay it first, or cancel and subscribe anew.');
-  end if;
-  if current.status = 'paused' then
-    perform private.fail(409, 'conflict', 'The subscription is paused.', 'Resume it first.');
-  end if;
-  select * into paid from private.prices where prices.id = current.price_id;
-  -- Razorpay changes the plan of subscriptions on cards from abroad; every other method needs a new mandate.
-  select coalesce(bool_or(latest.is_international and latest.method = 'card'), false) into method_takes_it
-  from (
-    select payments.is_international, payments.method from private.payments
-    where payments.subscription_id = current.id and payments.is_captured
-    order by payments.paid_at desc limit 1
-  ) as latest;
-  method_takes_it := method_takes_it and paid.currency = wanted.currency and current.cancel_wish is null and current.status = 'active';
-  if method_takes_it and paid.period = wanted.period and wanted.amount_minor > paid.amount_minor then
-    mode := 'in_place_now';
-    effective_at := private.clock();
-    share := greatest(0, extract(epoch from current.current_end - private.clock()))
-      / nullif(extract(epoch from current.current_end - current.current_start), 0);
-    charge := round((wanted.amount_minor - paid.amount_minor) * least(1, share));
-  else
-    mode := case when method_takes_it then 'in_place_at_cycle_end' else 'new_subscription' end;
-    effective_at := greatest(coalesce(current.current_end, current.start_at), private.clock());
-  end if;
-  return jsonb_build_object(
-    'mode', mode,
-    'subscription_id', current.id,
-    'razorpay_subscription_id', current.razorpay_subscription_id,
-    'from_price_id', paid.id,
-    'to_price_id', wanted.id,
-    'effective_at', effective_at,
-    'currency', wanted.currency,
-    'charge_now_minor', charge,
-    'credits_now_micros', floor(wanted.credits_micros * charge / wanted.amount_minor)::bigint,
-    'next_charge_minor', wanted.amount_minor,
-    'next_charge_at', coalesce(current.current_end, current.start_at),
-    'explanation', case mode
-      when 'in_place_now' then format('You pay %s now, for the rest of the running period, and get the credits it buys.', private.price_text(wanted.currency, charge))
-      when 'in_place_at_cycle_end' then 'You keep your plan until the end of the period you have paid for; the new one begins then.'
-      else 'Your way to pay cannot be moved to another plan, so you confirm the new plan once more. It begins when the period you have paid for ends, and the old one stops then: nothing is charged twice.'
-    end
-  );
-end
-$$;
-
-comment on function private.judge_plan_change is 'How a change of plan would go: when, what is charged, and whether the way to pay allows it in place.';
-
-create function private.start_plan_change(account_id uuid, price_id bigint, request_key text)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  verdict jsonb;
-  asked_id bigint;
-begin
-  perform private.require_payer(start_plan_change.account_id);
-  perform private.require_request_key(start_plan_change.request_key);
-  perform private.require_wallet(start_plan_change.account_id);
-  verdict := private.judge_plan_change(start_plan_change.account_id, start_plan_change.price_id);
-  if verdict ->> 'mode' = 'new_subscription' then
-    return verdict || jsonb_build_object('checkout', private.describe_subscription(private.open_subscription(
-      start_plan_change.account_id, private.require_price(start_plan_change.price_id, true), start_plan_change.request_key,
-      date_trunc('second', (verdict ->> 'effective_at')::timestamptz), null, (verdict ->> 'subscription_id')::uuid
-    )));
-  end if;
-  insert into private.subscription_prices (subscription_id, price_id, valid_from, state, created_at)
-  values (
-    (verdict ->> 'subscription_id')::uuid, start_plan_change.price_id, (verdict ->> 'effective_at')::timestamptz, 'asked', private.clock()
-  )
-  returning subscription_prices.id into asked_id;
-  return verdict || jsonb_build_object('change_id', asked_id, 'asked_at', clock_timestamp(), 'request', jsonb_build_object(
-    'plan_id', (select prices.razorpay_plan_id from private.prices where prices.id = start_plan_change.price_id),
-    'schedule_change_at', case verdict ->> 'mode' when 'in_place_now' then 'now' else 'cycle_end' end,
-    'customer_notify', false
-  ));
-end
-$$;
-
-comment on function private.start_plan_change is 'Writes down a change of plan, and says what to ask Razorpay for.';
-
-create function private.note_plan_change(change_id bigint, state text)
-returns void
-language plpgsql
-volatile
--- As its owner, because the function that asked may not write subscriptions.
-security definer
-set search_path = ''
-as $$
-begin
-  if note_plan_change.state is null or note_plan_change.state not in ('agreed', 'refused') then
-    perform private.fail(422, 'invalid_input', 'A change of plan is agreed or refused.', null);
-  end if;
-  update private.subscription_prices set state = note_plan_change.state
-  where subscription_prices.id = note_plan_change.change_id and subscription_prices.state = 'asked';
-end
-$$;
-
-comment on function private.note_plan_change is 'Whether Razorpay agreed to a change of plan or refused it.';
-
-create function private.judge_cancel(account_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  current private.subscriptions;
-  plan_until timestamptz;
-begin
-  select * into current from private.live_subscription(judge_cancel.account_id);
-  if current.id is null then
-    perform private.fail(409, 'conflict', 'This account has no subscription to cancel.', null);
-  end if;
-  plan_until := case when current.status in ('pending', 'halted') then private.clock() else coalesce(current.current_end, current.trial_until, private.clock()) end;
-  return jsonb_build_object(
-    'subscription_id', current.id,
-    'razorpay_subscription_id', current.razorpay_subscription_id,
-    'status', current.status,
-    'at_cycle_end', jsonb_build_object('plan_until', plan_until, 'refunded_minor', 0),
-    'now', jsonb_build_object('plan_until', private.clock(), 'refunded_minor', 0),
-    'credits', (
-      select coalesce(jsonb_agg(jsonb_build_object('source', lots.source, 'remaining_micros', lots.remaining_micros, 'expires_at', lots.expires_at) order by lots.expires_at), '[]')
-      from private.lots
-      where lots.account_id = judge_cancel.account_id and lots.remaining_micros > 0
-    ),
-    'explanation', 'Nothing more is charged. Credits you bought stay; those of the plan stay until they lapse. At the end of the period, the account goes on with Free; if you end it now, it does so at once.'
-  );
-end
-$$;
-
-comment on function private.judge_cancel is 'What ending a subscription takes away, and when.';
-
-create function private.start_subscription_act(account_id uuid, act text)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because members may not write subscriptions. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  current private.subscriptions;
-  allowed text[];
-begin
-  perform private.require_payer(start_subscription_act.account_id);
-  perform private.require_wallet(start_subscription_act.account_id);
-  allowed := case start_subscription_act.act
-    when 'cancel_now' then '{authenticated,active,pending,halted,paused}'
-    when 'cancel_at_cycle_end' then '{authenticated,active,pending,halted,paused}'
-    when 'pause' then '{active}'
-    when 'resume' then '{paused}'
-    when 'retry' then '{pending,halted}'
-  end;
-  if allowed is null then
-    perform private.fail(422, 'invalid_input', 'There is no such act.', 'Use cancel_now, cancel_at_cycle_end, pause, resume or retry.');
-  end if;
-  select * into current from private.live_subscription(start_subscription_act.account_id);
-  if current.id is null or current.status <> all (allowed) then
-    perform private.fail(
-      409, 'conflict',
-      case when current.id is null then 'This account has no subscription.' else format('The subscription is %s.', current.status) end,
-      'Load the page again.'
-    );
-  end if;
-  if start_subscription_act.act in ('cancel_now', 'cancel_at_cycle_end') then
-    update private.subscriptions set cancel_wish = case
-      -- What is not paid for ends now: there is no period left to wait for.
-      when start_subscription_act.act = 'cancel_now' or subscriptions.status in ('pending', 'halted', 'authenticated', 'paused') then 'now'
-      else 'cycle_end'
-    end
-    where subscriptions.id = current.id
-    returning * into current;
-  end if;
-  return jsonb_build_object(
-    'subscription_id', current.id, 'razorpay_subscription_id', current.razorpay_subscription_id, 'status', current.status,
-    'cancel_wish', current.cancel_wish, 'short_url', current.short_url, 'asked_at', clock_timestamp()
-  );
-end
-$$;
-
-comment on function private.start_subscription_act is 'Whether a subscription may be cancelled, paused, resumed or paid again now, and what it is called at Razorpay.';
-
--- what the function that asks Razorpay notes ---------------------------------------------------
-
-create function private.begin_call(act text, fact text, account_id uuid, user_id uuid)
-returns bigint
-language plpgsql
-volatile
--- As its owner, because the function that asks may write nothing of ours.
-security definer
-set search_path = ''
-as $$
-declare
-  begun_id bigint;
-begin
-  if act is null or act !~ '^[a-z][a-z_]{1,40}$' or coalesce(octet_length(fact), 0) not between 1 and 200 then
-    perform private.fail(422, 'invalid_input', 'A call has an act and a fact.', null);
-  end if;
-  if begin_call.account_id is not null and not exists (select from private.accounts where accounts.id = begin_call.account_id) then
-    perform private.fail(404, 'not_found', 'There is no such account.', null);
-  end if;
-  insert into private.razorpay_calls (act, fact, account_id, user_id, request_id, started_at)
-  values (begin_call.act, begin_call.fact, begin_call.account_id, begin_call.user_id, private.request_id(), private.clock())
-  returning razorpay_calls.id into begun_id;
-  return begun_id;
-end
-$$;
-
-comment on function private.begin_call is 'Writes down that Razorpay is about to be asked for something.';
-
-create function private.end_call(call_id bigint, state text, attempts integer, answer jsonb)
-returns void
-language plpgsql
-volatile
--- As its owner, for the same reason.
-security definer
-set search_path = ''
-as $$
-begin
-  if end_call.state is null or end_call.state not in ('done', 'refused', 'unknown') or coalesce(end_call.attempts, -1) < 0 then
-    perform private.fail(422, 'invalid_input', 'A call ends done, refused or unknown, after some attempts.', null);
-  end if;
-  update private.razorpay_calls set
-    state = end_call.state, attempts = end_call.attempts, answer = end_call.answer, ended_at = private.clock()
-  where razorpay_calls.id = end_call.call_id and razorpay_calls.state = 'started';
-end
-$$;
-
-comment on function private.end_call is 'Writes down what Razorpay answered.';
-
-create function private.note_customer(account_id uuid, razorpay_customer_id text)
-returns void
-language plpgsql
-volatile
--- As its owner, for the same reason.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_razorpay_id(note_customer.razorpay_customer_id);
-  if not exists (select from private.accounts where accounts.id = note_customer.account_id) then
-    perform private.fail(404, 'not_found', 'There is no such account.', null);
-  end if;
-  -- Razorpay knows people by their address, and one person may have several accounts.
-  if exists (
-    select from private.customers
-    where customers.razorpay_customer_id = note_customer.razorpay_customer_id
-      and private.describe_customer(customers.account_id) -> 'owner_email'
-        is distinct from private.describe_customer(note_customer.account_id) -> 'owner_email'
-  ) then
-    perform private.fail(409, 'conflict', 'Razorpay calls somebody else''s customer that.', null);
-  end if;
-  perform private.require_customer(note_customer.account_id);
-  update private.customers set razorpay_customer_id = coalesce(customers.razorpay_customer_id, note_customer.razorpay_customer_id)
-  where customers.account_id = note_customer.account_id;
-end
-$$;
-
-comment on function private.note_customer is 'Notes what Razorpay calls a customer; two accounts share one only if they have the same owner.';
-
-create function private.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
-returns private.refunds
-language plpgsql
-volatile
--- As its owner, for the same reason. Only our own server and admins get here.
-security definer
-set search_path = ''
-as $$
-declare
-  payment private.payments;
-  asked private.refunds;
-  left_minor bigint;
-  wanted_reference constant text := private.require_text('Reference', coalesce(reference, ''), 100);
-begin
-  select * into payment from private.payments where payments.id = ask_refund.payment_id for update;
-  if payment.id is null or payment.account_id is null then
-    perform private.fail(404, 'not_found', 'There is no such payment.', 'Look it up in admin.payments.');
-  end if;
-  select * into asked from private.refunds where refunds.reference = wanted_reference;
-  if asked.id is not null then
-    if asked.payment_id <> payment.id or asked.amount_minor <> coalesce(ask_refund.amount_minor, asked.amount_minor) then
-      perform private.fail(409, 'conflict', 'This reference was used for another refund.', 'Use a new reference.');
-    end if;
-    return asked;
-  end if;
-  select payment.amount_minor - coalesce(sum(gone.amount_minor), 0) into left_minor
-  from (
-    select refunds.amount_minor from private.refunds where refunds.payment_id = payment.id and refunds.status <> 'failed'
-    union all
-    select disputes.amount_minor from private.disputes where disputes.payment_id = payment.id and disputes.status = 'lost'
-  ) as gone;
-  if not payment.is_captured then
-    perform private.fail(409, 'conflict', 'This payment was never captured: it goes back by itself.', null);
-  end if;
-  if left_minor <= 0 or coalesce(ask_refund.amount_minor, left_minor) not between 1 and left_minor then
-    perform private.fail(
-      409, 'conflict', format('Only %s of this payment is left to refund.', private.price_text(payment.currency, greatest(left_minor, 0))),
-      'Refund that much or less.'
-    );
-  end if;
-  insert into private.refunds (payment_id, amount_minor, reason, author, reference, created_at)
-  values (
-    payment.id, coalesce(ask_refund.amount_minor, left_minor), private.require_text('Reason', coalesce(ask_refund.reason, ''), 500),
-    private.require_text('Author', coalesce(ask_refund.author, ''), 100), wanted_reference, private.clock()
-  )
-  returning * into asked;
-  return asked;
-end
-$$;
-
-comment on function private.ask_refund is
-  'Asks for all that is left of a payment, or part of it, to go back. The function or the next sweep carries it to Razorpay, once per reference.';
-
-create function private.prices_to_sync()
-returns table (price_id bigint, request jsonb)
-language sql
-stable
--- As its owner, because names of plans that are not public are in it.
-security definer
-set search_path = ''
-as $$
-  select prices.id, jsonb_build_object(
-    'period', case prices.period when 'year' then 'yearly' else 'monthly' end,
-    'interval', 1,
-    'item', jsonb_build_object(
-      'name', format('%s, by the %s', plans.name, prices.period), 'amount', prices.amount_minor, 'currency', prices.currency
-    ),
-    'notes', jsonb_build_object('oneai_price', prices.id::text)
-  )
-  from private.prices
-  join private.plans on plans.id = prices.plan_id
-  where prices.razorpay_plan_id is null and prices.retired_at is null
-  order by prices.id
-$$;
-
-comment on function private.prices_to_sync is 'The prices of plans that Razorpay does not know yet, with the request that makes each.';
-
-create function private.note_price(price_id bigint, razorpay_plan_id text)
-returns void
-language plpgsql
-volatile
--- As its owner, because the command that asks may not write prices.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_razorpay_id(note_price.razorpay_plan_id);
-  update private.prices set razorpay_plan_id = note_price.razorpay_plan_id
-  where prices.id = note_price.price_id and prices.razorpay_plan_id is null;
-exception
-  when unique_violation then
-    perform private.fail(409, 'conflict', 'Razorpay calls another price that.', null);
-end
-$$;
-
-comment on function private.note_price is 'Notes what Razorpay calls a price.';
+grant select on private.payments, private.mandates, private.invoices to authenticated, service_role;
+grant select on private.refunds, private.disputes, private.webhook_events to service_role;
 
 -- schemas/09_billing_facts.sql ----------------------------------------------------------------
 
@@ -10679,43 +10558,12 @@ $$;
 comment on function private.apply_plan is
   'Puts an account on the best plan its subscriptions give it now, or on Free. A change of plan within a subscription keeps the running month.';
 
--- schemas/09_billing_payments.sql -------------------------------------------------------------
+-- schemas/09_billing_invoices.sql -------------------------------------------------------------
 
--- billing payments: what Razorpay says of orders, invoices, payments, refunds and disputes, and what
--- follows from it: a grant for each payment, an invoice, and the reversal of what went back.
+-- billing invoices: Razorpay's, for the payments of subscriptions, and our own for all others, with the
+-- tax that is within the price and a number.
 --
--- A payment grants once, by its id, and a period of a subscription is granted once. What granted
--- nothing, such as the authorisation of a card, takes nothing back.
-
--- orders, invoices, payments ------------------------------------------------------------------
-
-create function private.apply_order(entity jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  told_id constant text := private.read_text(entity, 'id', 60);
-  told_receipt constant uuid := private.read_uuid(private.read_text(entity, 'receipt', 60));
-  told_currency constant text := private.read_text(entity, 'currency', 10);
-  told_amount constant bigint := private.read_minor(entity, 'amount');
-  new_status constant text := private.read_text(entity, 'status', 40);
-begin
-  update private.orders set
-    razorpay_order_id = told_id,
-    status = case when orders.status = 'created' and new_status = 'attempted' then 'attempted' else orders.status end
-  where (
-    orders.razorpay_order_id = told_id
-    or (orders.razorpay_order_id is null and orders.id = told_receipt)
-  )
-  -- That it is paid follows from its payment, which may be another's for all an order says.
-  and (orders.currency, orders.amount_minor) = (told_currency, told_amount);
-end
-$$;
-
-comment on function private.apply_order is 'Notes what Razorpay says of an order of ours, found by its id or its receipt.';
+-- Numbers follow each other without a gap, and none is given before its invoice is paid.
 
 create function private.apply_invoice(entity jsonb)
 returns void
@@ -10780,6 +10628,639 @@ as $$
 $$;
 
 comment on function private.tax_within is 'The tax that an amount contains.';
+
+create function private.issue_invoice(payment private.payments)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  customer constant private.customers := private.require_customer(payment.account_id);
+  price private.prices;
+  new_invoice private.invoices;
+begin
+  select * into price from private.prices where prices.id = payment.price_id;
+  new_invoice.description := coalesce(
+    (select packages.name || ' package' from private.packages where packages.id = price.package_id),
+    (select plans.name || ' plan' from private.plans where plans.id = price.plan_id)
+  );
+  insert into private.invoices as known (
+    account_id, payment_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent,
+    tax_minor, billing, period_start, period_end, issued_at, paid_at
+  )
+  values (
+    payment.account_id, payment.id, payment.razorpay_invoice_id, payment.subscription_id, new_invoice.description, 'paid',
+    payment.currency, payment.amount_minor, price.tax_name, price.tax_percent, private.tax_within(payment.amount_minor, price.tax_percent),
+    jsonb_build_object(
+      'name', coalesce(nullif(customer.billing_name, ''), (select accounts.name from private.accounts where accounts.id = payment.account_id)),
+      'email', customer.billing_email, 'address', customer.billing_address, 'tax_number', customer.tax_number
+    ),
+    payment.period_start, payment.period_end, payment.paid_at, payment.paid_at
+  )
+  on conflict (razorpay_invoice_id) do update set
+    payment_id = excluded.payment_id, status = 'paid', description = excluded.description, amount_minor = excluded.amount_minor,
+    tax_name = excluded.tax_name, tax_percent = excluded.tax_percent, tax_minor = excluded.tax_minor, billing = excluded.billing,
+    period_start = excluded.period_start, period_end = excluded.period_end, issued_at = excluded.issued_at, paid_at = excluded.paid_at;
+  perform private.notify(
+    payment.account_id, 'payment_received', 'payment:' || payment.id, 'Thank you for your payment',
+    format('We received %s for the %s.', private.price_text(payment.currency, payment.amount_minor), new_invoice.description), '/billing'
+  );
+end
+$$;
+
+comment on function private.issue_invoice is 'The invoice of a payment that bought something, with the customer''s details as they are then.';
+
+create function private.number_invoices()
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  numbered integer;
+begin
+  -- One at a time, so that numbers have no gaps; and apart from the grants, so that these never wait for each other.
+  if not pg_try_advisory_xact_lock(hashtext('private.number_invoices')) then
+    return 0;
+  end if;
+  with next as (
+    select invoices.id, row_number() over (order by invoices.paid_at, invoices.id) as place
+    from private.invoices
+    where invoices.number is null and invoices.status = 'paid'
+  )
+  update private.invoices set number = next.place + (select coalesce(max(numbers.number), 0) from private.invoices as numbers)
+  from next
+  where invoices.id = next.id;
+  get diagnostics numbered = row_count;
+  return numbered;
+end
+$$;
+
+comment on function private.number_invoices is 'Gives paid invoices their numbers, one after the other.';
+
+-- schemas/09_billing_mandates.sql -------------------------------------------------------------
+
+-- billing mandates: cards that may be charged again without their owner: agreed to with a payment, told
+-- of by Razorpay, replaced by the next one, and taken back.
+--
+-- A card is never charged for more than was agreed to, nor once its owner or Razorpay has ended it.
+
+-- which there are -------------------------------------------------------------------------------
+
+create function private.live_mandate(account_id uuid)
+returns setof private.mandates
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select mandates.*
+  from private.mandates
+  where mandates.account_id = live_mandate.account_id
+    and mandates.status = 'confirmed' and mandates.removed_at is null and mandates.expires_at > private.clock()
+  order by mandates.agreed_at desc, mandates.id desc
+  limit 1
+$$;
+
+comment on function private.live_mandate is 'The card of an account that may be charged by itself now, if any.';
+
+create function private.describe_mandate(mandate private.mandates)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', mandate.id, 'payment_id', mandate.payment_id, 'razorpay_customer_id', customers.razorpay_customer_id,
+    'is_removed', mandate.removed_at is not null
+  )
+  from private.customers
+  where customers.account_id = mandate.account_id
+$$;
+
+comment on function private.describe_mandate is 'A mandate as the functions that carry need it.';
+
+-- agreeing --------------------------------------------------------------------------------------
+
+create function private.agree_to_mandate(token_id text, bought private.orders, payment private.payments)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  insert into private.mandates as known (id, account_id, payment_id, currency, max_minor, label, expires_at, agreed_at)
+  values (
+    token_id, bought.account_id, payment.id, bought.currency, bought.amount_minor, payment.method_label, bought.mandate_until, payment.paid_at
+  )
+  -- Razorpay may have told of it before, and a second payment with the same card agrees to no more.
+  on conflict on constraint mandates_pkey do update set
+    account_id = excluded.account_id, payment_id = excluded.payment_id, currency = excluded.currency, agreed_at = excluded.agreed_at,
+    max_minor = least(known.max_minor, excluded.max_minor), expires_at = least(known.expires_at, excluded.expires_at),
+    label = coalesce(known.label, excluded.label)
+  where known.account_id is null;
+  perform private.retire_mandates(bought.account_id);
+end
+$$;
+
+comment on function private.agree_to_mandate is 'Notes that whoever paid an order agreed to later charges of the card it was paid with.';
+
+create function private.apply_token(entity jsonb, seen_at timestamptz, asked_at timestamptz)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ranks constant text[] := '{initiated,confirmed,paused,rejected,cancelled}';
+  told_id constant text := private.read_text(entity, 'id', 60);
+  -- Where a card was simply agreed to, Razorpay says no more than that it recurs.
+  new_status constant text := coalesce(
+    private.read_text(entity -> 'recurring_details', 'status', 40), case when entity -> 'recurring' = 'true' then 'confirmed' end
+  );
+  mandate private.mandates;
+begin
+  insert into private.mandates (id) values (told_id) on conflict on constraint mandates_pkey do nothing;
+  update private.mandates set
+    max_minor = least(mandates.max_minor, private.read_text(entity, 'max_amount')::bigint),
+    expires_at = least(mandates.expires_at, private.read_epoch(entity -> 'expired_at')),
+    label = coalesce(mandates.label, private.describe_method(entity)),
+    reason = coalesce(private.read_text(entity -> 'recurring_details', 'failure_reason'), mandates.reason)
+  where mandates.id = told_id
+  returning * into mandate;
+  -- As with subscriptions: the last two are final, and of two reports the later one counts.
+  if new_status is not null and new_status <> mandate.status and mandate.status not in ('rejected', 'cancelled')
+    and (
+      new_status in ('rejected', 'cancelled')
+      or apply_token.asked_at >= mandate.noted_at
+      or (apply_token.seen_at, coalesce(array_position(ranks, new_status), 0))
+        > (mandate.seen_at, coalesce(array_position(ranks, mandate.status), 0))
+    )
+  then
+    update private.mandates set status = new_status, seen_at = apply_token.seen_at, noted_at = clock_timestamp()
+    where mandates.id = told_id
+    returning * into mandate;
+    perform private.retire_mandates(mandate.account_id);
+  end if;
+  if mandate.account_id is not null and mandate.removed_at is null and mandate.status in ('paused', 'rejected', 'cancelled') then
+    perform private.notify(
+      mandate.account_id, 'card_lost', format('mandate:%s:%s', mandate.id, mandate.status), 'Your card can no longer be charged by itself',
+      format(
+        'The agreement for %s is %s. Automatic top-ups wait until you keep a card with your next package.',
+        coalesce(mandate.label, 'your card'), mandate.status
+      ),
+      '/billing'
+    );
+  end if;
+  return case when mandate.account_id is null then 'none of ours' else 'mandate ' || mandate.status end;
+end
+$$;
+
+comment on function private.apply_token is 'Notes what Razorpay says of a token: whether a card may be charged again, up to how much and until when.';
+
+-- ending ----------------------------------------------------------------------------------------
+
+create function private.retire_mandates(account_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.mandates as older set removed_at = private.clock()
+  where older.account_id = retire_mandates.account_id and older.removed_at is null
+    and exists (
+      select from private.mandates as newer
+      where newer.account_id = older.account_id and newer.status = 'confirmed' and newer.removed_at is null
+        and (newer.agreed_at, newer.id) > (older.agreed_at, older.id)
+    )
+$$;
+
+comment on function private.retire_mandates is 'An account has one card that is charged by itself: the one agreed to last.';
+
+create function private.start_card_removal(account_id uuid)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write mandates. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  ended jsonb;
+begin
+  perform private.require_payer(start_card_removal.account_id);
+  perform private.require_wallet(start_card_removal.account_id);
+  update private.auto_top_ups set enabled = false where auto_top_ups.account_id = start_card_removal.account_id;
+  update private.mandates set removed_at = private.clock()
+  where mandates.account_id = start_card_removal.account_id and mandates.removed_at is null;
+  select coalesce(jsonb_agg(private.describe_mandate(mandates)), '[]') into ended
+  from private.mandates
+  where mandates.account_id = start_card_removal.account_id and mandates.status not in ('rejected', 'cancelled');
+  return jsonb_build_object('asked_at', clock_timestamp(), 'mandates', ended);
+end
+$$;
+
+comment on function private.start_card_removal is
+  'Lets no card of an account be charged by itself from now on, and says which ones Razorpay is to delete.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function private.start_card_removal to authenticated;
+
+-- schemas/09_billing_notices.sql --------------------------------------------------------------
+
+-- billing notices: what people are told about their money, in the app and by mail, at which balances
+-- they want to hear of it, and what admins must look at.
+--
+-- Nothing is told twice: every notice and every alert has a fact, and each fact is told once.
+
+-- what is told ----------------------------------------------------------------------------------
+
+create table private.notices (
+  id uuid primary key default private.new_id(),
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
+  fact text not null,
+  title text not null,
+  body text not null,
+  link text,
+  created_at timestamptz not null default now(),
+  read_at timestamptz,
+  mail_after timestamptz default now(),
+  mail_attempts integer not null default 0,
+  unique (account_id, fact)
+);
+
+comment on table private.notices is 'What an account is told about its money, in the app and by mail, once per fact.';
+comment on column private.notices.mail_after is 'When it may next be tried to mail it; empty once it was mailed or given up.';
+
+alter table private.notices enable row level security;
+create index notices_account_id_idx on private.notices (account_id, created_at desc);
+create index notices_mail_idx on private.notices (mail_after) where mail_after is not null;
+
+create table private.billing_alerts (
+  id bigint generated always as identity primary key,
+  kind text not null check (kind ~ '^[a-z][a-z_]{1,40}$'),
+  fact text not null unique,
+  detail text not null,
+  created_at timestamptz not null default now(),
+  resolved_at timestamptz
+);
+
+comment on table private.billing_alerts is 'What an admin has to look at: money without a purpose, events that cannot be applied, webhooks that stay away.';
+
+alter table private.billing_alerts enable row level security;
+create index billing_alerts_open_idx on private.billing_alerts (created_at) where resolved_at is null;
+
+create function private.notify(account_id uuid, kind text, fact text, title text, body text, link text default null)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  insert into private.notices (account_id, kind, fact, title, body, link, created_at, mail_after)
+  values (
+    notify.account_id, notify.kind, notify.fact, notify.title, notify.body, notify.link, private.clock(), private.clock()
+  )
+  on conflict on constraint notices_account_id_fact_key do nothing
+$$;
+
+comment on function private.notify is 'Tells an account something, once per fact.';
+
+create function private.alert(kind text, fact text, detail text)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  insert into private.billing_alerts (kind, fact, detail)
+  values (alert.kind, alert.fact, alert.detail)
+  on conflict on constraint billing_alerts_fact_key do nothing
+$$;
+
+comment on function private.alert is 'Tells the admins something, once per fact.';
+
+-- low balances ----------------------------------------------------------------------------------
+
+create table private.alert_thresholds (
+  account_id uuid not null references private.accounts (id) on delete cascade,
+  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
+  told_at timestamptz,
+  primary key (account_id, threshold_micros)
+);
+
+comment on table private.alert_thresholds is 'Balances below which the owner wants to hear of it; told once, and again only after the balance was above.';
+
+alter table private.alert_thresholds enable row level security;
+
+create function private.set_alert_thresholds(account_id uuid, thresholds bigint[])
+returns setof private.alert_thresholds
+language plpgsql
+volatile
+-- As its owner, because members may not write them. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+begin
+  perform private.require_payer(set_alert_thresholds.account_id);
+  if set_alert_thresholds.thresholds is null or cardinality(set_alert_thresholds.thresholds) > 5 then
+    perform private.fail(422, 'invalid_input', 'Give at most five thresholds.', 'An empty list switches the alerts off.');
+  end if;
+  perform private.require_amount(one) from unnest(set_alert_thresholds.thresholds) as one;
+  delete from private.alert_thresholds
+  where alert_thresholds.account_id = set_alert_thresholds.account_id
+    and alert_thresholds.threshold_micros <> all (set_alert_thresholds.thresholds);
+  insert into private.alert_thresholds (account_id, threshold_micros)
+  select distinct set_alert_thresholds.account_id, one from unnest(set_alert_thresholds.thresholds) as one
+  on conflict on constraint alert_thresholds_pkey do nothing;
+  return query
+  select * from private.alert_thresholds
+  where alert_thresholds.account_id = set_alert_thresholds.account_id
+  order by alert_thresholds.threshold_micros desc;
+end
+$$;
+
+comment on function private.set_alert_thresholds is 'Sets the balances below which those who look after the bill are told.';
+
+create function private.check_balances(most integer default 500)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  low record;
+  told integer := 0;
+begin
+  update private.alert_thresholds set told_at = null
+  from private.wallets
+  where wallets.account_id = alert_thresholds.account_id
+    and alert_thresholds.told_at is not null
+    and wallets.balance_micros - wallets.held_micros >= alert_thresholds.threshold_micros;
+  for low in
+    update private.alert_thresholds set told_at = private.clock()
+    from (
+      select thresholds.account_id, thresholds.threshold_micros, wallets.balance_micros - wallets.held_micros as free_micros
+      from private.alert_thresholds as thresholds
+      join private.wallets on wallets.account_id = thresholds.account_id
+      where thresholds.told_at is null and wallets.balance_micros - wallets.held_micros < thresholds.threshold_micros
+      limit check_balances.most
+      for update of thresholds skip locked
+    ) as due
+    where alert_thresholds.account_id = due.account_id and alert_thresholds.threshold_micros = due.threshold_micros
+    returning alert_thresholds.account_id, alert_thresholds.threshold_micros, due.free_micros
+  loop
+    perform private.notify(
+      low.account_id, 'low_balance', format('low:%s:%s', low.threshold_micros, extract(epoch from private.clock())),
+      'Your balance is low',
+      format('%s credits are left, less than the %s you wanted to hear of.', greatest(low.free_micros, 0) / 1000000, low.threshold_micros / 1000000),
+      '/billing'
+    );
+    told := told + 1;
+  end loop;
+  return told;
+end
+$$;
+
+comment on function private.check_balances is 'Tells owners whose balance fell below a threshold of theirs, once for each fall.';
+
+-- reading and mailing ---------------------------------------------------------------------------
+
+create function private.read_notices(notice_ids uuid[], account_id uuid)
+returns integer
+language plpgsql
+volatile
+-- As its owner, because members may not write notices. Only those of accounts whose books the caller reads are touched.
+security definer
+set search_path = ''
+as $$
+declare
+  touched integer;
+begin
+  update private.notices set read_at = private.clock()
+  where (notices.id = any (read_notices.notice_ids) or notices.account_id = read_notices.account_id)
+    and notices.read_at is null
+    and notices.account_id in (select private.my_ledger_account_ids());
+  get diagnostics touched = row_count;
+  return touched;
+end
+$$;
+
+comment on function private.read_notices is 'Marks notices as read: some by their ids, or all of an account.';
+
+create function private.claim_notices(most integer default 50)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because the worker that mails may not write notices or read addresses.
+security definer
+set search_path = ''
+as $$
+declare
+  claimed jsonb;
+begin
+  with due as (
+    select waiting.id from private.notices as waiting
+    where waiting.mail_after <= private.clock()
+    order by waiting.mail_after
+    limit greatest(claim_notices.most, 0)
+    for update skip locked
+  ), tried as (
+    update private.notices set
+      mail_attempts = notices.mail_attempts + 1,
+      -- Given up after two days; it is still in the app.
+      mail_after = case
+        when notices.mail_attempts < 8 then private.clock() + interval '1 minute' * power(3, notices.mail_attempts)
+      end
+    from due
+    where notices.id = due.id
+    returning notices.*
+  )
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'id', tried.id, 'title', tried.title, 'body', tried.body, 'link', tried.link,
+    'to', (
+      select coalesce(jsonb_agg(users.email order by users.email), '[]')
+      from private.members
+      join auth.users on users.id = members.user_id
+      where members.account_id = tried.account_id and members.role in ('owner', 'billing') and users.email is not null
+    )
+  )), '[]') into claimed
+  from tried;
+  return claimed;
+end
+$$;
+
+comment on function private.claim_notices is 'Notices to be mailed now, with the addresses of those who look after the bill.';
+
+create function private.note_mailed(notice_ids uuid[])
+returns void
+language sql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+  update private.notices set mail_after = null where notices.id = any (note_mailed.notice_ids)
+$$;
+
+comment on function private.note_mailed is 'Notes that notices were handed to the mail service.';
+
+-- policies and grants ---------------------------------------------------------------------------
+
+create policy "those who manage an account see its thresholds" on private.alert_thresholds
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+create policy "those who manage an account read its notices" on private.notices
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on private.alert_thresholds, private.notices to authenticated, service_role;
+grant select on private.billing_alerts to service_role;
+grant execute on function private.set_alert_thresholds, private.read_notices to authenticated;
+grant execute on function private.claim_notices, private.note_mailed to service_role;
+
+-- schemas/09_billing_overview.sql -------------------------------------------------------------
+
+-- billing overview: all that a billing page begins with, in one answer: the plan, what is charged next,
+-- the wallet, the way to pay, what is about to change.
+--
+-- A member who may not pay for the account is told its plan and its wallet, and nothing else.
+
+create function private.billing_overview(account_id uuid)
+returns jsonb
+language plpgsql
+stable
+-- As its owner, because prices that are no longer sold are in it. Members get past the first check, and see more only if they may pay.
+security definer
+set search_path = ''
+as $$
+declare
+  can_pay constant boolean := private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing');
+  current private.subscriptions;
+  paid private.prices;
+  asked private.prices;
+  customer private.customers;
+begin
+  if billing_overview.account_id is null or billing_overview.account_id not in (select private.my_account_ids()) then
+    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your accounts.');
+  end if;
+  if can_pay then
+    select * into current from private.live_subscription(billing_overview.account_id);
+    select * into paid from private.prices where prices.id = current.price_id;
+    select * into customer from private.customers where customers.account_id = billing_overview.account_id;
+  end if;
+  select prices.* into asked
+  from private.subscription_prices
+  join private.prices on prices.id = subscription_prices.price_id
+  where subscription_prices.subscription_id = current.id and subscription_prices.state = 'asked'
+    and subscription_prices.price_id <> current.price_id and current.has_scheduled_changes
+  order by subscription_prices.id desc limit 1;
+  return jsonb_build_object(
+    'account_id', billing_overview.account_id,
+    'can_pay', can_pay,
+    'plan', (
+      select jsonb_build_object('id', plans.id, 'name', plans.name, 'until', customer.plan_until)
+      from private.account_plans join private.plans on plans.id = account_plans.plan_id
+      where account_plans.account_id = billing_overview.account_id
+    ),
+    'wallet', (
+      select jsonb_build_object(
+        'balance_micros', wallets.balance_micros, 'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
+        'debt_micros', wallets.debt_micros
+      )
+      from private.wallets where wallets.account_id = billing_overview.account_id
+    ),
+    'subscription', case when current.id is not null then jsonb_build_object(
+      'id', current.id, 'status', current.status, 'plan_id', paid.plan_id, 'price_id', paid.id, 'period', paid.period,
+      'currency', paid.currency, 'amount_minor', paid.amount_minor, 'current_start', current.current_start, 'current_end', current.current_end,
+      'next_charge_at', case when current.cancel_wish is null then current.charge_at end,
+      'trial_until', current.trial_until, 'method', current.method, 'cancels_at', case current.cancel_wish when 'cycle_end' then current.current_end when 'now' then private.clock() end,
+      'pay_link', case when current.status in ('pending', 'halted') then current.short_url end,
+      'grace_until', case when current.status in ('pending', 'halted') then private.entitled_until(current) end,
+      'changes_to', case when asked.id is not null then jsonb_build_object('plan_id', asked.plan_id, 'price_id', asked.id, 'period', asked.period, 'amount_minor', asked.amount_minor, 'at', current.current_end) end
+    ) end,
+    'next_subscription', (
+      select jsonb_build_object('id', following.id, 'plan_id', prices.plan_id, 'price_id', prices.id, 'period', prices.period, 'starts_at', following.start_at)
+      from private.subscriptions as following
+      join private.prices on prices.id = following.price_id
+      where following.replaces = current.id and following.status = 'authenticated'
+      limit 1
+    ),
+    'payment_method', (
+      select jsonb_build_object(
+        'label', kept.label, 'status', kept.status, 'currency', kept.currency, 'max_minor', kept.max_minor, 'expires_at', kept.expires_at,
+        'can_top_up', kept.status = 'confirmed'
+      )
+      from private.mandates as kept
+      where can_pay and kept.account_id = billing_overview.account_id
+        and kept.status not in ('rejected', 'cancelled') and kept.removed_at is null and kept.expires_at > private.clock()
+      order by kept.status = 'confirmed' desc, kept.agreed_at desc, kept.id desc limit 1
+    ),
+    'details', jsonb_build_object(
+      'name', coalesce(customer.billing_name, ''), 'email', coalesce(customer.billing_email, ''),
+      'address', coalesce(customer.billing_address, ''), 'tax_number', coalesce(customer.tax_number, '')
+    ),
+    'waiting_bonus', (
+      select jsonb_build_object('code', coupons.code, 'bonus_percent', coupons.bonus_percent)
+      from private.redemptions join private.coupons on coupons.id = redemptions.coupon_id
+      where can_pay and redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
+      order by redemptions.created_at limit 1
+    ),
+    'unread_notices', (
+      select count(*) from private.notices
+      where can_pay and notices.account_id = billing_overview.account_id and notices.read_at is null
+    )
+  );
+end
+$$;
+
+comment on function private.billing_overview is
+  'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change. A member who may not pay sees the plan and the wallet.';
+
+grant execute on function private.billing_overview to authenticated;
+
+-- schemas/09_billing_payments.sql -------------------------------------------------------------
+
+-- billing payments: what Razorpay says of orders and payments, and what follows from it: a grant for
+-- each payment, of what its price promised.
+--
+-- A payment grants once, by its id, and a period of a subscription is granted once.
+
+create function private.apply_order(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  told_id constant text := private.read_text(entity, 'id', 60);
+  told_receipt constant uuid := private.read_uuid(private.read_text(entity, 'receipt', 60));
+  told_currency constant text := private.read_text(entity, 'currency', 10);
+  told_amount constant bigint := private.read_minor(entity, 'amount');
+  new_status constant text := private.read_text(entity, 'status', 40);
+begin
+  update private.orders set
+    razorpay_order_id = told_id,
+    status = case when orders.status = 'created' and new_status = 'attempted' then 'attempted' else orders.status end
+  where (
+    orders.razorpay_order_id = told_id
+    or (orders.razorpay_order_id is null and orders.id = told_receipt)
+  )
+  -- That it is paid follows from its payment, which may be another's for all an order says.
+  and (orders.currency, orders.amount_minor) = (told_currency, told_amount);
+end
+$$;
+
+comment on function private.apply_order is 'Notes what Razorpay says of an order of ours, found by its id or its receipt.';
 
 create function private.price_at(subscription_id uuid, moment timestamptz, amount_minor bigint)
 returns bigint
@@ -10900,102 +11381,6 @@ $$;
 comment on function private.apply_payment is
   'Notes what Razorpay says of a payment, and what of ours it pays: an order, or the period of a subscription that was charged with it.';
 
-create function private.agree_to_mandate(token_id text, bought private.orders, payment private.payments)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
-  insert into private.mandates as known (id, account_id, payment_id, currency, max_minor, label, expires_at, agreed_at)
-  values (
-    token_id, bought.account_id, payment.id, bought.currency, bought.amount_minor, payment.method_label, bought.mandate_until, payment.paid_at
-  )
-  -- Razorpay may have told of it before, and a second payment with the same card agrees to no more.
-  on conflict on constraint mandates_pkey do update set
-    account_id = excluded.account_id, payment_id = excluded.payment_id, currency = excluded.currency, agreed_at = excluded.agreed_at,
-    max_minor = least(known.max_minor, excluded.max_minor), expires_at = least(known.expires_at, excluded.expires_at),
-    label = coalesce(known.label, excluded.label)
-  where known.account_id is null;
-  perform private.retire_mandates(bought.account_id);
-end
-$$;
-
-comment on function private.agree_to_mandate is 'Notes that whoever paid an order agreed to later charges of the card it was paid with.';
-
-create function private.retire_mandates(account_id uuid)
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
-  update private.mandates as older set removed_at = private.clock()
-  where older.account_id = retire_mandates.account_id and older.removed_at is null
-    and exists (
-      select from private.mandates as newer
-      where newer.account_id = older.account_id and newer.status = 'confirmed' and newer.removed_at is null
-        and (newer.agreed_at, newer.id) > (older.agreed_at, older.id)
-    )
-$$;
-
-comment on function private.retire_mandates is 'An account has one card that is charged by itself: the one agreed to last.';
-
-create function private.apply_token(entity jsonb, seen_at timestamptz, asked_at timestamptz)
-returns text
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  ranks constant text[] := '{initiated,confirmed,paused,rejected,cancelled}';
-  told_id constant text := private.read_text(entity, 'id', 60);
-  -- Where a card was simply agreed to, Razorpay says no more than that it recurs.
-  new_status constant text := coalesce(
-    private.read_text(entity -> 'recurring_details', 'status', 40), case when entity -> 'recurring' = 'true' then 'confirmed' end
-  );
-  mandate private.mandates;
-begin
-  insert into private.mandates (id) values (told_id) on conflict on constraint mandates_pkey do nothing;
-  update private.mandates set
-    max_minor = least(mandates.max_minor, private.read_text(entity, 'max_amount')::bigint),
-    expires_at = least(mandates.expires_at, private.read_epoch(entity -> 'expired_at')),
-    label = coalesce(mandates.label, private.describe_method(entity)),
-    reason = coalesce(private.read_text(entity -> 'recurring_details', 'failure_reason'), mandates.reason)
-  where mandates.id = told_id
-  returning * into mandate;
-  -- As with subscriptions: the last two are final, and of two reports the later one counts.
-  if new_status is not null and new_status <> mandate.status and mandate.status not in ('rejected', 'cancelled')
-    and (
-      new_status in ('rejected', 'cancelled')
-      or apply_token.asked_at >= mandate.noted_at
-      or (apply_token.seen_at, coalesce(array_position(ranks, new_status), 0))
-        > (mandate.seen_at, coalesce(array_position(ranks, mandate.status), 0))
-    )
-  then
-    update private.mandates set status = new_status, seen_at = apply_token.seen_at, noted_at = clock_timestamp()
-    where mandates.id = told_id
-    returning * into mandate;
-    perform private.retire_mandates(mandate.account_id);
-  end if;
-  if mandate.account_id is not null and mandate.removed_at is null and mandate.status in ('paused', 'rejected', 'cancelled') then
-    perform private.notify(
-      mandate.account_id, 'card_lost', format('mandate:%s:%s', mandate.id, mandate.status), 'Your card can no longer be charged by itself',
-      format(
-        'The agreement for %s is %s. Automatic top-ups wait until you keep a card with your next package.',
-        coalesce(mandate.label, 'your card'), mandate.status
-      ),
-      '/billing'
-    );
-  end if;
-  return case when mandate.account_id is null then 'none of ours' else 'mandate ' || mandate.status end;
-end
-$$;
-
-comment on function private.apply_token is 'Notes what Razorpay says of a token: whether a card may be charged again, up to how much and until when.';
-
 create function private.settle_payment(payment_id text)
 returns text
 language plpgsql
@@ -11109,221 +11494,12 @@ $$;
 comment on function private.settle_payment is
   'Does what follows from a payment and has not been done: the grant, the invoice, the reversal of what went back, the plan.';
 
-create function private.issue_invoice(payment private.payments)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  customer constant private.customers := private.require_customer(payment.account_id);
-  price private.prices;
-  new_invoice private.invoices;
-begin
-  select * into price from private.prices where prices.id = payment.price_id;
-  new_invoice.description := coalesce(
-    (select packages.name || ' package' from private.packages where packages.id = price.package_id),
-    (select plans.name || ' plan' from private.plans where plans.id = price.plan_id)
-  );
-  insert into private.invoices as known (
-    account_id, payment_id, razorpay_invoice_id, subscription_id, description, status, currency, amount_minor, tax_name, tax_percent,
-    tax_minor, billing, period_start, period_end, issued_at, paid_at
-  )
-  values (
-    payment.account_id, payment.id, payment.razorpay_invoice_id, payment.subscription_id, new_invoice.description, 'paid',
-    payment.currency, payment.amount_minor, price.tax_name, price.tax_percent, private.tax_within(payment.amount_minor, price.tax_percent),
-    jsonb_build_object(
-      'name', coalesce(nullif(customer.billing_name, ''), (select accounts.name from private.accounts where accounts.id = payment.account_id)),
-      'email', customer.billing_email, 'address', customer.billing_address, 'tax_number', customer.tax_number
-    ),
-    payment.period_start, payment.period_end, payment.paid_at, payment.paid_at
-  )
-  on conflict (razorpay_invoice_id) do update set
-    payment_id = excluded.payment_id, status = 'paid', description = excluded.description, amount_minor = excluded.amount_minor,
-    tax_name = excluded.tax_name, tax_percent = excluded.tax_percent, tax_minor = excluded.tax_minor, billing = excluded.billing,
-    period_start = excluded.period_start, period_end = excluded.period_end, issued_at = excluded.issued_at, paid_at = excluded.paid_at;
-  perform private.notify(
-    payment.account_id, 'payment_received', 'payment:' || payment.id, 'Thank you for your payment',
-    format('We received %s for the %s.', private.price_text(payment.currency, payment.amount_minor), new_invoice.description), '/billing'
-  );
-end
-$$;
+-- schemas/09_billing_receive.sql --------------------------------------------------------------
 
-comment on function private.issue_invoice is 'The invoice of a payment that bought something, with the customer''s details as they are then.';
-
-create function private.number_invoices()
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  numbered integer;
-begin
-  -- One at a time, so that numbers have no gaps; and apart from the grants, so that these never wait for each other.
-  if not pg_try_advisory_xact_lock(hashtext('private.number_invoices')) then
-    return 0;
-  end if;
-  with next as (
-    select invoices.id, row_number() over (order by invoices.paid_at, invoices.id) as place
-    from private.invoices
-    where invoices.number is null and invoices.status = 'paid'
-  )
-  update private.invoices set number = next.place + (select coalesce(max(numbers.number), 0) from private.invoices as numbers)
-  from next
-  where invoices.id = next.id;
-  get diagnostics numbered = row_count;
-  return numbered;
-end
-$$;
-
-comment on function private.number_invoices is 'Gives paid invoices their numbers, one after the other.';
-
--- refunds and disputes ------------------------------------------------------------------------
-
-create function private.apply_refund(entity jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  razorpay_id constant text := private.read_text(entity, 'id', 60);
-  new_status constant text := case when private.read_text(entity, 'status') in ('processed', 'failed') then entity ->> 'status' else 'pending' end;
-  asked_id constant uuid := (
-    select refunds.id from private.refunds
-    where refunds.id = private.read_uuid(private.read_text(entity, 'receipt', 60)) and refunds.razorpay_refund_id is null
-  );
-begin
-  if asked_id is not null then
-    update private.refunds set razorpay_refund_id = razorpay_id
-    where refunds.id = asked_id and not exists (select from private.refunds as other where other.razorpay_refund_id = razorpay_id);
-  end if;
-  insert into private.refunds as known (razorpay_refund_id, payment_id, amount_minor, status, created_at)
-  values (
-    razorpay_id, private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'), new_status,
-    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
-  )
-  on conflict (razorpay_refund_id) do update set status = excluded.status
-  where array_position('{asked,pending,failed,processed}'::text[], excluded.status)
-    > array_position('{asked,pending,failed,processed}'::text[], known.status);
-end
-$$;
-
-comment on function private.apply_refund is 'Notes what Razorpay says of a refund, one asked for here or begun there.';
-
-create function private.apply_dispute(entity jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  ranks constant text[] := '{open,under_review,closed,won,lost}';
-  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'open');
-  dispute private.disputes;
-begin
-  insert into private.disputes as known (
-    id, payment_id, amount_minor, deducted_minor, status, phase, reason_code, respond_by, created_at
-  )
-  values (
-    private.read_text(entity, 'id', 60), private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'),
-    coalesce(private.read_text(entity, 'amount_deducted')::bigint, 0), new_status, private.read_text(entity, 'phase', 40),
-    private.read_text(entity, 'reason_code', 100), private.read_epoch(entity -> 'respond_by'),
-    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
-  )
-  on conflict on constraint disputes_pkey do update set
-    deducted_minor = greatest(known.deducted_minor, excluded.deducted_minor),
-    status = case
-      when coalesce(array_position(ranks, excluded.status), 0) > coalesce(array_position(ranks, known.status), 0)
-      then excluded.status else known.status
-    end
-  returning * into dispute;
-  if dispute.status in ('open', 'under_review') then
-    perform private.alert(
-      'dispute', 'dispute:' || dispute.id,
-      format('Payment %s is disputed (%s). Answer it at Razorpay by %s.', dispute.payment_id, dispute.reason_code,
-        to_char(dispute.respond_by at time zone 'UTC', 'YYYY-MM-DD'))
-    );
-  else
-    update private.billing_alerts set resolved_at = coalesce(billing_alerts.resolved_at, private.clock())
-    where billing_alerts.fact = 'dispute:' || dispute.id;
-  end if;
-end
-$$;
-
-comment on function private.apply_dispute is 'Notes what Razorpay says of a dispute. Only a lost one takes credits back.';
-
-create function private.reverse_payment(payment private.payments)
-returns text
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  due record;
-  granted record;
-  share bigint;
-  reached bigint := payment.reversed_minor;
-  said text;
-begin
-  for due in
-    select 'razorpay:refund:' || refunds.razorpay_refund_id as fact, refunds.amount_minor, 'Refunded' as reason, refunds.created_at
-    from private.refunds
-    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null
-    union all
-    select 'razorpay:dispute:' || disputes.id, greatest(disputes.deducted_minor, disputes.amount_minor), 'Lost to a dispute', disputes.created_at
-    from private.disputes
-    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null
-    order by created_at, fact
-  loop
-    -- Reckoned from the sum so far, so that parts add up to the whole whatever their order.
-    for granted in
-      select transactions.id, transactions.amount_micros
-      from private.transactions
-      where transactions.kind = 'grant' and (transactions.id = payment.grant_id or transactions.refers_to = payment.grant_id)
-      order by transactions.id
-    loop
-      share := floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
-        - floor(granted.amount_micros * reached::numeric / payment.amount_minor);
-      if share > 0 then
-        perform private.reverse_grant(
-          granted.id, share, due.fact || case when granted.id = payment.grant_id then '' else ':' || granted.id end,
-          format('%s: payment %s', due.reason, payment.id), 'system'
-        );
-      end if;
-    end loop;
-    reached := least(payment.amount_minor, reached + due.amount_minor);
-    perform private.notify(
-      payment.account_id, 'payment_reversed', due.fact, 'A payment went back',
-      format(
-        '%s of your payment of %s went back, and the credits it bought with it. Credits already spent are settled with your next purchase.',
-        private.price_text(payment.currency, due.amount_minor), private.price_text(payment.currency, payment.amount_minor)
-      ),
-      '/billing'
-    );
-    said := 'reversed';
-  end loop;
-  if said is not null then
-    update private.refunds set reversed_at = private.clock()
-    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null;
-    update private.disputes set reversed_at = private.clock()
-    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null;
-    update private.payments set reversed_minor = reached where payments.id = payment.id;
-  end if;
-  return said;
-end
-$$;
-
-comment on function private.reverse_payment is
-  'Takes back what refunds and lost disputes undid of a payment''s grants, in proportion and once each. What granted nothing takes nothing.';
-
--- all of it ---------------------------------------------------------------------------------------
+-- billing receive: the inbox of the webhooks. An event is kept before anything else is done with it,
+-- applied at once if that is possible, tried again if it was not, and left to an admin in the end.
+--
+-- An event is never dropped, and never applied by anything but private.apply_entities.
 
 create function private.apply_entities(payload jsonb, seen_at timestamptz, asked_at timestamptz default null)
 returns text
@@ -11390,13 +11566,6 @@ $$;
 
 comment on function private.apply_entities is
   'Applies what Razorpay says, in the form its webhooks say it: an event by its second, an answer also by when it was asked for. The one way in for webhooks, checkouts and the sweep.';
-
--- schemas/09_billing_receive.sql --------------------------------------------------------------
-
--- billing receive: the inbox of the webhooks. An event is kept before anything else is done with it,
--- applied at once if that is possible, tried again if it was not, and left to an admin in the end.
---
--- An event is never dropped, and never applied by anything but private.apply_entities.
 
 create function private.apply_webhook(webhook_event private.webhook_events)
 returns private.webhook_events
@@ -11560,15 +11729,422 @@ $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered, to a question asked after a moment of our own.';
 
-grant execute on function private.receive_webhook, private.replay_webhooks to service_role;
+grant execute on function private.receive_webhook, private.replay_webhooks, private.note_entities to service_role;
+
+-- schemas/09_billing_reversals.sql ------------------------------------------------------------
+
+-- billing reversals: money that goes back. A refund is asked for here and carried to Razorpay by a
+-- function or the sweep; what Razorpay says of refunds and disputes takes credits back.
+--
+-- What granted nothing, such as the authorisation of a card, takes nothing back.
+
+create function private.ask_refund(payment_id text, amount_minor bigint, reason text, author text, reference text)
+returns private.refunds
+language plpgsql
+volatile
+-- As its owner, because the function that asks may write nothing of ours. Only our own server and admins get here.
+security definer
+set search_path = ''
+as $$
+declare
+  payment private.payments;
+  asked private.refunds;
+  left_minor bigint;
+  wanted_reference constant text := private.require_text('Reference', coalesce(reference, ''), 100);
+begin
+  select * into payment from private.payments where payments.id = ask_refund.payment_id for update;
+  if payment.id is null or payment.account_id is null then
+    perform private.fail(404, 'not_found', 'There is no such payment.', 'Look it up in admin.payments.');
+  end if;
+  select * into asked from private.refunds where refunds.reference = wanted_reference;
+  if asked.id is not null then
+    if asked.payment_id <> payment.id or asked.amount_minor <> coalesce(ask_refund.amount_minor, asked.amount_minor) then
+      perform private.fail(409, 'conflict', 'This reference was used for another refund.', 'Use a new reference.');
+    end if;
+    return asked;
+  end if;
+  select payment.amount_minor - coalesce(sum(gone.amount_minor), 0) into left_minor
+  from (
+    select refunds.amount_minor from private.refunds where refunds.payment_id = payment.id and refunds.status <> 'failed'
+    union all
+    select disputes.amount_minor from private.disputes where disputes.payment_id = payment.id and disputes.status = 'lost'
+  ) as gone;
+  if not payment.is_captured then
+    perform private.fail(409, 'conflict', 'This payment was never captured: it goes back by itself.', null);
+  end if;
+  if left_minor <= 0 or coalesce(ask_refund.amount_minor, left_minor) not between 1 and left_minor then
+    perform private.fail(
+      409, 'conflict', format('Only %s of this payment is left to refund.', private.price_text(payment.currency, greatest(left_minor, 0))),
+      'Refund that much or less.'
+    );
+  end if;
+  insert into private.refunds (payment_id, amount_minor, reason, author, reference, created_at)
+  values (
+    payment.id, coalesce(ask_refund.amount_minor, left_minor), private.require_text('Reason', coalesce(ask_refund.reason, ''), 500),
+    private.require_text('Author', coalesce(ask_refund.author, ''), 100), wanted_reference, private.clock()
+  )
+  returning * into asked;
+  return asked;
+end
+$$;
+
+comment on function private.ask_refund is
+  'Asks for all that is left of a payment, or part of it, to go back. The function or the next sweep carries it to Razorpay, once per reference.';
+
+create function private.apply_refund(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  razorpay_id constant text := private.read_text(entity, 'id', 60);
+  new_status constant text := case when private.read_text(entity, 'status') in ('processed', 'failed') then entity ->> 'status' else 'pending' end;
+  asked_id constant uuid := (
+    select refunds.id from private.refunds
+    where refunds.id = private.read_uuid(private.read_text(entity, 'receipt', 60)) and refunds.razorpay_refund_id is null
+  );
+begin
+  if asked_id is not null then
+    update private.refunds set razorpay_refund_id = razorpay_id
+    where refunds.id = asked_id and not exists (select from private.refunds as other where other.razorpay_refund_id = razorpay_id);
+  end if;
+  insert into private.refunds as known (razorpay_refund_id, payment_id, amount_minor, status, created_at)
+  values (
+    razorpay_id, private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'), new_status,
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  )
+  on conflict (razorpay_refund_id) do update set status = excluded.status
+  where array_position('{asked,pending,failed,processed}'::text[], excluded.status)
+    > array_position('{asked,pending,failed,processed}'::text[], known.status);
+end
+$$;
+
+comment on function private.apply_refund is 'Notes what Razorpay says of a refund, one asked for here or begun there.';
+
+create function private.apply_dispute(entity jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ranks constant text[] := '{open,under_review,closed,won,lost}';
+  new_status constant text := coalesce(private.read_text(entity, 'status', 40), 'open');
+  dispute private.disputes;
+begin
+  insert into private.disputes as known (
+    id, payment_id, amount_minor, deducted_minor, status, phase, reason_code, respond_by, created_at
+  )
+  values (
+    private.read_text(entity, 'id', 60), private.read_text(entity, 'payment_id', 60), private.read_minor(entity, 'amount'),
+    coalesce(private.read_text(entity, 'amount_deducted')::bigint, 0), new_status, private.read_text(entity, 'phase', 40),
+    private.read_text(entity, 'reason_code', 100), private.read_epoch(entity -> 'respond_by'),
+    coalesce(private.read_epoch(entity -> 'created_at'), private.clock())
+  )
+  on conflict on constraint disputes_pkey do update set
+    deducted_minor = greatest(known.deducted_minor, excluded.deducted_minor),
+    status = case
+      when coalesce(array_position(ranks, excluded.status), 0) > coalesce(array_position(ranks, known.status), 0)
+      then excluded.status else known.status
+    end
+  returning * into dispute;
+  if dispute.status in ('open', 'under_review') then
+    perform private.alert(
+      'dispute', 'dispute:' || dispute.id,
+      format('Payment %s is disputed (%s). Answer it at Razorpay by %s.', dispute.payment_id, dispute.reason_code,
+        to_char(dispute.respond_by at time zone 'UTC', 'YYYY-MM-DD'))
+    );
+  else
+    update private.billing_alerts set resolved_at = coalesce(billing_alerts.resolved_at, private.clock())
+    where billing_alerts.fact = 'dispute:' || dispute.id;
+  end if;
+end
+$$;
+
+comment on function private.apply_dispute is 'Notes what Razorpay says of a dispute. Only a lost one takes credits back.';
+
+create function private.reverse_payment(payment private.payments)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  due record;
+  granted record;
+  share bigint;
+  reached bigint := payment.reversed_minor;
+  said text;
+begin
+  for due in
+    select 'razorpay:refund:' || refunds.razorpay_refund_id as fact, refunds.amount_minor, 'Refunded' as reason, refunds.created_at
+    from private.refunds
+    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null
+    union all
+    select 'razorpay:dispute:' || disputes.id, greatest(disputes.deducted_minor, disputes.amount_minor), 'Lost to a dispute', disputes.created_at
+    from private.disputes
+    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null
+    order by created_at, fact
+  loop
+    -- Reckoned from the sum so far, so that parts add up to the whole whatever their order.
+    for granted in
+      select transactions.id, transactions.amount_micros
+      from private.transactions
+      where transactions.kind = 'grant' and (transactions.id = payment.grant_id or transactions.refers_to = payment.grant_id)
+      order by transactions.id
+    loop
+      share := floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
+        - floor(granted.amount_micros * reached::numeric / payment.amount_minor);
+      if share > 0 then
+        perform private.reverse_grant(
+          granted.id, share, due.fact || case when granted.id = payment.grant_id then '' else ':' || granted.id end,
+          format('%s: payment %s', due.reason, payment.id), 'system'
+        );
+      end if;
+    end loop;
+    reached := least(payment.amount_minor, reached + due.amount_minor);
+    perform private.notify(
+      payment.account_id, 'payment_reversed', due.fact, 'A payment went back',
+      format(
+        '%s of your payment of %s went back, and the credits it bought with it. Credits already spent are settled with your next purchase.',
+        private.price_text(payment.currency, due.amount_minor), private.price_text(payment.currency, payment.amount_minor)
+      ),
+      '/billing'
+    );
+    said := 'reversed';
+  end loop;
+  if said is not null then
+    update private.refunds set reversed_at = private.clock()
+    where refunds.payment_id = payment.id and refunds.status = 'processed' and refunds.reversed_at is null;
+    update private.disputes set reversed_at = private.clock()
+    where disputes.payment_id = payment.id and disputes.status = 'lost' and disputes.reversed_at is null;
+    update private.payments set reversed_minor = reached where payments.id = payment.id;
+  end if;
+  return said;
+end
+$$;
+
+comment on function private.reverse_payment is
+  'Takes back what refunds and lost disputes undid of a payment''s grants, in proportion and once each. What granted nothing takes nothing.';
+
+-- grants ----------------------------------------------------------------------------------------
+
+grant execute on function private.ask_refund to service_role;
+
+-- schemas/09_billing_top_ups.sql --------------------------------------------------------------
+
+-- billing top-ups: packages that an account buys by itself when its balance is low, with a card that
+-- was agreed to be charged again.
+--
+-- One at a time, not again for a while, never past the ceiling of a month, and not after three failures.
+
+-- what was wished for ---------------------------------------------------------------------------
+
+create table private.auto_top_ups (
+  account_id uuid primary key references private.accounts (id) on delete cascade,
+  enabled boolean not null default false,
+  threshold_micros bigint not null check (threshold_micros between 1 and 9007199254740991),
+  package_id text not null references private.packages (id),
+  currency text not null,
+  ceiling_minor bigint not null check (ceiling_minor between 100 and 100000000000),
+  failures integer not null default 0,
+  last_order_at timestamptz
+);
+
+comment on table private.auto_top_ups is
+  'Buys a package with a mandate when the balance falls below the threshold: one at a time, not again for a while, never past the ceiling of a month.';
+
+alter table private.auto_top_ups enable row level security;
+create index auto_top_ups_package_id_idx on private.auto_top_ups (package_id);
+
+create function private.set_auto_top_up(
+  account_id uuid, enabled boolean, threshold_micros bigint, package_id text, currency text, ceiling_minor bigint
+)
+returns private.auto_top_ups
+language plpgsql
+volatile
+-- As its owner, because members may not write settings of money. Only those who may pay get past the first check.
+security definer
+set search_path = ''
+as $$
+declare
+  price private.prices;
+  setting private.auto_top_ups;
+begin
+  perform private.require_payer(set_auto_top_up.account_id);
+  perform private.require_amount(set_auto_top_up.threshold_micros);
+  select * into price from private.prices
+  where prices.package_id = set_auto_top_up.package_id and prices.currency = set_auto_top_up.currency and prices.retired_at is null;
+  if price.id is null then
+    perform private.fail(404, 'not_found', 'This package is not sold in that currency.', 'Choose one from the list.');
+  end if;
+  if set_auto_top_up.ceiling_minor is null or set_auto_top_up.ceiling_minor not between price.amount_minor and 100000000000 then
+    perform private.fail(
+      422, 'invalid_input', format('A month''s ceiling must allow at least one package: %s.', private.price_text(price.currency, price.amount_minor)),
+      'Raise the ceiling.'
+    );
+  end if;
+  if set_auto_top_up.enabled and not exists (
+    select from private.live_mandate(set_auto_top_up.account_id) as mandate
+    where mandate.currency = price.currency and mandate.max_minor >= price.amount_minor
+  ) then
+    perform private.fail(
+      409, 'conflict',
+      format('There is no card that may be charged %s by itself.', private.price_text(price.currency, price.amount_minor)),
+      'Buy this package once and keep the card.'
+    );
+  end if;
+  insert into private.auto_top_ups as known (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
+  values (
+    set_auto_top_up.account_id, coalesce(set_auto_top_up.enabled, false), set_auto_top_up.threshold_micros,
+    set_auto_top_up.package_id, set_auto_top_up.currency, set_auto_top_up.ceiling_minor
+  )
+  on conflict on constraint auto_top_ups_pkey do update set
+    enabled = excluded.enabled, threshold_micros = excluded.threshold_micros, package_id = excluded.package_id,
+    currency = excluded.currency, ceiling_minor = excluded.ceiling_minor, failures = 0
+  returning * into setting;
+  return setting;
+end
+$$;
+
+comment on function private.set_auto_top_up is 'Sets how an account tops up by itself. Saving it again also forgives earlier failures.';
+
+-- what is due -----------------------------------------------------------------------------------
+
+create view private.due_auto_top_ups
+with (security_invoker = true)
+as
+select
+  auto_top_ups.account_id,
+  prices.id as price_id,
+  coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
+from private.auto_top_ups
+join private.wallets on wallets.account_id = auto_top_ups.account_id
+join private.accounts on accounts.id = auto_top_ups.account_id
+join private.prices
+  on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
+join private.live_mandate(auto_top_ups.account_id) as mandate
+  on mandate.currency = prices.currency and mandate.max_minor >= prices.amount_minor
+cross join private.billing_settings as settings
+left join lateral (
+  select sum(orders.amount_minor) as spent_minor
+  from private.orders
+  where orders.account_id = auto_top_ups.account_id
+    and orders.is_automatic
+    and orders.status <> 'failed'
+    and orders.created_at >= private.month_start(null, private.clock())
+) as month on true
+where auto_top_ups.enabled
+  and auto_top_ups.failures < 3
+  and accounts.suspended_at is null
+  and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
+  and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
+  and not exists (
+    select from private.orders
+    where orders.account_id = auto_top_ups.account_id and orders.is_automatic and orders.status in ('created', 'attempted')
+  );
+
+comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now, with a card that was agreed to be charged as much.';
+
+create function private.claim_auto_top_ups(most integer default 20)
+returns setof jsonb
+language plpgsql
+volatile
+-- As its owner, because the worker that asks may not write orders.
+security definer
+set search_path = ''
+as $$
+declare
+  due record;
+  price private.prices;
+  asked private.orders;
+begin
+  -- A bank may take days, which is no reason to wait for one that never answers. Should it pay after all, that counts.
+  update private.orders set status = 'failed'
+  where orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < private.clock() - interval '7 days';
+  for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
+    -- Under the row's lock and with what is true then: two askers never order for one account.
+    perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
+    continue when not found;
+    select due_auto_top_ups.* into due from private.due_auto_top_ups where due_auto_top_ups.account_id = due.account_id;
+    continue when due.account_id is null;
+    if due.is_over_ceiling then
+      perform private.notify(
+        due.account_id, 'auto_top_up_ceiling',
+        'auto-ceiling:' || to_char(private.clock() at time zone 'UTC', 'YYYY-MM'), 'Automatic top-ups have reached your ceiling',
+        'Your balance is low, and another top-up would go past what you allow in a month. Raise the ceiling or top up by hand.', '/billing'
+      );
+      continue;
+    end if;
+    select * into price from private.prices where prices.id = due.price_id;
+    insert into private.orders (
+      account_id, price_id, request_key, is_automatic, currency, amount_minor, credits_micros, bonus_micros, created_at
+    )
+    values (
+      due.account_id, price.id, 'auto:' || private.new_id(), true, price.currency, price.amount_minor, price.credits_micros,
+      floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
+    )
+    returning * into asked;
+    update private.auto_top_ups set last_order_at = private.clock() where auto_top_ups.account_id = due.account_id;
+    return next private.describe_order(asked)
+      || jsonb_build_object('mandate', (select private.describe_mandate(live) from private.live_mandate(asked.account_id) as live));
+  end loop;
+end
+$$;
+
+comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a mandate now, one at a time for each account.';
+
+create function private.fail_auto_top_up(order_id uuid, reason text)
+returns void
+language plpgsql
+volatile
+-- As its owner, for the same reason.
+security definer
+set search_path = ''
+as $$
+declare
+  failed private.orders;
+begin
+  update private.orders set status = 'failed'
+  where orders.id = fail_auto_top_up.order_id and orders.is_automatic and orders.status in ('created', 'attempted')
+  returning * into failed;
+  if failed.id is null then
+    return;
+  end if;
+  update private.auto_top_ups set failures = auto_top_ups.failures + 1 where auto_top_ups.account_id = failed.account_id;
+  perform private.notify(
+    failed.account_id, 'auto_top_up_failed', 'auto-failed:' || failed.id, 'An automatic top-up failed',
+    format('%s could not be charged: %s. After three failures in a row it stops until you set it up again.',
+      private.price_text(failed.currency, failed.amount_minor), left(coalesce(fail_auto_top_up.reason, 'it was refused'), 200)),
+    '/billing'
+  );
+end
+$$;
+
+comment on function private.fail_auto_top_up is 'Gives up an automatic top-up that Razorpay refused outright.';
+
+-- policies and grants ---------------------------------------------------------------------------
+
+create policy "those who manage an account see how it tops up" on private.auto_top_ups
+  for select to authenticated using (account_id in (select private.my_ledger_account_ids()));
+
+grant select on private.auto_top_ups to authenticated, service_role;
+grant execute on function private.set_auto_top_up to authenticated;
+grant execute on function private.claim_auto_top_ups, private.fail_auto_top_up to service_role;
 
 -- schemas/09_billing_watch.sql ----------------------------------------------------------------
 
--- billing watch: what time brings. The sweep that asks Razorpay what we may have missed, plans that
--- run out, automatic top-ups, low balances, notices to be mailed, webhooks that stay away.
+-- billing watch: what time brings. The sweep that asks Razorpay what we may have missed, webhooks that
+-- stay away, payments that belong to nobody, plans that run out.
 --
 -- Each of these takes what is due, so that running it twice at once or not at all for a while
 -- does no harm.
+
+-- the sweep -------------------------------------------------------------------------------------
 
 create function private.claim_sweep(most integer default 200)
 returns jsonb
@@ -11695,6 +12271,8 @@ $$;
 
 comment on function private.end_sweep is 'Notes how far a whole sweep has come.';
 
+-- what an admin is told -------------------------------------------------------------------------
+
 create function private.check_silence()
 returns void
 language plpgsql
@@ -11759,6 +12337,8 @@ $$;
 
 comment on function private.check_strays is 'Raises an alert for each payment that was captured and belongs to nothing we know, until it does or is refunded.';
 
+-- plans that run out ----------------------------------------------------------------------------
+
 create function private.end_lapsed_plans(most integer default 200)
 returns integer
 language plpgsql
@@ -11786,476 +12366,9 @@ $$;
 
 comment on function private.end_lapsed_plans is 'Moves accounts whose paid time and grace are over to what they still have.';
 
--- automatic top-ups ---------------------------------------------------------------------------
+-- grants ----------------------------------------------------------------------------------------
 
-create view private.due_auto_top_ups
-with (security_invoker = true)
-as
-select
-  auto_top_ups.account_id,
-  prices.id as price_id,
-  coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
-from private.auto_top_ups
-join private.wallets on wallets.account_id = auto_top_ups.account_id
-join private.accounts on accounts.id = auto_top_ups.account_id
-join private.prices
-  on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
-join private.live_mandate(auto_top_ups.account_id) as mandate
-  on mandate.currency = prices.currency and mandate.max_minor >= prices.amount_minor
-cross join private.billing_settings as settings
-left join lateral (
-  select sum(orders.amount_minor) as spent_minor
-  from private.orders
-  where orders.account_id = auto_top_ups.account_id
-    and orders.is_automatic
-    and orders.status <> 'failed'
-    and orders.created_at >= private.month_start(null, private.clock())
-) as month on true
-where auto_top_ups.enabled
-  and auto_top_ups.failures < 3
-  and accounts.suspended_at is null
-  and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
-  and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
-  and not exists (
-    select from private.orders
-    where orders.account_id = auto_top_ups.account_id and orders.is_automatic and orders.status in ('created', 'attempted')
-  );
-
-comment on view private.due_auto_top_ups is 'Accounts below their threshold that may top up by themselves now, with a card that was agreed to be charged as much.';
-
-create function private.claim_auto_top_ups(most integer default 20)
-returns setof jsonb
-language plpgsql
-volatile
--- As its owner, because the worker that asks may not write orders.
-security definer
-set search_path = ''
-as $$
-declare
-  due record;
-  price private.prices;
-  asked private.orders;
-begin
-  -- A bank may take days, which is no reason to wait for one that never answers. Should it pay after all, that counts.
-  update private.orders set status = 'failed'
-  where orders.is_automatic and orders.status in ('created', 'attempted') and orders.created_at < private.clock() - interval '7 days';
-  for due in select account_id from private.due_auto_top_ups order by account_id limit greatest(claim_auto_top_ups.most, 0) loop
-    -- Under the row's lock and with what is true then: two askers never order for one account.
-    perform from private.auto_top_ups where auto_top_ups.account_id = due.account_id for update skip locked;
-    continue when not found;
-    select due_auto_top_ups.* into due from private.due_auto_top_ups where due_auto_top_ups.account_id = due.account_id;
-    continue when due.account_id is null;
-    if due.is_over_ceiling then
-      perform private.notify(
-        due.account_id, 'auto_top_up_ceiling',
-        'auto-ceiling:' || to_char(private.clock() at time zone 'UTC', 'YYYY-MM'), 'Automatic top-ups have reached your ceiling',
-        'Your balance is low, and another top-up would go past what you allow in a month. Raise the ceiling or top up by hand.', '/billing'
-      );
-      continue;
-    end if;
-    select * into price from private.prices where prices.id = due.price_id;
-    insert into private.orders (
-      account_id, price_id, request_key, is_automatic, currency, amount_minor, credits_micros, bonus_micros, created_at
-    )
-    values (
-      due.account_id, price.id, 'auto:' || private.new_id(), true, price.currency, price.amount_minor, price.credits_micros,
-      floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock()
-    )
-    returning * into asked;
-    update private.auto_top_ups set last_order_at = private.clock() where auto_top_ups.account_id = due.account_id;
-    return next private.describe_order(asked)
-      || jsonb_build_object('mandate', (select private.describe_mandate(live) from private.live_mandate(asked.account_id) as live));
-  end loop;
-end
-$$;
-
-comment on function private.claim_auto_top_ups is 'Orders that are to be paid with a mandate now, one at a time for each account.';
-
-create function private.fail_auto_top_up(order_id uuid, reason text)
-returns void
-language plpgsql
-volatile
--- As its owner, for the same reason.
-security definer
-set search_path = ''
-as $$
-declare
-  failed private.orders;
-begin
-  update private.orders set status = 'failed'
-  where orders.id = fail_auto_top_up.order_id and orders.is_automatic and orders.status in ('created', 'attempted')
-  returning * into failed;
-  if failed.id is null then
-    return;
-  end if;
-  update private.auto_top_ups set failures = auto_top_ups.failures + 1 where auto_top_ups.account_id = failed.account_id;
-  perform private.notify(
-    failed.account_id, 'auto_top_up_failed', 'auto-failed:' || failed.id, 'An automatic top-up failed',
-    format('%s could not be charged: %s. After three failures in a row it stops until you set it up again.',
-      private.price_text(failed.currency, failed.amount_minor), left(coalesce(fail_auto_top_up.reason, 'it was refused'), 200)),
-    '/billing'
-  );
-end
-$$;
-
-comment on function private.fail_auto_top_up is 'Gives up an automatic top-up that Razorpay refused outright.';
-
--- balances and notices ------------------------------------------------------------------------
-
-create function private.check_balances(most integer default 500)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  low record;
-  told integer := 0;
-begin
-  update private.alert_thresholds set told_at = null
-  from private.wallets
-  where wallets.account_id = alert_thresholds.account_id
-    and alert_thresholds.told_at is not null
-    and wallets.balance_micros - wallets.held_micros >= alert_thresholds.threshold_micros;
-  for low in
-    update private.alert_thresholds set told_at = private.clock()
-    from (
-      select thresholds.account_id, thresholds.threshold_micros, wallets.balance_micros - wallets.held_micros as free_micros
-      from private.alert_thresholds as thresholds
-      join private.wallets on wallets.account_id = thresholds.account_id
-      where thresholds.told_at is null and wallets.balance_micros - wallets.held_micros < thresholds.threshold_micros
-      limit check_balances.most
-      for update of thresholds skip locked
-    ) as due
-    where alert_thresholds.account_id = due.account_id and alert_thresholds.threshold_micros = due.threshold_micros
-    returning alert_thresholds.account_id, alert_thresholds.threshold_micros, due.free_micros
-  loop
-    perform private.notify(
-      low.account_id, 'low_balance', format('low:%s:%s', low.threshold_micros, extract(epoch from private.clock())),
-      'Your balance is low',
-      format('%s credits are left, less than the %s you wanted to hear of.', greatest(low.free_micros, 0) / 1000000, low.threshold_micros / 1000000),
-      '/billing'
-    );
-    told := told + 1;
-  end loop;
-  return told;
-end
-$$;
-
-comment on function private.check_balances is 'Tells owners whose balance fell below a threshold of theirs, once for each fall.';
-
-create function private.claim_notices(most integer default 50)
-returns jsonb
-language plpgsql
-volatile
--- As its owner, because the worker that mails may not write notices or read addresses.
-security definer
-set search_path = ''
-as $$
-declare
-  claimed jsonb;
-begin
-  with due as (
-    select waiting.id from private.notices as waiting
-    where waiting.mail_after <= private.clock()
-    order by waiting.mail_after
-    limit greatest(claim_notices.most, 0)
-    for update skip locked
-  ), tried as (
-    update private.notices set
-      mail_attempts = notices.mail_attempts + 1,
-      -- Given up after two days; it is still in the app.
-      mail_after = case
-        when notices.mail_attempts < 8 then private.clock() + interval '1 minute' * power(3, notices.mail_attempts)
-      end
-    from due
-    where notices.id = due.id
-    returning notices.*
-  )
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'id', tried.id, 'title', tried.title, 'body', tried.body, 'link', tried.link,
-    'to', (
-      select coalesce(jsonb_agg(users.email order by users.email), '[]')
-      from private.members
-      join auth.users on users.id = members.user_id
-      where members.account_id = tried.account_id and members.role in ('owner', 'billing') and users.email is not null
-    )
-  )), '[]') into claimed
-  from tried;
-  return claimed;
-end
-$$;
-
-comment on function private.claim_notices is 'Notices to be mailed now, with the addresses of those who look after the bill.';
-
-create function private.note_mailed(notice_ids uuid[])
-returns void
-language sql
-volatile
--- As its owner, for the same reason.
-security definer
-set search_path = ''
-as $$
-  update private.notices set mail_after = null where notices.id = any (note_mailed.notice_ids)
-$$;
-
-comment on function private.note_mailed is 'Notes that notices were handed to the mail service.';
-
--- what people set -------------------------------------------------------------------------------
-
-create function private.set_auto_top_up(
-  account_id uuid, enabled boolean, threshold_micros bigint, package_id text, currency text, ceiling_minor bigint
-)
-returns private.auto_top_ups
-language plpgsql
-volatile
--- As its owner, because members may not write settings of money. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  price private.prices;
-  setting private.auto_top_ups;
-begin
-  perform private.require_payer(set_auto_top_up.account_id);
-  perform private.require_amount(set_auto_top_up.threshold_micros);
-  select * into price from private.prices
-  where prices.package_id = set_auto_top_up.package_id and prices.currency = set_auto_top_up.currency and prices.retired_at is null;
-  if price.id is null then
-    perform private.fail(404, 'not_found', 'This package is not sold in that currency.', 'Choose one from the list.');
-  end if;
-  if set_auto_top_up.ceiling_minor is null or set_auto_top_up.ceiling_minor not between price.amount_minor and 100000000000 then
-    perform private.fail(
-      422, 'invalid_input', format('A month''s ceiling must allow at least one package: %s.', private.price_text(price.currency, price.amount_minor)),
-      'Raise the ceiling.'
-    );
-  end if;
-  if set_auto_top_up.enabled and not exists (
-    select from private.live_mandate(set_auto_top_up.account_id) as mandate
-    where mandate.currency = price.currency and mandate.max_minor >= price.amount_minor
-  ) then
-    perform private.fail(
-      409, 'conflict',
-      format('There is no card that may be charged %s by itself.', private.price_text(price.currency, price.amount_minor)),
-      'Buy this package once and keep the card.'
-    );
-  end if;
-  insert into private.auto_top_ups as known (account_id, enabled, threshold_micros, package_id, currency, ceiling_minor)
-  values (
-    set_auto_top_up.account_id, coalesce(set_auto_top_up.enabled, false), set_auto_top_up.threshold_micros,
-    set_auto_top_up.package_id, set_auto_top_up.currency, set_auto_top_up.ceiling_minor
-  )
-  on conflict on constraint auto_top_ups_pkey do update set
-    enabled = excluded.enabled, threshold_micros = excluded.threshold_micros, package_id = excluded.package_id,
-    currency = excluded.currency, ceiling_minor = excluded.ceiling_minor, failures = 0
-  returning * into setting;
-  return setting;
-end
-$$;
-
-comment on function private.set_auto_top_up is 'Sets how an account tops up by itself. Saving it again also forgives earlier failures.';
-
-create function private.set_alert_thresholds(account_id uuid, thresholds bigint[])
-returns setof private.alert_thresholds
-language plpgsql
-volatile
--- As its owner, because members may not write them. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_payer(set_alert_thresholds.account_id);
-  if set_alert_thresholds.thresholds is null or cardinality(set_alert_thresholds.thresholds) > 5 then
-    perform private.fail(422, 'invalid_input', 'Give at most five thresholds.', 'An empty list switches the alerts off.');
-  end if;
-  perform private.require_amount(one) from unnest(set_alert_thresholds.thresholds) as one;
-  delete from private.alert_thresholds
-  where alert_thresholds.account_id = set_alert_thresholds.account_id
-    and alert_thresholds.threshold_micros <> all (set_alert_thresholds.thresholds);
-  insert into private.alert_thresholds (account_id, threshold_micros)
-  select distinct set_alert_thresholds.account_id, one from unnest(set_alert_thresholds.thresholds) as one
-  on conflict on constraint alert_thresholds_pkey do nothing;
-  return query
-  select * from private.alert_thresholds
-  where alert_thresholds.account_id = set_alert_thresholds.account_id
-  order by alert_thresholds.threshold_micros desc;
-end
-$$;
-
-comment on function private.set_alert_thresholds is 'Sets the balances below which those who look after the bill are told.';
-
-create function private.set_billing_details(account_id uuid, name text, email text, address text, tax_number text)
-returns private.customers
-language plpgsql
-volatile
--- As its owner, because members may not write customers. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-declare
-  customer private.customers;
-begin
-  perform private.require_payer(set_billing_details.account_id);
-  perform private.require_customer(set_billing_details.account_id);
-  if coalesce(set_billing_details.email, '') !~ '^([^@\s]+@[^@\s]+)?$' then
-    perform private.fail(422, 'invalid_input', 'That is not a mail address.', 'Check it for typing errors.');
-  end if;
-  update private.customers set
-    billing_name = coalesce(private.require_text('Name', set_billing_details.name, 200, true), customers.billing_name),
-    billing_email = coalesce(private.require_text('Mail address', set_billing_details.email, 320, true), customers.billing_email),
-    billing_address = coalesce(private.require_text('Address', set_billing_details.address, 500, true), customers.billing_address),
-    tax_number = coalesce(private.require_text('Tax number', set_billing_details.tax_number, 40, true), customers.tax_number)
-  where customers.account_id = set_billing_details.account_id
-  returning * into customer;
-  return customer;
-end
-$$;
-
-comment on function private.set_billing_details is 'What invoices from now on say about the customer; what is left out stays.';
-
-create function private.read_notices(notice_ids uuid[], account_id uuid)
-returns integer
-language plpgsql
-volatile
--- As its owner, because members may not write notices. Only those of accounts whose books the caller reads are touched.
-security definer
-set search_path = ''
-as $$
-declare
-  touched integer;
-begin
-  update private.notices set read_at = private.clock()
-  where (notices.id = any (read_notices.notice_ids) or notices.account_id = read_notices.account_id)
-    and notices.read_at is null
-    and notices.account_id in (select private.my_ledger_account_ids());
-  get diagnostics touched = row_count;
-  return touched;
-end
-$$;
-
-comment on function private.read_notices is 'Marks notices as read: some by their ids, or all of an account.';
-
-create function private.billing_overview(account_id uuid)
-returns jsonb
-language plpgsql
-stable
--- As its owner, because prices that are no longer sold are in it. Members get past the first check, and see more only if they may pay.
-security definer
-set search_path = ''
-as $$
-declare
-  can_pay constant boolean := private.has_role(billing_overview.account_id, 'owner', 'admin', 'billing');
-  current private.subscriptions;
-  paid private.prices;
-  asked private.prices;
-  customer private.customers;
-begin
-  if billing_overview.account_id is null or billing_overview.account_id not in (select private.my_account_ids()) then
-    perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your accounts.');
-  end if;
-  if can_pay then
-    select * into current from private.live_subscription(billing_overview.account_id);
-    select * into paid from private.prices where prices.id = current.price_id;
-    select * into customer from private.customers where customers.account_id = billing_overview.account_id;
-  end if;
-  select prices.* into asked
-  from private.subscription_prices
-  join private.prices on prices.id = subscription_prices.price_id
-  where subscription_prices.subscription_id = current.id and subscription_prices.state = 'asked'
-    and subscription_prices.price_id <> current.price_id and current.has_scheduled_changes
-  order by subscription_prices.id desc limit 1;
-  return jsonb_build_object(
-    'account_id', billing_overview.account_id,
-    'can_pay', can_pay,
-    'plan', (
-      select jsonb_build_object('id', plans.id, 'name', plans.name, 'until', customer.plan_until)
-      from private.account_plans join private.plans on plans.id = account_plans.plan_id
-      where account_plans.account_id = billing_overview.account_id
-    ),
-    'wallet', (
-      select jsonb_build_object(
-        'balance_micros', wallets.balance_micros, 'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
-        'debt_micros', wallets.debt_micros
-      )
-      from private.wallets where wallets.account_id = billing_overview.account_id
-    ),
-    'subscription', case when current.id is not null then jsonb_build_object(
-      'id', current.id, 'status', current.status, 'plan_id', paid.plan_id, 'price_id', paid.id, 'period', paid.period,
-      'currency', paid.currency, 'amount_minor', paid.amount_minor, 'current_start', current.current_start, 'current_end', current.current_end,
-      'next_charge_at', case when current.cancel_wish is null then current.charge_at end,
-      'trial_until', current.trial_until, 'method', current.method, 'cancels_at', case current.cancel_wish when 'cycle_end' then current.current_end when 'now' then private.clock() end,
-      'pay_link', case when current.status in ('pending', 'halted') then current.short_url end,
-      'grace_until', case when current.status in ('pending', 'halted') then private.entitled_until(current) end,
-      'changes_to', case when asked.id is not null then jsonb_build_object('plan_id', asked.plan_id, 'price_id', asked.id, 'period', asked.period, 'amount_minor', asked.amount_minor, 'at', current.current_end) end
-    ) end,
-    'next_subscription', (
-      select jsonb_build_object('id', following.id, 'plan_id', prices.plan_id, 'price_id', prices.id, 'period', prices.period, 'starts_at', following.start_at)
-      from private.subscriptions as following
-      join private.prices on prices.id = following.price_id
-      where following.replaces = current.id and following.status = 'authenticated'
-      limit 1
-    ),
-    'payment_method', (
-      select jsonb_build_object(
-        'label', kept.label, 'status', kept.status, 'currency', kept.currency, 'max_minor', kept.max_minor, 'expires_at', kept.expires_at,
-        'can_top_up', kept.status = 'confirmed'
-      )
-      from private.mandates as kept
-      where can_pay and kept.account_id = billing_overview.account_id
-        and kept.status not in ('rejected', 'cancelled') and kept.removed_at is null and kept.expires_at > private.clock()
-      order by kept.status = 'confirmed' desc, kept.agreed_at desc, kept.id desc limit 1
-    ),
-    'details', jsonb_build_object(
-      'name', coalesce(customer.billing_name, ''), 'email', coalesce(customer.billing_email, ''),
-      'address', coalesce(customer.billing_address, ''), 'tax_number', coalesce(customer.tax_number, '')
-    ),
-    'waiting_bonus', (
-      select jsonb_build_object('code', coupons.code, 'bonus_percent', coupons.bonus_percent)
-      from private.redemptions join private.coupons on coupons.id = redemptions.coupon_id
-      where can_pay and redemptions.account_id = billing_overview.account_id and redemptions.transaction_id is null
-      order by redemptions.created_at limit 1
-    ),
-    'unread_notices', (
-      select count(*) from private.notices
-      where can_pay and notices.account_id = billing_overview.account_id and notices.read_at is null
-    )
-  );
-end
-$$;
-
-comment on function private.billing_overview is
-  'All that a billing page begins with: plan, next charge, wallet, way to pay, what is about to change. A member who may not pay sees the plan and the wallet.';
-
-create function private.preview_change(account_id uuid, price_id bigint)
-returns jsonb
-language plpgsql
-stable
--- As its owner, because prices that are no longer sold are in it. Only those who may pay get past the first check.
-security definer
-set search_path = ''
-as $$
-begin
-  perform private.require_payer(preview_change.account_id);
-  return case
-    when preview_change.price_id is null then private.judge_cancel(preview_change.account_id)
-    else private.judge_plan_change(preview_change.account_id, preview_change.price_id)
-  end;
-end
-$$;
-
-comment on function private.preview_change is 'What a change to a price would do, or the end of the subscription when no price is given.';
-
-grant execute on function
-  private.start_top_up, private.start_card_removal, private.start_subscription, private.find_checkout, private.start_plan_change, private.start_subscription_act,
-  private.set_auto_top_up, private.set_alert_thresholds, private.set_billing_details, private.read_notices, private.billing_overview,
-  private.preview_change
-to authenticated;
-grant execute on function
-  private.begin_call, private.end_call, private.note_customer, private.note_entities, private.note_plan_change, private.ask_refund,
-  private.prices_to_sync, private.note_price, private.claim_sweep, private.end_sweep, private.claim_auto_top_ups,
-  private.fail_auto_top_up, private.claim_notices, private.note_mailed
-to service_role;
+grant execute on function private.claim_sweep, private.end_sweep to service_role;
 
 -- schemas/09_billing_windows.sql --------------------------------------------------------------
 
@@ -12740,6 +12853,7 @@ to service_role;
 
 -- admin: what an admin sees and does in Studio, in words and credits instead of ids and micros.
 -- Views to read, functions that do a whole act at once; each function names its author and a reason.
+-- Here are people, accounts, plans and limits; money is in 10_admin_money.
 --
 -- Nothing of it is exposed or granted: only the database's own owner, who is signed in to Studio,
 -- gets here. No rule of the product stands here; the functions call those that have the rule.
@@ -12748,7 +12862,7 @@ create schema admin;
 
 comment on schema admin is 'Views and acts for admins in Studio. Never exposed, granted to no role.';
 
--- words -------------------------------------------------------------------------------------
+-- words -----------------------------------------------------------------------------------------
 
 create function admin.credits(micros numeric)
 returns numeric
@@ -12832,7 +12946,7 @@ $$;
 
 comment on function admin.sign_act is 'Who acts and why, for the ledger and for the audit log of this transaction.';
 
--- people and accounts -----------------------------------------------------------------------
+-- people and accounts ---------------------------------------------------------------------------
 
 create view admin.owners
 with (security_invoker = true)
@@ -12906,7 +13020,215 @@ left join admin.accounts on accounts.account_id = personal.id;
 
 comment on view admin.people is 'Everybody who signed up, with their own account. Last seen is the last sign-in or the last day of use.';
 
--- money -------------------------------------------------------------------------------------
+-- limits ----------------------------------------------------------------------------------------
+
+create view admin.overrides
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  case when limit_overrides.subject_id = limit_overrides.account_id then 'account' else coalesce(api_keys.name, 'a deleted key') end as applies_to,
+  limit_overrides.requests_per_minute,
+  limit_overrides.requests_per_hour,
+  limit_overrides.requests_per_day,
+  limit_overrides.requests_per_month,
+  admin.credits(limit_overrides.max_cost_micros) as max_credits_per_request,
+  limit_overrides.expires_at,
+  coalesce(limit_overrides.expires_at, 'infinity') > private.clock() as works_now,
+  limit_overrides.reason,
+  limit_overrides.account_id,
+  limit_overrides.subject_id
+from private.limit_overrides
+join admin.owners on owners.account_id = limit_overrides.account_id
+left join private.api_keys on api_keys.id = limit_overrides.subject_id;
+
+comment on view admin.overrides is 'Limits that differ from the plan''s. An empty limit is the plan''s own.';
+
+create view admin.budgets
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  budgets.subject,
+  coalesce(api_keys.name, users.email) as name,
+  budgets.period,
+  admin.credits(budgets.limit_micros) as limit_credits,
+  admin.credits(
+    case when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0 end
+  ) as spent_credits,
+  admin.credits(budgets.held_micros) as held_credits,
+  private.budget_end(budgets.period, private.clock()) as resets_at,
+  budgets.account_id,
+  budgets.subject_id
+from private.budgets
+join admin.owners on owners.account_id = budgets.account_id
+left join private.api_keys on api_keys.id = budgets.subject_id
+left join auth.users on users.id = budgets.subject_id;
+
+comment on view admin.budgets is 'What keys and members may spend, as those who manage the account set it.';
+
+-- acts ------------------------------------------------------------------------------------------
+
+create function admin.suspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  -- Under the wallet's lock: once this has returned, no new call of the account gets through.
+  update private.accounts set suspended_at = coalesce(accounts.suspended_at, private.clock())
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.suspend_account is 'Stops an account from spending. Running calls end; signing in and reading go on.';
+
+create function admin.unsuspend_account(account text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+begin
+  update private.accounts set suspended_at = null
+  where accounts.id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.unsuspend_account is 'Lets a suspended account spend again.';
+
+create function admin.set_plan(account text, plan text, reason text, author text)
+returns setof admin.accounts
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  new_plan private.plans;
+begin
+  select * into new_plan from private.plans where plans.id = lower(btrim(set_plan.plan));
+  if new_plan.id is null then
+    perform private.fail(
+      404, 'not_found', 'There is no such plan.',
+      (select 'Choose one of: ' || string_agg(plans.id, ', ' order by plans.position) from private.plans)
+    );
+  end if;
+  update private.account_plans set plan_id = new_plan.id where account_plans.account_id = wallet.account_id;
+  return query
+  select * from admin.accounts where accounts.account_id = wallet.account_id;
+end
+$$;
+
+comment on function admin.set_plan is 'Puts an account on another plan by hand. Nothing is charged or granted by it.';
+
+create function admin.override_limits(
+  account text,
+  reason text,
+  author text,
+  requests_per_minute integer default null,
+  requests_per_hour integer default null,
+  requests_per_day integer default null,
+  requests_per_month bigint default null,
+  max_credits_per_request numeric default null,
+  expires_at timestamptz default null,
+  key_id uuid default null
+)
+returns setof admin.overrides
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  subject constant uuid := coalesce(override_limits.key_id, wallet.account_id);
+begin
+  if override_limits.key_id is not null and not exists (
+    select from private.api_keys where api_keys.id = override_limits.key_id and api_keys.account_id = wallet.account_id
+  ) then
+    perform private.fail(404, 'not_found', 'The account has no such key.', 'Leave key_id out for the account as a whole.');
+  end if;
+  if least(
+    override_limits.requests_per_minute, override_limits.requests_per_hour, override_limits.requests_per_day,
+    override_limits.requests_per_month, admin.micros(coalesce(override_limits.max_credits_per_request, 1))
+  ) < 1 then
+    perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
+  end if;
+  insert into private.limit_overrides as own (
+    subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,
+    max_cost_micros, expires_at, reason
+  )
+  values (
+    subject, wallet.account_id, override_limits.requests_per_minute, override_limits.requests_per_hour,
+    override_limits.requests_per_day, override_limits.requests_per_month,
+    case when override_limits.max_credits_per_request is not null then admin.micros(override_limits.max_credits_per_request) end,
+    override_limits.expires_at, btrim(override_limits.reason)
+  )
+  on conflict on constraint limit_overrides_pkey do update set
+    requests_per_minute = excluded.requests_per_minute,
+    requests_per_hour = excluded.requests_per_hour,
+    requests_per_day = excluded.requests_per_day,
+    requests_per_month = excluded.requests_per_month,
+    max_cost_micros = excluded.max_cost_micros,
+    expires_at = excluded.expires_at,
+    reason = excluded.reason;
+  return query
+  select * from admin.overrides where overrides.subject_id = subject;
+end
+$$;
+
+comment on function admin.override_limits is
+  'Gives an account, or one of its keys, limits of its own in place of those it had; a limit left out is the plan''s.';
+
+create function admin.clear_override(account text, reason text, author text, key_id uuid default null)
+returns integer
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
+  cleared integer;
+begin
+  delete from private.limit_overrides
+  where limit_overrides.account_id = wallet.account_id
+    and limit_overrides.subject_id = coalesce(clear_override.key_id, wallet.account_id);
+  get diagnostics cleared = row_count;
+  return cleared;
+end
+$$;
+
+comment on function admin.clear_override is 'Gives an account or a key the limits of its plan back. Returns how many overrides there were.';
+
+-- schemas/10_admin_money.sql ------------------------------------------------------------------
+
+-- admin, money: what came, went and is left, what each call cost and why, what models cost and earn;
+-- and the acts on it: grant, adjust, give back.
+--
+-- No credit moves here: each act calls the ledger's own function, under a reference that is used once.
+
+-- money -----------------------------------------------------------------------------------------
 
 create view admin.transactions
 with (security_invoker = true)
@@ -13055,56 +13377,7 @@ from private.coupons;
 
 comment on view admin.coupons is 'Codes, what they give, and how often they were used.';
 
--- limits ------------------------------------------------------------------------------------
-
-create view admin.overrides
-with (security_invoker = true)
-as
-select
-  owners.account,
-  owners.owner_email,
-  case when limit_overrides.subject_id = limit_overrides.account_id then 'account' else coalesce(api_keys.name, 'a deleted key') end as applies_to,
-  limit_overrides.requests_per_minute,
-  limit_overrides.requests_per_hour,
-  limit_overrides.requests_per_day,
-  limit_overrides.requests_per_month,
-  admin.credits(limit_overrides.max_cost_micros) as max_credits_per_request,
-  limit_overrides.expires_at,
-  coalesce(limit_overrides.expires_at, 'infinity') > private.clock() as works_now,
-  limit_overrides.reason,
-  limit_overrides.account_id,
-  limit_overrides.subject_id
-from private.limit_overrides
-join admin.owners on owners.account_id = limit_overrides.account_id
-left join private.api_keys on api_keys.id = limit_overrides.subject_id;
-
-comment on view admin.overrides is 'Limits that differ from the plan''s. An empty limit is the plan''s own.';
-
-create view admin.budgets
-with (security_invoker = true)
-as
-select
-  owners.account,
-  owners.owner_email,
-  budgets.subject,
-  coalesce(api_keys.name, users.email) as name,
-  budgets.period,
-  admin.credits(budgets.limit_micros) as limit_credits,
-  admin.credits(
-    case when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0 end
-  ) as spent_credits,
-  admin.credits(budgets.held_micros) as held_credits,
-  private.budget_end(budgets.period, private.clock()) as resets_at,
-  budgets.account_id,
-  budgets.subject_id
-from private.budgets
-join admin.owners on owners.account_id = budgets.account_id
-left join private.api_keys on api_keys.id = budgets.subject_id
-left join auth.users on users.id = budgets.subject_id;
-
-comment on view admin.budgets is 'What keys and members may spend, as those who manage the account set it.';
-
--- prices and margin -------------------------------------------------------------------------
+-- prices and margin -----------------------------------------------------------------------------
 
 create view admin.prices
 with (security_invoker = true)
@@ -13172,7 +13445,7 @@ group by usage_by_day.day, usage_by_day.model_id;
 
 comment on view admin.usage is 'By day and model: how many accounts called it, how often, with how many tokens, and how it went.';
 
--- acts on money -----------------------------------------------------------------------------
+-- acts ------------------------------------------------------------------------------------------
 
 create function admin.grant_credits(
   account text, credits numeric, reason text, author text, reference text, expires_at timestamptz default null
@@ -13394,158 +13667,6 @@ as $$
 $$;
 
 comment on function admin.explain_charge is 'Tells in sentences how a call came to cost what it did.';
-
--- acts on accounts ----------------------------------------------------------------------------
-
-create function admin.suspend_account(account text, reason text, author text)
-returns setof admin.accounts
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  signature constant text := admin.sign_act(author, reason);
-  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
-begin
-  -- Under the wallet's lock: once this has returned, no new call of the account gets through.
-  update private.accounts set suspended_at = coalesce(accounts.suspended_at, private.clock())
-  where accounts.id = wallet.account_id;
-  return query
-  select * from admin.accounts where accounts.account_id = wallet.account_id;
-end
-$$;
-
-comment on function admin.suspend_account is 'Stops an account from spending. Running calls end; signing in and reading go on.';
-
-create function admin.unsuspend_account(account text, reason text, author text)
-returns setof admin.accounts
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  signature constant text := admin.sign_act(author, reason);
-  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
-begin
-  update private.accounts set suspended_at = null
-  where accounts.id = wallet.account_id;
-  return query
-  select * from admin.accounts where accounts.account_id = wallet.account_id;
-end
-$$;
-
-comment on function admin.unsuspend_account is 'Lets a suspended account spend again.';
-
-create function admin.set_plan(account text, plan text, reason text, author text)
-returns setof admin.accounts
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  signature constant text := admin.sign_act(author, reason);
-  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
-  new_plan private.plans;
-begin
-  select * into new_plan from private.plans where plans.id = lower(btrim(set_plan.plan));
-  if new_plan.id is null then
-    perform private.fail(
-      404, 'not_found', 'There is no such plan.',
-      (select 'Choose one of: ' || string_agg(plans.id, ', ' order by plans.position) from private.plans)
-    );
-  end if;
-  update private.account_plans set plan_id = new_plan.id where account_plans.account_id = wallet.account_id;
-  return query
-  select * from admin.accounts where accounts.account_id = wallet.account_id;
-end
-$$;
-
-comment on function admin.set_plan is 'Puts an account on another plan by hand. Nothing is charged or granted by it.';
-
-create function admin.override_limits(
-  account text,
-  reason text,
-  author text,
-  requests_per_minute integer default null,
-  requests_per_hour integer default null,
-  requests_per_day integer default null,
-  requests_per_month bigint default null,
-  max_credits_per_request numeric default null,
-  expires_at timestamptz default null,
-  key_id uuid default null
-)
-returns setof admin.overrides
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  signature constant text := admin.sign_act(author, reason);
-  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
-  subject constant uuid := coalesce(override_limits.key_id, wallet.account_id);
-begin
-  if override_limits.key_id is not null and not exists (
-    select from private.api_keys where api_keys.id = override_limits.key_id and api_keys.account_id = wallet.account_id
-  ) then
-    perform private.fail(404, 'not_found', 'The account has no such key.', 'Leave key_id out for the account as a whole.');
-  end if;
-  if least(
-    override_limits.requests_per_minute, override_limits.requests_per_hour, override_limits.requests_per_day,
-    override_limits.requests_per_month, admin.micros(coalesce(override_limits.max_credits_per_request, 1))
-  ) < 1 then
-    perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
-  end if;
-  insert into private.limit_overrides as own (
-    subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,
-    max_cost_micros, expires_at, reason
-  )
-  values (
-    subject, wallet.account_id, override_limits.requests_per_minute, override_limits.requests_per_hour,
-    override_limits.requests_per_day, override_limits.requests_per_month,
-    case when override_limits.max_credits_per_request is not null then admin.micros(override_limits.max_credits_per_request) end,
-    override_limits.expires_at, btrim(override_limits.reason)
-  )
-  on conflict on constraint limit_overrides_pkey do update set
-    requests_per_minute = excluded.requests_per_minute,
-    requests_per_hour = excluded.requests_per_hour,
-    requests_per_day = excluded.requests_per_day,
-    requests_per_month = excluded.requests_per_month,
-    max_cost_micros = excluded.max_cost_micros,
-    expires_at = excluded.expires_at,
-    reason = excluded.reason;
-  return query
-  select * from admin.overrides where overrides.subject_id = subject;
-end
-$$;
-
-comment on function admin.override_limits is
-  'Gives an account, or one of its keys, limits of its own in place of those it had; a limit left out is the plan''s.';
-
-create function admin.clear_override(account text, reason text, author text, key_id uuid default null)
-returns integer
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  signature constant text := admin.sign_act(author, reason);
-  wallet constant private.wallets := private.require_wallet(admin.find_account(account));
-  cleared integer;
-begin
-  delete from private.limit_overrides
-  where limit_overrides.account_id = wallet.account_id
-    and limit_overrides.subject_id = coalesce(clear_override.key_id, wallet.account_id);
-  get diagnostics cleared = row_count;
-  return cleared;
-end
-$$;
-
-comment on function admin.clear_override is 'Gives an account or a key the limits of its plan back. Returns how many overrides there were.';
 
 -- schemas/10_audit.sql ------------------------------------------------------------------------
 

@@ -3,6 +3,72 @@
 --
 -- An event is never dropped, and never applied by anything but private.apply_entities.
 
+create function private.apply_entities(payload jsonb, seen_at timestamptz, asked_at timestamptz default null)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  told_subscription constant jsonb := payload #> '{subscription,entity}';
+  told_order constant jsonb := payload #> '{order,entity}';
+  told_invoice constant jsonb := payload #> '{invoice,entity}';
+  told_payment constant jsonb := payload #> '{payment,entity}';
+  told_refund constant jsonb := payload #> '{refund,entity}';
+  told_dispute constant jsonb := payload #> '{dispute,entity}';
+  told_token constant jsonb := payload #> '{token,entity}';
+  payment_id constant text := coalesce(
+    told_payment ->> 'id', told_refund ->> 'payment_id', told_dispute ->> 'payment_id', told_invoice ->> 'payment_id'
+  );
+  subscription private.subscriptions;
+  is_charge boolean;
+  outcome text;
+begin
+  if told_subscription is not null then
+    subscription := private.apply_subscription(told_subscription, apply_entities.seen_at, apply_entities.asked_at);
+    outcome := case when subscription.id is null then 'none of ours' else 'subscription ' || subscription.status end;
+  end if;
+  -- Everything about one purchase happens one after the other; what it is about is its order at Razorpay.
+  perform pg_advisory_xact_lock(hashtextextended(coalesce(
+    told_payment ->> 'order_id', told_order ->> 'id', told_invoice ->> 'order_id',
+    (select payments.razorpay_order_id from private.payments where payments.id = payment_id), payment_id, ''
+  ), 0));
+  if told_order is not null then
+    perform private.apply_order(told_order);
+  end if;
+  if told_invoice is not null then
+    perform private.apply_invoice(told_invoice);
+  end if;
+  if told_payment is not null then
+    -- A first payment that only proves a card has no invoice, and pays nothing.
+    is_charge := subscription.id is not null and private.read_text(told_payment, 'invoice_id') is not null;
+    perform private.apply_payment(
+      told_payment, case when is_charge then subscription end, case when is_charge then told_subscription end
+    );
+  end if;
+  if told_refund is not null then
+    perform private.apply_refund(told_refund);
+  end if;
+  if told_dispute is not null then
+    perform private.apply_dispute(told_dispute);
+  end if;
+  if told_token is not null then
+    outcome := concat_ws('; ', outcome, private.apply_token(told_token, apply_entities.seen_at, apply_entities.asked_at));
+  end if;
+  if payment_id is not null then
+    outcome := concat_ws('; ', outcome, private.settle_payment(payment_id));
+  end if;
+  if subscription.account_id is not null then
+    perform private.apply_plan(subscription.account_id);
+  end if;
+  return coalesce(outcome, 'kept, not known');
+end
+$$;
+
+comment on function private.apply_entities is
+  'Applies what Razorpay says, in the form its webhooks say it: an event by its second, an answer also by when it was asked for. The one way in for webhooks, checkouts and the sweep.';
+
 create function private.apply_webhook(webhook_event private.webhook_events)
 returns private.webhook_events
 language plpgsql
@@ -165,4 +231,4 @@ $$;
 
 comment on function private.note_entities is 'Applies what Razorpay answered, as of the moment it answered, to a question asked after a moment of our own.';
 
-grant execute on function private.receive_webhook, private.replay_webhooks to service_role;
+grant execute on function private.receive_webhook, private.replay_webhooks, private.note_entities to service_role;
