@@ -1336,8 +1336,8 @@ grant execute on function api.sync_models to service_role;
 -- schemas/04_credits.sql ----------------------------------------------------------------------
 
 -- credits: the ledger. Transactions, the wallets they move credits in and out of, and the lots that
--- credits live in. They move in 04_credits_moves, lapse and are taken or given back in
--- 04_credits_reversals. What is held is in the wallet; for which calls, 06_usage_runs knows.
+-- credits live in. They move in 04_credits_moves, also by code in 04_credits_codes, and lapse or go back
+-- in 04_credits_reversals. What is held is in the wallet; for which calls, 06_usage_runs knows.
 --
 -- Transactions and allocations are only ever added. A balance goes below zero only by the reversal
 -- of a payment, and never below what the debt column allows.
@@ -1575,8 +1575,8 @@ grant select on api.wallets, api.transactions, api.lots, api.allocations to auth
 
 -- schemas/04_credits_codes.sql ----------------------------------------------------------------
 
--- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
--- redeemed which.
+-- credits, by code: coupons that give credits at once or a bonus on the next top-up, who redeemed
+-- which, and the grant of a top-up, which brings that bonus along.
 --
 -- An account redeems a code once, and no code more often than it may be. Nobody tries so many that
 -- one could be guessed.
@@ -2474,9 +2474,9 @@ comment on function private.roll_up_books is 'Adds what happened since the last 
 -- limits: plans, what they allow, and the counters of it: windows, the month, tokens of some models,
 -- and the guard of our upstream account. Budgets of keys and members are in 05_limits_budgets.
 --
--- What an account may do and has done this month stands in its wallet's row, worked out from plan
--- and overrides (05_limits_offers), so that a call reads and counts in one row, under the
--- account's lock: a limit can never be passed by two calls at once.
+-- What an account may do and has done this month stands in its wallet's row, worked out from plan and
+-- overrides (05_limits_offers): a call reads and counts there, under the account's lock, so that two at
+-- once never pass a limit. A key's own windows and the tokens of some models have rows beside it.
 
 -- plans -------------------------------------------------------------------------------------
 
@@ -2770,7 +2770,7 @@ $$;
 
 comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
 
--- opening an account ------------------------------------------------------------------------
+-- the credits of a month, and of an account that opens -------------------------------------------
 
 create function private.grant_monthly_credits(max_accounts integer default 500)
 returns integer
@@ -3128,8 +3128,9 @@ grant execute on function api.set_budget to authenticated;
 
 -- schemas/05_limits_offers.sql ----------------------------------------------------------------
 
--- limits, worked out: which model each plan may call at which price (offers), and what each account
--- may do (its allowance, in the wallet's row), so that a call reads one row of each.
+-- limits, worked out: which model each plan may call at which price (offers, with all that bounds the
+-- cost of a call), and what each account may do (its allowance, in the wallet's row), so that a call
+-- reads one row of each.
 --
 -- Nothing is decided here that plans, rules and overrides do not say; whenever one of them changes,
 -- this follows.
@@ -3156,8 +3157,7 @@ create table private.offers (
 );
 
 comment on table private.offers is
-  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
-
+  'Which model each plan may call now, at which price: worked out from plans, their rules and quotas, the guard and the catalogue, whenever one of them changes.';
 comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
 
 alter table private.offers enable row level security;
@@ -3733,6 +3733,7 @@ create policy "anybody signed in may know how far usage is summed up" on private
 grant select on
   private.usage_events, private.usage_days, private.usage_rollups, private.usage_by_day
 to authenticated, service_role;
+
 -- api ---------------------------------------------------------------------------------------
 
 create view api.receipts
@@ -3912,7 +3913,7 @@ grant execute on function api.sum_usage to authenticated;
 -- usage, while it happens: a run is one metered call of a model, from the chat or through the API,
 -- and a verdict says whether it may be made, or why not. How that is decided is in
 -- 06_usage_runs_authorize, how a run ends in 06_usage_runs_end, who may ask for all this in
--- 06_usage_runs_surface.
+-- 06_usage_runs_surface, for the chat in 08_chat_answers_ask and with a key in 08_gateway.
 --
 -- Nothing here charges anything.
 
@@ -3964,7 +3965,7 @@ create table private.repeatable_runs (
   primary key (account_id, idempotency_key)
 );
 
-comment on table private.repeatable_runs is 'What was answered to requests with an idempotency key within the last day, so that a repetition starts nothing.';
+comment on table private.repeatable_runs is 'What was answered to people''s requests with an idempotency key within the last day, so that a repetition starts nothing. Of calls made with a key, private.stored_answers knows.';
 
 alter table private.repeatable_runs enable row level security;
 create index repeatable_runs_started_at_idx on private.repeatable_runs (started_at);
@@ -4204,7 +4205,8 @@ comment on function private.unaffordable is 'The refusal for want of money, by w
 -- usage, how a run begins: authorised, which holds the most it can cost, or refused, in one
 -- transaction under its account's lock.
 --
--- Refused, it has counted the attempt in its windows and changed nothing else.
+-- Refused, it has at most counted the attempt in its windows. What was due anyway, a new month or lots
+-- that lapsed, is done by whichever call comes first.
 
 create type private.run_request as (
   account_id uuid,
@@ -4543,12 +4545,13 @@ end
 $$;
 
 comment on function private.authorize_run is
-  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
+  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has at most counted the attempt in its windows.';
 
 -- schemas/06_usage_runs_end.sql ---------------------------------------------------------------
 
 -- usage, how a run ends: once, by whichever of the caller, the sweep or a reconciliation comes first.
--- Its hold is settled and its receipt left in place of the run, in one transaction.
+-- Its hold is settled and its receipt left in place of the run, in one transaction. With it stand the
+-- sweep of runs whose worker is gone, and what guards our account upstream while runs are open.
 --
 -- A run never ends twice, and none stays open for good.
 
@@ -4640,7 +4643,6 @@ begin
   if not gave_answer then
     label := 'none';
   end if;
-
 
   -- The receipt names the charge that is about to be booked, so that the account is locked for less.
   if priced.charge_micros > 0 then

@@ -1,6 +1,6 @@
 -- credits: the ledger. Transactions, the wallets they move credits in and out of, and the lots that
--- credits live in. They move in 04_credits_moves, lapse and are taken or given back in
--- 04_credits_reversals. What is held is in the wallet; for which calls, 06_usage_runs knows.
+-- credits live in. They move in 04_credits_moves, also by code in 04_credits_codes, and lapse or go back
+-- in 04_credits_reversals. What is held is in the wallet; for which calls, 06_usage_runs knows.
 --
 -- Transactions and allocations are only ever added. A balance goes below zero only by the reversal
 -- of a payment, and never below what the debt column allows.

@@ -1,5 +1,5 @@
--- credits, by code: coupons that give credits at once or a bonus on the next top-up, and who
--- redeemed which.
+-- credits, by code: coupons that give credits at once or a bonus on the next top-up, who redeemed
+-- which, and the grant of a top-up, which brings that bonus along.
 --
 -- An account redeems a code once, and no code more often than it may be. Nobody tries so many that
 -- one could be guessed.

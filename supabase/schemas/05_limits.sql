@@ -1,9 +1,9 @@
 -- limits: plans, what they allow, and the counters of it: windows, the month, tokens of some models,
 -- and the guard of our upstream account. Budgets of keys and members are in 05_limits_budgets.
 --
--- What an account may do and has done this month stands in its wallet's row, worked out from plan
--- and overrides (05_limits_offers), so that a call reads and counts in one row, under the
--- account's lock: a limit can never be passed by two calls at once.
+-- What an account may do and has done this month stands in its wallet's row, worked out from plan and
+-- overrides (05_limits_offers): a call reads and counts there, under the account's lock, so that two at
+-- once never pass a limit. A key's own windows and the tokens of some models have rows beside it.
 
 -- plans -------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ $$;
 
 comment on function private.tokens_left is 'How many tokens of a month''s quota are neither used nor set aside.';
 
--- opening an account ------------------------------------------------------------------------
+-- the credits of a month, and of an account that opens -------------------------------------------
 
 create function private.grant_monthly_credits(max_accounts integer default 500)
 returns integer

@@ -1,5 +1,6 @@
--- limits, worked out: which model each plan may call at which price (offers), and what each account
--- may do (its allowance, in the wallet's row), so that a call reads one row of each.
+-- limits, worked out: which model each plan may call at which price (offers, with all that bounds the
+-- cost of a call), and what each account may do (its allowance, in the wallet's row), so that a call
+-- reads one row of each.
 --
 -- Nothing is decided here that plans, rules and overrides do not say; whenever one of them changes,
 -- this follows.
@@ -26,8 +27,7 @@ create table private.offers (
 );
 
 comment on table private.offers is
-  'Which model each plan may call now, at which price: worked out from the tables above and the catalogue, whenever one of them changes.';
-
+  'Which model each plan may call now, at which price: worked out from plans, their rules and quotas, the guard and the catalogue, whenever one of them changes.';
 comment on column private.offers.closed_until is 'While the guard of our upstream account is closed, until when.';
 
 alter table private.offers enable row level security;

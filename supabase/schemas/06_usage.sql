@@ -304,6 +304,7 @@ create policy "anybody signed in may know how far usage is summed up" on private
 grant select on
   private.usage_events, private.usage_days, private.usage_rollups, private.usage_by_day
 to authenticated, service_role;
+
 -- api ---------------------------------------------------------------------------------------
 
 create view api.receipts

@@ -1,7 +1,7 @@
 -- usage, while it happens: a run is one metered call of a model, from the chat or through the API,
 -- and a verdict says whether it may be made, or why not. How that is decided is in
 -- 06_usage_runs_authorize, how a run ends in 06_usage_runs_end, who may ask for all this in
--- 06_usage_runs_surface.
+-- 06_usage_runs_surface, for the chat in 08_chat_answers_ask and with a key in 08_gateway.
 --
 -- Nothing here charges anything.
 
@@ -53,7 +53,7 @@ create table private.repeatable_runs (
   primary key (account_id, idempotency_key)
 );
 
-comment on table private.repeatable_runs is 'What was answered to requests with an idempotency key within the last day, so that a repetition starts nothing.';
+comment on table private.repeatable_runs is 'What was answered to people''s requests with an idempotency key within the last day, so that a repetition starts nothing. Of calls made with a key, private.stored_answers knows.';
 
 alter table private.repeatable_runs enable row level security;
 create index repeatable_runs_started_at_idx on private.repeatable_runs (started_at);

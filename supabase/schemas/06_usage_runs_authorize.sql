@@ -1,7 +1,8 @@
 -- usage, how a run begins: authorised, which holds the most it can cost, or refused, in one
 -- transaction under its account's lock.
 --
--- Refused, it has counted the attempt in its windows and changed nothing else.
+-- Refused, it has at most counted the attempt in its windows. What was due anyway, a new month or lots
+-- that lapsed, is done by whichever call comes first.
 
 create type private.run_request as (
   account_id uuid,
@@ -340,4 +341,4 @@ end
 $$;
 
 comment on function private.authorize_run is
-  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has counted the attempt and changed nothing else.';
+  'Decides about a call in one transaction: plan, rate, quota, budgets, price cap and money. Allowed, it holds the most the call can cost; refused, it has at most counted the attempt in its windows.';

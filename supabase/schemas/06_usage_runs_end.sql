@@ -1,5 +1,6 @@
 -- usage, how a run ends: once, by whichever of the caller, the sweep or a reconciliation comes first.
--- Its hold is settled and its receipt left in place of the run, in one transaction.
+-- Its hold is settled and its receipt left in place of the run, in one transaction. With it stand the
+-- sweep of runs whose worker is gone, and what guards our account upstream while runs are open.
 --
 -- A run never ends twice, and none stays open for good.
 
@@ -91,7 +92,6 @@ begin
   if not gave_answer then
     label := 'none';
   end if;
-
 
   -- The receipt names the charge that is about to be booked, so that the account is locked for less.
   if priced.charge_micros > 0 then
