@@ -22,6 +22,8 @@ export interface MeteredRun<Settlement> {
   framing: Framing<Settlement>;
   /** The viewer has gone before the end. */
   left?(): void;
+  /** Where what came by `wholeMs` is still of use: it is to be ended as it is, and does not fail. */
+  cut?(): void;
   limits?: Partial<Limits>;
 }
 
@@ -153,11 +155,19 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
     const now = performance.now();
     // All was said; a connection that stays open after it is nothing to wait for.
     if (sawEnd) upstream.abort();
-    else if (now - startedAt > limits.wholeMs) fail(failure('run_too_long'));
+    else if (now - startedAt > limits.wholeMs) endLate();
     else if (isOpen && now - lastByteAt > limits.idleMs) fail(failure('upstream_silent'));
     else if (isOpen && now - lastDataAt > limits.stallMs) {
       fail(failure('upstream_silent', 'The model kept the line open but said nothing.'));
     }
+  }
+
+  /** Hangs up whatever that does to the bill: there is no time to read on for it. */
+  function endLate(): void {
+    if (!run.cut || fault || firstTokenMs === null) return fail(failure('run_too_long'));
+    run.cut();
+    isStopped = true;
+    upstream.abort();
   }
 
   // reading -----------------------------------------------------------------------------------

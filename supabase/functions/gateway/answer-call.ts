@@ -61,8 +61,8 @@ export interface Closing {
 
 /** The worker of a call says that it lives about this often; its lease is three times as long. */
 export const usualLeaseMs = 10_000;
-/** The platform gives up on an answer whose first byte takes 150 seconds. */
-const wholeMs = 140_000;
+/** The platform gives up on an answer whose first byte takes 150 seconds: one in one piece is cut before. */
+export const wholeMs = 140_000;
 /** A caller may read at leisure, up to an answer of this size. */
 const maxViewerBytes = 8_000_000;
 /** What is kept of an answer goes to the database with its bill, and may not stand in its way. */
@@ -253,6 +253,7 @@ function startRun(
     finish,
     framing,
     left: leave,
+    ...(completion ? { cut: () => completion.cut() } : {}),
     limits: { maxViewerBytes, ...(wish.isStream ? {} : { wholeMs }), ...deps.limits },
   });
   return { ...run, ended: run.ended.then((end) => ({ ...end, error: end.error ?? lack })) };

@@ -52,7 +52,7 @@ export function createCompletion() {
     add,
     /** Of how many characters it is by now. */
     held: () => held,
-    /** Nothing more comes, because it would be too much: what has not ended ended by its length. */
+    /** Nothing more comes, because it is too much or too late: what has not ended ended by its length. */
     cut() {
       for (const choice of choices) choice.finish_reason ??= 'length';
     },

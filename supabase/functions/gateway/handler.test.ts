@@ -51,13 +51,26 @@ interface Wish {
   /** For an answer in one piece. */
   maxWholeChars?: number;
   roomBytes?: number;
+  address?: string;
+  model?: string;
 }
 
 async function ask(
   url: string,
   fault: string | null,
   stream: boolean,
-  { limits, more, raw, leaves, leaseMs, maxKeptChars, maxWholeChars, roomBytes }: Wish = {},
+  {
+    limits,
+    more,
+    raw,
+    leaves,
+    leaseMs,
+    maxKeptChars,
+    maxWholeChars,
+    roomBytes,
+    address = 'chat/completions',
+    model = 'sandbox/fast',
+  }: Wish = {},
 ) {
   const caller = new AbortController();
   const asked: Asked[] = [];
@@ -71,10 +84,13 @@ async function ask(
     });
     if (name === 'is_key') return Promise.resolve(true);
     if (leaves) caller.abort();
-    if (name === 'start_call') return Promise.resolve({ verdict, account_id: 'the-account' });
+    if (name === 'start_call') {
+      const started = { verdict: { ...verdict, model_ids: [model] }, account_id: 'the-account' };
+      return Promise.resolve(started);
+    }
     return Promise.resolve(name === 'keep_call' ? false : null);
   }) as Rpc;
-  const request = new Request('http://x/gateway/v1/chat/completions', {
+  const request = new Request(`http://x/gateway/v1/${address}`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${key}`,
@@ -109,6 +125,14 @@ async function ask(
 }
 
 const codeOf = (text: string) => (JSON.parse(text) as { error: { code: string } }).error.code;
+
+interface Whole {
+  choices?: { finish_reason: string; message: { content: string } }[];
+  stop_reason?: string;
+  content?: { text: string }[];
+  incomplete_details?: { reason: string };
+  output?: { content?: { text: string }[] }[];
+}
 
 /** Why an answer ended, and whether the upstream said so itself, and with it what was used. */
 function finishOf(text: string): [reason: string, isTold: boolean] {
@@ -167,6 +191,57 @@ Deno.test('a gateway over the sandbox', async (test) => {
       assertEquals([cut.status, finishOf(cut.text)], [200, ['length', false]]);
       assertEquals(cut.text.length < whole.text.length / 2, true);
       assertEquals(cut.asked.at(-1)?.report?.outcome, 'stopped');
+    });
+    // It says something and no more, so that what has come by then is certain.
+    const late = { wholeMs: 500, flushMs: 20 };
+    for (const { address, more, endOf } of [
+      {
+        address: 'chat/completions',
+        more: {},
+        endOf: ({ choices }: Whole) => [choices?.[0]?.finish_reason, choices?.[0]?.message.content],
+      },
+      {
+        address: 'messages',
+        more: { max_tokens: 60 },
+        endOf: ({ stop_reason, content }: Whole) => [stop_reason, content?.[0]?.text],
+      },
+      {
+        address: 'responses',
+        more: { input: 'hello', messages: undefined, max_tokens: undefined, max_output_tokens: 60 },
+        endOf: ({ incomplete_details, output }: Whole) => [
+          incomplete_details?.reason,
+          output?.[0]?.content?.[0]?.text,
+        ],
+      },
+    ]) {
+      const reasons = ['length', 'max_tokens', 'max_output_tokens'];
+      await test.step(`${address}: cuts an answer in one piece that is late, and it is paid`, async () => {
+        for (const wish of [
+          { model: 'sandbox/fast' },
+          // Hanging up does not end its bill.
+          { model: 'sandbox/keeps-billing' },
+          // It was too large before, and read on for its bill.
+          { model: 'sandbox/keeps-billing', maxWholeChars: 10 },
+        ]) {
+          const given = { ...wish, address, more, limits: late, maxKeptChars: 1_000_000 };
+          const { status, text, asked } = await ask(sandbox.url, 'hang-mid-stream', false, given);
+          const [reason, said = ''] = endOf(JSON.parse(text) as Whole);
+          assertEquals([status, reasons.includes(reason ?? ''), said !== ''], [200, true, true]);
+          const { report, closing } = asked.at(-1) ?? {};
+          assertEquals([report?.outcome, report?.error_code], ['stopped', null]);
+          // Whoever repeats the request is given the same.
+          assertEquals(closing?.error_code, null);
+          assertEquals(closing?.state?.includes(JSON.stringify(said)), true);
+        }
+      });
+    }
+    await test.step('has nothing of a late answer in one piece, and it is free', async () => {
+      for (const fault of ['hang', 'hang-after-headers']) {
+        const limits = { ...late, wholeMs: 100 };
+        const { status, text, asked } = await ask(sandbox.url, fault, false, { limits });
+        assertEquals([status, codeOf(text)], [504, 'run_too_long']);
+        assertEquals(asked.at(-1)?.report?.outcome, 'failed');
+      }
     });
     await test.step('has no room for an answer in one piece, and it is free', async () => {
       const more = { logprobs: true, top_logprobs: 5, max_tokens: 60 };

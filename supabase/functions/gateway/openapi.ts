@@ -53,7 +53,8 @@ function post({ summary, request, answer, event, error = 'Error' }: Post) {
       requestBody: { required: true, ...json(ref(request)) },
       responses: {
         200: {
-          description: 'The answer, in one piece or as a stream of events.',
+          description:
+            'The answer, in one piece or as a stream of events. One in one piece is cut after 140 seconds or 16 MB, and ends as if it had reached its length.',
           headers,
           content: {
             'application/json': { schema: ref(answer) },

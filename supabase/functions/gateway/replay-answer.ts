@@ -1,6 +1,6 @@
 import { corsHeaders } from '../_shared/cors.ts';
 import { failure } from '../_shared/errors.ts';
-import { type Closing, type Context, failureOf } from './answer-call.ts';
+import { type Closing, type Context, failureOf, wholeMs } from './answer-call.ts';
 import type { AnswerEnd, Dialect, Receipt } from './dialect.ts';
 
 interface Stored {
@@ -20,7 +20,8 @@ interface Repeated {
 const pollMs = 250;
 /** A run never takes longer; see the limits of the stream core. */
 const longestMs = 400_000;
-const longestWholeMs = 140_000;
+/** So much longer than the call may whoever joined it as it began hears how it was cut. */
+const joinedMs = 5_000;
 
 /** The answer of an earlier request with the same Idempotency-Key: from its start, to its end. */
 export async function replayAnswer(
@@ -47,7 +48,7 @@ export async function replayAnswer(
   const signal = AbortSignal.any([request.signal, left.signal]);
 
   if (!isStream) {
-    const { stored, end } = await lastOf(tail(first, read, signal, longestWholeMs), requestId);
+    const { stored, end } = await lastOf(tail(first, read, signal, wholeMs + joinedMs), requestId);
     if (end.error) throw end.error;
     return Response.json(dialect.whole(stateOf(stored), end), { headers });
   }
