@@ -328,4 +328,17 @@ $$;
 comment on function api.update_profile is
   'Changes what is given of the caller''s profile and preferences, leaves the rest, returns the whole. An empty picture address removes it.';
 
-grant execute on function api.update_profile to authenticated;
+create function api.is_person()
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select exists (select from private.preferences where preferences.user_id = (select auth.uid()))
+$$;
+
+comment on function api.is_person is
+  'Whether the caller is a person who is still here; asked before much is read of whoever shows a token.';
+
+grant execute on function api.update_profile, api.is_person to authenticated;

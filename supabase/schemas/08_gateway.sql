@@ -142,6 +142,52 @@ $$;
 comment on function private.lost_charge is
   'What a kept answer cost whose worker died: the call has ended, and nobody closed the answer. Nothing where that is not so.';
 
+create function private.count_replay(key private.api_keys)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
+  key_limits private.limit_overrides;
+  of_key private.rate_window;
+begin
+  select * into wallet from private.wallets where wallets.account_id = key.account_id;
+  if wallet.allowance_until <= at then
+    wallet := private.renew_allowance(key.account_id);
+  end if;
+  select * into key_limits from private.limit_overrides
+  where limit_overrides.subject_id = key.id and coalesce(limit_overrides.expires_at, 'infinity') > at;
+  if wallet.requests_per_minute is not null then
+    wallet.minute_window := private.count_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at);
+  end if;
+  if key_limits.requests_per_minute is not null then
+    of_key := private.count_in_window(
+      (select key_windows.minute_window from private.key_windows where key_windows.key_id = key.id),
+      5, key_limits.requests_per_minute, at
+    );
+  end if;
+  if (wallet.minute_window).full_until is not null or of_key.full_until is not null then
+    return private.too_often(
+      case when (wallet.minute_window).full_until is not null then wallet.minute_window else of_key end, null, null
+    );
+  end if;
+  update private.wallets set minute_window = wallet.minute_window where wallets.account_id = key.account_id;
+  if key_limits.requests_per_minute is not null then
+    insert into private.key_windows as counted (key_id, minute_window)
+    values (key.id, of_key)
+    on conflict on constraint key_windows_pkey do update set minute_window = excluded.minute_window;
+  end if;
+  return null;
+end
+$$;
+
+comment on function private.count_replay is
+  'Counts a repeated request in the minute of its account and of its key, and in nothing else: it costs a few reads. The refusal where one of them is full, else nothing.';
+
 create function private.start_call(
   key_hash bytea, models text[], shape private.request_shape, features private.request_features,
   task private.run_task, max_cost_micros bigint, idempotency_key text, request_hash bytea
@@ -184,6 +230,10 @@ begin
       );
       return jsonb_build_object('verdict', verdict);
     elsif stored.run_id is not null then
+      verdict := private.count_replay(key);
+      if verdict.allowed is not null then
+        return jsonb_build_object('verdict', verdict);
+      end if;
       verdict.allowed := true;
       verdict.is_replay := true;
       verdict.run_id := stored.run_id;

@@ -157,13 +157,19 @@ from unnest(array[
   'update private.profiles set name = ''x''', $$update private.members set role = 'owner'$$, 'delete from private.accounts', 'update private.api_keys set revoked_at = null'
 ]) as statement;
 select tests.is_refused($$select api.update_profile(name => 'x')$$, 'the server has no profile to change');
+select tests.is_refused('select api.is_person()', 'and is no person');
 select tests.sign_in_anonymously();
 select tests.is_refused($$select api.update_profile(name => 'x')$$, 'a visitor has none either');
+select tests.is_refused('select api.is_person()', 'and does not ask who they are');
+select tests.sign_in_as('Eve');
+select is(api.is_person(), true, 'who is signed in is a person');
 select tests.act_as('authenticated', jsonb_build_object('sub', gen_random_uuid(), 'role', 'authenticated'));
 select tests.throws($$select api.update_profile(name => 'Ghost')$$, 404, 'not_found', 'nor has somebody who is gone but whose token still lives');
+select is(api.is_person(), false, 'who is a person no more');
 select tests.act_as('authenticated', '{"role": "authenticated"}');
 select is_empty('select * from api.accounts', 'a token without a person sees nothing');
 select tests.throws($$select api.update_profile(name => 'Nobody')$$, 404, 'not_found', 'and changes nothing');
+select is(api.is_person(), false, 'nor is it one');
 
 -- going away --------------------------------------------------------------------------------------
 

@@ -309,6 +309,44 @@ select results_eq(
   $$values ('20', 'reconciled')$$, 'and from then on the answer is given with its cost'
 );
 
+-- repeating often ---------------------------------------------------------------------------------
+
+select tests.sign_out();
+select tests.travel('2 minutes');
+create temporary table before as
+select month_requests, balance_micros, held_micros from private.wallets join ids on wallets.account_id = elsewhere;
+insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
+select elsewhere, elsewhere, 5, 'test' from ids;
+select tests.sign_in_as('Eve');
+select lives_ok($$select api.update_key(pg_temp.key_of('Eve'), '{"requests_per_minute": 3}')$$, 'a key has a minute of its own');
+select tests.sign_in_as_service();
+select is(
+  array(select pg_temp.says(pg_temp.call('Eve', idempotency => 'four')) from generate_series(1, 4)),
+  '{replay,replay,replay,429 rate_limited requests_per_minute}', 'repetitions count in the minute of the key'
+);
+select ok(
+  (pg_temp.call('Eve', idempotency => 'four') #>> '{verdict,resets_at}')::timestamptz > private.clock(), 'whoever repeats too often is told until when'
+);
+select is(pg_temp.says(pg_temp.call('Eve')), '429 rate_limited requests_per_minute', 'calls count in the same minute');
+select is(
+  pg_temp.says(pg_temp.call('Eve', idempotency => 'four', hash => repeat('b', 64))), '409 conflict idempotency', 'another body is told so even then'
+);
+select tests.sign_in_as('Eve');
+select lives_ok($$select api.update_key(pg_temp.key_of('Eve'), '{"requests_per_minute": null}')$$, 'without a minute of its own');
+select tests.sign_in_as_service();
+select is(
+  array(select pg_temp.says(pg_temp.call('Eve', idempotency => 'four')) from generate_series(1, 3)),
+  '{replay,replay,429 rate_limited requests_per_minute}', 'it has the account''s'
+);
+select tests.sign_out();
+select results_eq(
+  $$select month_requests, balance_micros, held_micros from private.wallets join ids on wallets.account_id = elsewhere$$,
+  'select * from before', 'no repetition counts in the month, holds or costs'
+);
+select tests.travel('65 seconds');
+select tests.sign_in_as_service();
+select is(pg_temp.says(pg_temp.call('Eve', idempotency => 'four')), 'replay', 'a minute later it is given again');
+
 select tests.sign_out();
 select tests.travel('25 hours');
 select cmp_ok(private.purge_stored_answers(), '>=', 1::bigint, 'time clears away what is over');

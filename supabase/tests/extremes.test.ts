@@ -428,6 +428,7 @@ const calls: Record<string, Call> = {
   },
   read_stored_answer: { who: 'service', sound: { run_id: aRun, after: '0' } },
   list_excluded_models: { who: 'owner', sound: { account_id: account } },
+  is_person: { who: 'owner', sound: {} },
   is_key: { who: 'service', sound: { key_hash: aKeyHash } },
   describe_key: { who: 'service', sound: { key_hash: aKeyHash } },
   list_key_models: { who: 'service', sound: { key_hash: aKeyHash } },

@@ -1,4 +1,5 @@
 import { corsHeaders } from './cors.ts';
+import { secondsUntil } from './seconds-until.ts';
 
 /** A failure with a stable code; `detail` is a sentence for people, `hint` the next step. */
 export interface Failure {
@@ -6,6 +7,8 @@ export interface Failure {
   code: string;
   detail: string;
   hint: string;
+  /** From when the same may be asked again. */
+  retryAt?: string | null;
 }
 
 export class RequestError extends Error implements Failure {
@@ -14,6 +17,7 @@ export class RequestError extends Error implements Failure {
   readonly code: string;
   readonly detail: string;
   readonly hint: string;
+  readonly retryAt: string | null;
 
   constructor(failure: Failure) {
     super(`${failure.code}: ${failure.detail}`);
@@ -21,6 +25,7 @@ export class RequestError extends Error implements Failure {
     this.code = failure.code;
     this.detail = failure.detail;
     this.hint = failure.hint;
+    this.retryAt = failure.retryAt ?? null;
   }
 }
 
@@ -95,9 +100,17 @@ export function fromDatabase(status: number, error: DatabaseError): RequestError
 /** The site's shape of an error. */
 export function errorResponse(error: unknown, requestId: string): Response {
   const known = error instanceof RequestError ? error : failure('internal_error');
-  const { code, detail, hint } = known;
+  const { code, detail, hint, retryAt } = known;
+  const wait = secondsUntil(retryAt);
   return Response.json(
     { error: { code, message: detail, hint, request_id: requestId } },
-    { status: known.status, headers: { ...corsHeaders, 'x-request-id': requestId } },
+    {
+      status: known.status,
+      headers: {
+        ...corsHeaders,
+        'x-request-id': requestId,
+        ...(wait === null ? {} : { 'retry-after': String(wait) }),
+      },
+    },
   );
 }

@@ -1,4 +1,5 @@
 import { corsHeaders } from './cors.ts';
+import { secondsUntil } from './seconds-until.ts';
 
 /** What the database says to a wish to call a model: `private.verdict`. */
 export interface Verdict {
@@ -79,9 +80,4 @@ export function limitHeaders(verdict: Verdict, now = Date.now()): Record<string,
       })
       .join(', '),
   };
-}
-
-function secondsUntil(moment: string | null, now: number): number | null {
-  const at = moment === null ? Number.NaN : Date.parse(moment);
-  return Number.isNaN(at) ? null : Math.max(1, Math.ceil((at - now) / 1000));
 }

@@ -1,5 +1,6 @@
 import type { Env } from '../_shared/env.ts';
 import type { RequestLog } from '../_shared/log.ts';
+import type { MemoryRoom, MemoryShare } from '../_shared/memory-room.ts';
 import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 
@@ -9,6 +10,7 @@ export interface ChatDeps {
   openRouterKey: string;
   fetch: typeof fetch;
   rpc: Rpc;
+  room: MemoryRoom;
   /** Runs of this worker, by id, and how to stop them. */
   running: Map<string, () => void>;
   /** Keeps the worker alive for work that outlasts its request. */
@@ -22,6 +24,8 @@ type Call = <Result>(name: string, parameters: Record<string, unknown>) => Promi
 export interface ChatCall {
   deps: ChatDeps;
   requestId: string;
+  /** What it holds of the worker's memory. */
+  share: MemoryShare;
   asUser: Call;
   asService: Call;
   note: RequestLog['note'];
@@ -33,12 +37,13 @@ export function chatCall(
   deps: ChatDeps,
   requestId: string,
   bearer: string,
-  { note, logAfter }: Pick<ChatCall, 'note' | 'logAfter'>,
+  { share, note, logAfter }: Pick<ChatCall, 'share' | 'note' | 'logAfter'>,
 ): ChatCall {
   const { env, rpc } = deps;
   return {
     deps,
     requestId,
+    share,
     note,
     logAfter,
     asUser: (name, parameters) => rpc(name, parameters, { env, requestId, bearer }),

@@ -1,6 +1,7 @@
 // Streams are read one chunk after the other.
 // deno-lint-ignore-file no-await-in-loop
 import { failure } from '../_shared/errors.ts';
+import { createMemoryRoom } from '../_shared/memory-room.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
 import { assertEquals } from '../_shared/testing.ts';
@@ -60,11 +61,15 @@ interface Called {
 }
 
 /** The function with a database that answers as told, and says what it was asked. */
-function start(answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {}) {
+function start(
+  answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {},
+  room = createMemoryRoom(),
+) {
   const calls: Called[] = [];
   const work: Promise<unknown>[] = [];
   const running = new Map<string, () => void>();
   const usual: typeof answers = {
+    is_person: () => true,
     start_answer: () => started,
     start_run: () => ({ allowed: false }),
     append_frames: () => false,
@@ -87,6 +92,7 @@ function start(answers: Record<string, (parameters: Record<string, unknown>) => 
     openRouterKey: 'sk-of-the-tests',
     fetch,
     rpc,
+    room,
     running,
     waitUntil: (promise) => void work.push(promise),
   };
@@ -106,13 +112,15 @@ function start(answers: Record<string, (parameters: Record<string, unknown>) => 
           },
           ...(content === undefined
             ? {}
-            : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
+            : { body: isBody(content) ? content : JSON.stringify(content) }),
         }),
         deps,
       ),
   };
 }
 
+const isBody = (content: unknown): content is string | ReadableStream<Uint8Array> =>
+  typeof content === 'string' || content instanceof ReadableStream;
 const codeOf = async (response: Response) =>
   ((await response.json()) as { error: { code: string } }).error.code;
 const eventOf = (text: string, name: string) =>
@@ -436,13 +444,11 @@ for (const [what, content] of Object.entries({
   },
   'a temporary chat of nothing': { ...body, temporary: { messages: [] } },
 })) {
-  Deno.test(`${what} is refused before the database is asked`, async () => {
+  Deno.test(`${what} is refused before anything is begun`, async () => {
     const { send, calls } = start();
     const response = await send('/runs', 'POST', content);
-    assertEquals(
-      [response.status, await codeOf(response), calls.length],
-      [422, 'invalid_input', 0],
-    );
+    const begun = calls.filter(({ name }) => name !== 'is_person');
+    assertEquals([response.status, await codeOf(response), begun], [422, 'invalid_input', []]);
   });
 }
 
@@ -473,3 +479,68 @@ Deno.test('a request that is too large is refused', async () => {
   const response = await start().send('/runs', 'POST', { ...body, more: 'x'.repeat(8_100_000) });
   assertEquals([response.status, await codeOf(response)], [413, 'too_large']);
 });
+
+/** A large body that says how much of it was read. */
+function watchedBody(bytes: number) {
+  const chunk = new Uint8Array(16_000).fill(0x20);
+  const read = { bytes: 0 };
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (read.bytes >= bytes) return controller.close();
+        read.bytes += chunk.length;
+        controller.enqueue(chunk);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, read };
+}
+
+for (const [who, is_person] of [
+  ['a token that is forged or expired', () => Promise.reject(failure('unauthorized'))],
+  ['a token of nobody', () => false],
+] as const) {
+  Deno.test(`of ${who} no more is read than a little`, async () => {
+    for (const [headers, most] of [
+      [{ 'content-length': '7000000' }, 0],
+      [{}, 80_000],
+    ] as const) {
+      const { stream, read } = watchedBody(7_000_000);
+      const { send, calls } = start({ is_person });
+      const response = await send('/runs', 'POST', stream, headers);
+      assertEquals([response.status, await codeOf(response)], [401, 'unauthorized']);
+      assertEquals(read.bytes <= most, true);
+      assertEquals(
+        calls.map(({ name, bearer }) => [name, bearer]),
+        [['is_person', 'the.users.token']],
+      );
+    }
+  });
+}
+
+Deno.test('without a token nothing is read', async () => {
+  const { stream, read } = watchedBody(7_000_000);
+  const response = await start().send('/runs', 'POST', stream, { authorization: '' });
+  assertEquals([response.status, read.bytes], [401, 0]);
+});
+
+Deno.test(
+  'what finds no room is told when to come back, and finds it when others are over',
+  async () => {
+    const { send, calls, done } = start({}, createMemoryRoom(500_000));
+    const large = { ...body, more: 'x'.repeat(150_000) };
+    const first = await send('/runs', 'POST', large);
+    assertEquals(first.status, 200);
+    const second = await send('/runs', 'POST', large);
+    assertEquals([second.status, await codeOf(second)], [503, 'busy']);
+    assertEquals(second.headers.get('retry-after'), '2');
+    assertEquals(calls.filter(({ name }) => name === 'start_answer').length, 1);
+    await first.text();
+    await done();
+    const third = await send('/runs', 'POST', large);
+    assertEquals(third.status, 200);
+    await third.text();
+    await done();
+  },
+);

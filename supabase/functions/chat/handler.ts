@@ -2,7 +2,8 @@ import { corsHeaders, preflight } from '../_shared/cors.ts';
 import { digest } from '../_shared/digest.ts';
 import { errorResponse, failure } from '../_shared/errors.ts';
 import { logRequest } from '../_shared/log.ts';
-import { readBytes } from '../_shared/read-bytes.ts';
+import { usualJsonLimits } from '../_shared/read-bytes.ts';
+import { readJson } from '../_shared/read-json.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
 import { limitHeaders, refusalResponse } from '../_shared/verdict.ts';
 import { startAnswer, streamAnswer } from './answer.ts';
@@ -11,7 +12,7 @@ import { event, runEvent } from './chat-events.ts';
 import { isUuid, readRunRequest } from './run-request.ts';
 import { type StoredAnswer, tailAnswer } from './tail-answer.ts';
 
-const bodyLimits = { maxBytes: 8_000_000, maxMs: 30_000 };
+const bodyLimits = { maxBytes: 8_000_000, maxMs: 30_000, ...usualJsonLimits };
 /** The database counts frames with 32 bits. */
 const lastNumber = 2_147_483_647;
 
@@ -23,15 +24,19 @@ export async function handleChat(request: Request, deps: ChatDeps): Promise<Resp
   const log = logRequest('chat', requestId);
   let work: Promise<unknown> = Promise.resolve();
   const logAfter = (more: Promise<unknown>) => void (work = more);
+  const share = deps.room.enter();
   let response: Response;
   try {
-    response = await route(request, deps, requestId, { note: log.note, logAfter });
+    response = await route(request, deps, requestId, { share, note: log.note, logAfter });
   } catch (error) {
     log.note({ error: error instanceof Error ? error.message : String(error) });
     response = errorResponse(error, requestId);
   }
   const { status } = response;
-  void work.finally(() => log.end(status));
+  void work.finally(() => {
+    log.end(status);
+    share.leave();
+  });
   return response;
 }
 
@@ -39,14 +44,14 @@ async function route(
   request: Request,
   deps: ChatDeps,
   requestId: string,
-  logging: Pick<ChatCall, 'note' | 'logAfter'>,
+  own: Pick<ChatCall, 'share' | 'note' | 'logAfter'>,
 ): Promise<Response> {
   const url = new URL(request.url);
   const [, id, action] = /\/chat\/runs(?:\/([^/]+)(?:\/([^/]+))?)?$/.exec(url.pathname) ?? [];
   if (!/\/chat\/runs(\/|$)/.test(url.pathname)) throw failure('not_found');
   const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
   if (!bearer) throw failure('unauthorized');
-  const call = chatCall(deps, requestId, bearer, logging);
+  const call = chatCall(deps, requestId, bearer, own);
 
   if (id === undefined) {
     requireMethod(request, 'POST');
@@ -70,8 +75,11 @@ async function route(
 }
 
 async function ask(request: Request, call: ChatCall): Promise<Response> {
-  const { requestId, note } = call;
-  const bytes = await readBytes(request, bodyLimits);
+  const { requestId, share, asUser, note } = call;
+  const requireCaller = async () => {
+    if (!(await asUser<boolean>('is_person', {}))) throw failure('unauthorized');
+  };
+  const { bytes } = await readJson(request, { share, requireCaller, limits: bodyLimits });
   const wanted = readRunRequest(bytes);
   const started = await startAnswer(wanted, await digest(bytes), call);
   const { verdict } = started;

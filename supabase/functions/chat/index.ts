@@ -1,4 +1,5 @@
 import { readEnv, requireEnv } from '../_shared/env.ts';
+import { createMemoryRoom } from '../_shared/memory-room.ts';
 import { rpc } from '../_shared/rpc.ts';
 import type { ChatDeps } from './chat-call.ts';
 import { handleChat } from './handler.ts';
@@ -11,6 +12,7 @@ const deps: ChatDeps = {
   openRouterKey: Deno.env.get('OPENROUTER_API_KEY') ?? '',
   fetch: globalThis.fetch,
   rpc,
+  room: createMemoryRoom(),
   running: new Map(),
   waitUntil: (work) => EdgeRuntime.waitUntil(work),
 };

@@ -1,5 +1,4 @@
 import { failure } from '../_shared/errors.ts';
-import { measureJson, usualJsonLimits } from '../_shared/read-bytes.ts';
 import { storableText } from '../_shared/storable-text.ts';
 
 export interface ChatMessage {
@@ -37,10 +36,6 @@ export function readRunRequest(bytes: Uint8Array): RunRequest {
 }
 
 function parse(bytes: Uint8Array): Fields {
-  if (measureJson(bytes, usualJsonLimits) === undefined) {
-    const { maxDepth, maxParts } = usualJsonLimits;
-    throw invalid(`The body has more than ${maxDepth} levels or ${maxParts} parts.`);
-  }
   try {
     const body: unknown = JSON.parse(new TextDecoder().decode(bytes), (_name, value: unknown) =>
       typeof value === 'string' ? storableText(value) : value,

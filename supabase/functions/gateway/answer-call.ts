@@ -13,7 +13,7 @@ import type { CallRequest } from './call-request.ts';
 import { type Collecting, createCompletion } from './completion.ts';
 import type { AnswerHead, Dialect, Receipt, Writer } from './dialect.ts';
 import { createKeptAnswer } from './kept-answer.ts';
-import type { MemoryRoom, MemoryShare } from './memory-room.ts';
+import type { MemoryRoom, MemoryShare } from '../_shared/memory-room.ts';
 import { type Body, readBody } from './read-body.ts';
 import { replayAnswer } from './replay-answer.ts';
 import { headersOf, ignoredHeader, refusalOf } from './verdict.ts';
@@ -270,7 +270,7 @@ export function bodyOf(
   { request, deps, share, keyHash, requestId }: Context,
   wantsHash: boolean,
 ): Promise<Body> {
-  const requireKey = async () => {
+  const requireCaller = async () => {
     const isKey = await deps.rpc<boolean>(
       'is_key',
       { key_hash: keyHash },
@@ -278,7 +278,7 @@ export function bodyOf(
     );
     if (!isKey) throw failure('unauthorized', 'This key is not valid.', 'Create a new one.');
   };
-  return readBody(request, { share, requireKey, wantsHash });
+  return readBody(request, { share, requireCaller, wantsHash });
 }
 
 /** The one question before a call. A refusal is thrown. */

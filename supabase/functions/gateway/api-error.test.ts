@@ -1,4 +1,4 @@
-import { failure } from '../_shared/errors.ts';
+import { failure, RequestError } from '../_shared/errors.ts';
 import { assertEquals } from '../_shared/testing.ts';
 import { ApiError, describeError, invalid, knownError } from './api-error.ts';
 
@@ -31,7 +31,8 @@ Deno.test('an error has the shape of the SDK that asked', () => {
 
 Deno.test('a rule of the database gives the code, a moment the time to wait', () => {
   const retryAt = new Date(Date.now() + 30_000).toISOString();
-  const error = new ApiError(failure('quota_exceeded'), { rule: 'key_budget', retryAt });
+  const refused = new RequestError({ ...failure('quota_exceeded'), retryAt });
+  const error = new ApiError(refused, { rule: 'key_budget' });
   const { status, headers, body } = describeError(error, 'openai', 'the-id');
   assertEquals([status, (body['error'] as { code: string }).code], [429, 'budget_exceeded']);
   assertEquals(headers, { 'retry-after': '30', 'x-should-retry': 'false' });

@@ -1,20 +1,16 @@
 import { failure, isErrorCode, RequestError } from '../_shared/errors.ts';
+import { secondsUntil } from '../_shared/seconds-until.ts';
 
 /** A failure as the API tells it: beside the stable code, the parameter and the rule it is about. */
 export class ApiError extends RequestError {
   override name = 'ApiError';
   readonly param: string | null;
   readonly rule: string | null;
-  readonly retryAt: string | null;
 
-  constructor(
-    error: RequestError,
-    about: { param?: string; rule?: string | null; retryAt?: string | null } = {},
-  ) {
+  constructor(error: RequestError, about: { param?: string; rule?: string | null } = {}) {
     super(error);
     this.param = about.param ?? null;
     this.rule = about.rule ?? null;
-    this.retryAt = about.retryAt ?? null;
   }
 }
 
@@ -149,8 +145,8 @@ export function describeError(
   const { status, type, code, anthropic, retry } = wordsFor(error);
   const message = error.hint ? `${error.detail} ${error.hint}` : error.detail;
   const headers: Record<string, string> = {};
-  const retryAt = error instanceof ApiError ? error.retryAt : null;
-  if (retryAt) headers['retry-after'] = String(secondsUntil(retryAt));
+  const wait = secondsUntil(error.retryAt);
+  if (wait !== null) headers['retry-after'] = String(wait);
   if (retry !== undefined) headers['x-should-retry'] = String(retry);
   const param = error instanceof ApiError ? error.param : null;
   const body =
@@ -158,8 +154,4 @@ export function describeError(
       ? { type: 'error', error: { type: anthropic, message, code, param }, request_id: requestId }
       : { error: { message, type, param, code, request_id: requestId } };
   return { status, headers, body };
-}
-
-function secondsUntil(moment: string): number {
-  return Math.max(1, Math.ceil((Date.parse(moment) - Date.now()) / 1000));
 }

@@ -8,7 +8,7 @@ import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
 import { assertEquals } from '../_shared/testing.ts';
 import { handleGateway } from './handler.ts';
-import { createMemoryRoom } from './memory-room.ts';
+import { createMemoryRoom } from '../_shared/memory-room.ts';
 
 const body = `sk-oneai-${'0'.repeat(64)}`;
 const key = body + (await digest(body)).slice(0, 8);

@@ -2,7 +2,7 @@ import { readEnv, requireEnv } from '../_shared/env.ts';
 import { rpc } from '../_shared/rpc.ts';
 import type { GatewayDeps } from './answer-call.ts';
 import { handleGateway } from './handler.ts';
-import { createMemoryRoom } from './memory-room.ts';
+import { createMemoryRoom } from '../_shared/memory-room.ts';
 
 declare const EdgeRuntime: { waitUntil(work: Promise<unknown>): void };
 

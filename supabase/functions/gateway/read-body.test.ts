@@ -2,7 +2,7 @@
 // deno-lint-ignore-file no-await-in-loop
 import { failure, RequestError } from '../_shared/errors.ts';
 import { assertEquals } from '../_shared/testing.ts';
-import { createMemoryRoom } from './memory-room.ts';
+import { createMemoryRoom } from '../_shared/memory-room.ts';
 import { readBody, usualBodyLimits } from './read-body.ts';
 
 const limits = { ...usualBodyLimits, maxBytes: 1000, maxMs: 50, maxDepth: 5, maxParts: 20 };
@@ -20,11 +20,11 @@ async function codeOf(
 ): Promise<string> {
   const request = new Request('http://x', { method: 'POST', body, headers });
   const share = createMemoryRoom(room).enter();
-  const requireKey = async () => {
+  const requireCaller = async () => {
     if (!isKey) throw await Promise.resolve(failure('unauthorized'));
   };
   try {
-    await readBody(request, { share, requireKey, wantsHash: false, limits: given });
+    await readBody(request, { share, requireCaller, wantsHash: false, limits: given });
     return 'taken';
   } catch (error) {
     if (error instanceof RequestError) return error.code;
@@ -108,7 +108,7 @@ Deno.test('a large one is read only for a key that is in force', async () => {
 Deno.test('it counts as no less than it is when it is written again', async () => {
   const sizeOf = async (json: string) => {
     const share = createMemoryRoom().enter();
-    const reading = { share, requireKey: () => Promise.resolve(), wantsHash: false };
+    const reading = { share, requireCaller: () => Promise.resolve(), wantsHash: false };
     return (await readBody(new Request('http://x', { method: 'POST', body: json }), reading)).size;
   };
   const plain = '{"a":[1.5,-2,true,false,null,"1e20"],"1e20":"e"}';

@@ -1,14 +1,8 @@
 import { digest } from '../_shared/digest.ts';
-import {
-  type ByteLimits,
-  type JsonLimits,
-  measureJson,
-  readBytes,
-  usualJsonLimits,
-} from '../_shared/read-bytes.ts';
+import { type ByteLimits, type JsonLimits, usualJsonLimits } from '../_shared/read-bytes.ts';
+import { type JsonReading, readJson } from '../_shared/read-json.ts';
 import { invalid } from './api-error.ts';
 import { type Fields, isFields } from './fields.ts';
-import type { MemoryShare } from './memory-room.ts';
 
 export interface Body {
   fields: Fields;
@@ -27,41 +21,26 @@ export const usualBodyLimits: BodyLimits = {
   ...usualJsonLimits,
 };
 
-/** So much is read from anybody; more only for a key that is in force, as a checksum is no secret. */
-const unaskedBytes = 64_000;
-/** While it is read a body is there twice; later its texts are, with two bytes a sign at worst. */
-const bytesOfByte = 2;
-/** An empty object, with its place in a list. */
-const bytesOfPart = 68;
 /** What a number may grow by, from 1e20 to its digits. */
 const bytesOfExponent = 17;
 
-export interface BodyReading {
-  share: MemoryShare;
-  /** Asks whether the caller's key is in force, or throws. */
-  requireKey(): Promise<void>;
+export interface BodyReading extends Pick<JsonReading, 'share' | 'requireCaller'> {
   wantsHash: boolean;
   limits?: BodyLimits;
 }
 
-/** The body of a request as JSON, bounded in size, in time, in depth and in parts. */
+/** The body of a request as an object. */
 export async function readBody(
   request: Request,
-  { share, requireKey, wantsHash, limits = usualBodyLimits }: BodyReading,
+  { share, requireCaller, wantsHash, limits = usualBodyLimits }: BodyReading,
 ): Promise<Body> {
   if (!request.body) throw invalid('body', 'The request has no body.');
-  let size = 0;
-  const bytes = await readBytes(request, limits, async (more) => {
-    if (size <= unaskedBytes && size + more > unaskedBytes) await requireKey();
-    size += more;
-    share.take(more * bytesOfByte);
+  const { bytes, measure } = await readJson(request, {
+    share,
+    requireCaller,
+    limits,
+    invalid: (detail) => invalid('body', detail),
   });
-  const measure = measureJson(bytes, limits);
-  if (!measure) {
-    const { maxDepth, maxParts } = limits;
-    throw invalid('body', `The body has more than ${maxDepth} levels or ${maxParts} parts.`);
-  }
-  share.take(measure.parts * bytesOfPart);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -22,9 +22,10 @@ export function refusalOf(verdict: Verdict): ApiError {
     code: reason ?? 'internal_error',
     detail: (detail ?? failure('internal_error').detail) + missing,
     hint: hint ?? '',
+    retryAt: resets_at,
   });
   const param = rule ? paramOf[rule] : undefined;
-  return new ApiError(error, { rule, retryAt: resets_at, ...(param ? { param } : {}) });
+  return new ApiError(error, { rule, ...(param ? { param } : {}) });
 }
 
 /** What the caller may know before the first byte, in the headers the SDKs look at and our own. */

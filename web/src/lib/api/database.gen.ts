@@ -1548,6 +1548,7 @@ export type Database = {
         Returns: Json;
       };
       is_key: { Args: { key_hash: string }; Returns: boolean };
+      is_person: { Args: Record<PropertyKey, never>; Returns: boolean };
       keep_call: {
         Args: { generation_id?: string; pieces?: Json; run_id: string };
         Returns: boolean;

@@ -1,5 +1,5 @@
-import { RequestError } from '../_shared/errors.ts';
-import { assertEquals } from '../_shared/testing.ts';
+import { RequestError } from './errors.ts';
+import { assertEquals } from './testing.ts';
 import { createMemoryRoom, type MemoryShare } from './memory-room.ts';
 
 function takes(share: MemoryShare, bytes: number): string {

@@ -1,5 +1,4 @@
-import { failure } from '../_shared/errors.ts';
-import { ApiError } from './api-error.ts';
+import { failure, RequestError } from './errors.ts';
 
 /** What the requests of one worker may hold of its memory together. */
 export interface MemoryRoom {
@@ -44,8 +43,7 @@ export function createMemoryRoom(bytes = usualBytes): MemoryRoom {
   };
 }
 
-function busy(): ApiError {
-  return new ApiError(failure('busy'), {
-    retryAt: new Date(Date.now() + retryMs).toISOString(),
-  });
+function busy(): RequestError {
+  const retryAt = new Date(Date.now() + retryMs).toISOString();
+  return new RequestError({ ...failure('busy'), retryAt });
 }
