@@ -272,3 +272,31 @@ test('the first answer of a conversation gives it a title, as a run of its own',
     expect(conversation?.title).toBe('Ocean salty rivers not');
   }, patience);
 });
+
+test('sixteen times eight megabytes at once: what finds no room is told so, and the worker lives', async () => {
+  const pid = stack.chatPid();
+  const content = 'It is long. '.repeat(80_000);
+  const large = () =>
+    JSON.stringify({
+      ...newQuestion(person, '', ['sandbox/steady']),
+      message: null,
+      temporary: { messages: Array.from({ length: 8 }, () => ({ role: 'user', content })) },
+    });
+  const sixteen = (asker: Person) =>
+    Promise.all(
+      Array.from({ length: 16 }, async () => {
+        const { status, body } = await readRun(await openRun(stack, asker, large()));
+        return `${status} ${/"code":"(\w+)"/.exec(body)?.[1] ?? 'answered'}`;
+      }),
+    );
+  const forged = { ...person, token: `${person.token.slice(0, -8)}AAAAAAAA` };
+  expect(new Set(await sixteen(forged))).toEqual(new Set(['401 unauthorized']));
+
+  const beside = openRun(stack, person, newQuestion(person, 'Beside', ['sandbox/steady']));
+  // On the connections of those whose bodies were not read to their end.
+  const answers = await sixteen(person);
+  expect(answers).toContain('200 answered');
+  expect(answers.filter((one) => one !== '200 answered' && one !== '503 busy')).toEqual([]);
+  expect((await readRun(await beside)).done?.status).toBe('complete');
+  expect(stack.chatPid()).toBe(pid);
+});

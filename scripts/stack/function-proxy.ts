@@ -93,6 +93,9 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
     response.on('close', () => {
       clearTimeout(late);
       if (!upstream.closed) upstream.destroy();
+      // What is still to come of a body that was answered before its end is let through unread: behind
+      // it comes the connection's next request.
+      request.unpipe(upstream).resume();
     });
   }
 }

@@ -704,7 +704,7 @@ async function* variants(tx: TransactionSql, name: string, { sound, fields }: Ca
 describe('at its worst', () => {
   test('every function of api is tried, with every argument it has', async () => {
     const functions = await database.owner<{ name: string; args: string[] }[]>`
-      select proname as name, proargnames[1:pronargs] as args from pg_proc
+      select proname as name, coalesce(proargnames[1:pronargs], array[]::text[]) as args from pg_proc
       where pronamespace = 'api'::regnamespace order by proname`;
     const tried = Object.entries(calls).map(([name, { sound }]) => ({
       name,
