@@ -27,6 +27,21 @@ test('the page goes on by keyboard: palette, help, model, send', async ({ page, 
   await expect(page.getByRole('status').filter({ hasText: 'has answered in' })).toBeAttached();
 });
 
+test('what is typed right after Ctrl+K is searched for, however late code is', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await expect(composer(page)).toBeFocused();
+  // Nothing that is asked for from here on comes.
+  await page.route('**/*.js', () => {});
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('theme');
+  await expect(page.getByRole('combobox', { name: /^Find/ })).toHaveValue('theme');
+  await expect(page.getByRole('option', { name: 'Theme: dark' })).toBeVisible();
+  await expect(composer(page)).toHaveValue('');
+});
+
 test('a conversation is walked with the keyboard alone', async ({ page, person }) => {
   await openChat(page, person);
   await chooseModel(page, 'Sandbox: Echo');
