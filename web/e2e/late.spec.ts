@@ -245,6 +245,32 @@ test('a notice that was dismissed is not brought back by a look that was under w
   await expect(bar).toHaveCount(0);
 });
 
+test('a notice that comes late moves nothing', async ({ page }) => {
+  const news = { id: crypto.randomUUID(), title: 'News', body: 'Nothing more.', link: null };
+  for (const [path, landmark, width] of [
+    ['/app/chat', composer(page), 1280],
+    ['/app/api/keys', page.getByRole('button', { name: 'Create a key' }), 1280],
+    ['/app/api/keys', page.getByRole('button', { name: 'Create a key' }), 360],
+  ] as const) {
+    await page.setViewportSize({ width, height: 740 });
+    const notices = await holdBack(page, '**/rest/v1/notices?*', { told: [news] });
+    await page.goto(path);
+    await notices.asked;
+    await expect(landmark).toBeVisible();
+    const places = () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('main, main :is(a, button, h1)')].map((element) => {
+          const { x, y, width, height } = element.getBoundingClientRect();
+          return [element.textContent, x, y, width, height];
+        }),
+      );
+    const before = await places();
+    await notices.arrive();
+    await expect(page.getByRole('complementary', { name: 'Notices' })).toBeVisible();
+    expect(await places()).toEqual(before);
+  }
+});
+
 test('credits that just came are not taken away by a look that was under way', async ({ page }) => {
   const code = `TEST-${crypto.randomUUID().slice(0, 8).toUpperCase()}`;
   await asOperator(
