@@ -10,7 +10,16 @@ import {
   subscribe,
   tellRazorpay,
 } from './billing.ts';
-import { accountOf, asOperator, composer, openChat, questions, answers, send } from './chat.ts';
+import {
+  accountOf,
+  answers,
+  ask,
+  asOperator,
+  composer,
+  openChat,
+  questions,
+  send,
+} from './chat.ts';
 import { expect, test } from './test.ts';
 
 // One after the other: the clock that the last test moves is the same for everybody.
@@ -184,6 +193,34 @@ test("subscribe, upgrade at once, cancel, change one's mind, pause; the ledger c
   await page.getByRole('button', { name: 'Download the ledger' }).click();
   const verdict = await verify(await readFile(await (await saved).path(), 'utf8'));
   expect(verdict).toMatchObject({ isRight: true });
+});
+
+test('a statement adds up to the last digit, and so does a receipt', async ({ page, person }) => {
+  await openChat(page, person);
+  await ask(page, 'How do tides work?');
+  await ask(page, 'And why are there two a day?');
+  const micros = (text: string) => Math.round(Number(text.replace(/[^\d.-]/g, '')) * 1e6);
+  await page
+    .getByRole('button', { name: /^Receipt: / })
+    .last()
+    .click();
+  const receipt = page.getByRole('dialog', { name: 'Receipt' });
+  const paid = receipt.getByText(/^Paid by/).locator('xpath=following-sibling::dd');
+  const charged = receipt.getByText('Charged').locator('xpath=following-sibling::dd');
+  const cost = micros(await charged.innerText());
+  await expect(paid).toHaveText(await charged.innerText());
+
+  await page.goto('/app/billing/statement');
+  const lines = page.getByRole('row').filter({ has: page.getByRole('cell') });
+  // A title is made by a model as well, and comes when it comes.
+  await expect.poll(() => lines.count()).toBeGreaterThanOrEqual(3);
+  const newestFirst = await lines.evaluateAll((rows) =>
+    rows.map((row) => [...(row as HTMLTableRowElement).cells].map((cell) => cell.innerText)),
+  );
+  const amounts = newestFirst.map((cells) => micros(cells.at(-2)!));
+  const balances = newestFirst.map((cells) => micros(cells.at(-1)!));
+  expect(balances.map((balance, at) => balance - (balances[at + 1] ?? 0))).toEqual(amounts);
+  expect(amounts).toContain(-cost);
 });
 
 test('run out in the chat, top up, and come back to the message', async ({ page, person }) => {

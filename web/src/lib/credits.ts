@@ -9,7 +9,27 @@ export function formatCredits(micros: number, locale?: string): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(credits);
 }
 
-/** The same with its unit, in the singular where there is exactly one. */
+/** An amount to the last digit: where figures are added up, each rounding would be a wrong sum. */
+export function exactCredits(
+  micros: number,
+  locale?: string,
+  signDisplay: 'auto' | 'exceptZero' = 'auto',
+): string {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: 6, signDisplay }).format(
+    micros / microsPerCredit,
+  );
+}
+
+/** How many decimals the longest of exact amounts has. */
+export function decimalsOf(...amounts: readonly number[]): number {
+  return amounts.reduce((most, micros) => {
+    let decimals = 6;
+    for (let rest = micros; decimals > most && rest % 10 === 0; rest /= 10) decimals -= 1;
+    return decimals;
+  }, 0);
+}
+
+/** A rounded amount with its unit, in the singular where there is exactly one. */
 export function creditsText(micros: number, locale?: string): string {
   const amount = formatCredits(micros, locale);
   return `${amount} ${amount === '1' ? 'credit' : 'credits'}`;
