@@ -135,6 +135,23 @@ test('an edit and a second answer make branches, and none is lost', async ({ pag
   await expect(answers(page).locator('.markdown')).toHaveText('first telling');
 });
 
+test('however long a conversation, it is the messages that scroll and not the page', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, `${'A line.\n\n'.repeat(40)}\`\`\`js\n${'code();\n'.repeat(40)}\`\`\``);
+  await expect(answers(page).getByRole('button', { name: /^Copy the code/ })).toBeAttached();
+  const [ofPage, ofMessages] = await page.evaluate(() =>
+    [document.documentElement, document.querySelector('[data-scroller]')!].map(
+      (element) => element.scrollHeight - element.clientHeight,
+    ),
+  );
+  expect(ofMessages).toBeGreaterThan(500);
+  expect(ofPage).toBe(0);
+});
+
 test('a draft is kept for its conversation, and goes when it is sent', async ({ page, person }) => {
   await openChat(page, person);
   await composer(page).fill('half a thought');
