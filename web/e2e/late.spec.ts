@@ -215,6 +215,20 @@ test('a menu that is open keeps the focus when the composer comes', async ({ pag
   await expect(page.getByRole('menuitem', { name: 'Profile and settings' })).toBeFocused();
 });
 
+test('on a phone nothing moves when the person is known', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  const person = await holdBack(page, '**/rest/v1/profile?*');
+  await page.reload();
+  await person.asked;
+  const main = page.getByRole('main');
+  const menu = page.getByRole('button', { name: 'Open the menu' });
+  const [mainBefore, menuBefore] = [await main.boundingBox(), await menu.boundingBox()];
+  await person.arrive();
+  await expect(composer(page)).toBeVisible();
+  expect(await main.boundingBox()).toEqual(mainBefore);
+  expect(await menu.boundingBox()).toEqual(menuBefore);
+});
+
 test('what is left is told as of the last answer, not as of a reading before it', async ({
   page,
 }) => {
