@@ -33,12 +33,20 @@ test('what is typed right after Ctrl+K is searched for, however late code is', a
 }) => {
   await openChat(page, person);
   await expect(composer(page)).toBeFocused();
-  // Nothing that is asked for from here on comes.
-  await page.route('**/*.js', () => {});
+  const { promise: isWaited, resolve: goOn } = Promise.withResolvers<void>();
+  await page.route('**/*.js', async (route) => {
+    await isWaited;
+    await route.continue();
+  });
   await page.keyboard.press('Control+k');
-  await page.keyboard.type('theme');
+  await page.keyboard.type('the');
+  goOn();
+  await expect(page.getByRole('combobox', { name: /^Find/ })).toHaveValue('the');
+  await page.keyboard.type('me');
   await expect(page.getByRole('combobox', { name: /^Find/ })).toHaveValue('theme');
   await expect(page.getByRole('option', { name: 'Theme: dark' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(composer(page)).toBeFocused();
   await expect(composer(page)).toHaveValue('');
 });
 

@@ -1,6 +1,6 @@
 import { createContext } from 'svelte';
 
-/** What can lie over the chat. */
+/** What can lie over the chat. Each is loaded when it is first opened. */
 export type Overlay =
   | { kind: 'palette' }
   | { kind: 'help' }
