@@ -33,14 +33,14 @@ test('what is typed right after Ctrl+K is searched for, however late code is', a
 }) => {
   await openChat(page, person);
   await expect(composer(page)).toBeFocused();
-  const { promise: isWaited, resolve: goOn } = Promise.withResolvers<void>();
+  const { promise: isWaited, resolve: goOn } = Promise.withResolvers<unknown>();
   await page.route('**/*.js', async (route) => {
     await isWaited;
     await route.continue();
   });
   await page.keyboard.press('Control+k');
   await page.keyboard.type('the');
-  goOn();
+  goOn(null);
   await expect(page.getByRole('combobox', { name: /^Find/ })).toHaveValue('the');
   await page.keyboard.type('me');
   await expect(page.getByRole('combobox', { name: /^Find/ })).toHaveValue('theme');
