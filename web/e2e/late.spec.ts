@@ -275,9 +275,10 @@ test('a notice that comes late moves nothing', async ({ page }) => {
       page.evaluate(() =>
         [...document.querySelectorAll('main, main :is(a, button, h1)')].map((element) => {
           const { x, y, width, height } = element.getBoundingClientRect();
-          return [element.textContent, x, y, width, height];
+          return [element.textContent, ...[x, y, width, height].map(Math.round)];
         }),
       );
+    await page.evaluate(() => document.fonts.ready);
     const before = await places();
     await notices.arrive();
     await expect(page.getByRole('complementary', { name: 'Notices' })).toBeVisible();
