@@ -52,7 +52,7 @@ const settings = [
 
 /**
  * glibc hands what a statement needed back to the kernel as the statement ends, and asks for it again
- * at the next, which takes a tenth of a call of ours. So a backend keeps up to 16 MB, and asks the
+ * at the next, which takes 5 to 8 % of a call of ours. So a backend keeps up to 16 MB, and asks the
  * kernel alone for pieces above 8 MB. Elsewhere than on glibc nobody reads this.
  */
 const keptMemory = {
