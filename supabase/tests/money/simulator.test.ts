@@ -72,7 +72,7 @@ const corners = [
 ];
 
 test(
-  'check-then-debit is caught: the table refuses, and the answer is not a typed one',
+  'check-then-debit is caught by seeds: an answer is not a typed one',
   patience,
   async ({ database }) => {
     await unlock(database);
