@@ -3964,9 +3964,13 @@ comment on column private.runs.lease_until is 'Until when the worker that runs i
 
 alter table private.runs enable row level security;
 
+create domain private.idempotency_key as text check (octet_length(value) between 1 and 400);
+
+comment on domain private.idempotency_key is 'A name that a caller gives a request, so that a repetition starts nothing.';
+
 create table private.repeatable_runs (
   account_id uuid not null,
-  idempotency_key text not null check (octet_length(idempotency_key) between 1 and 400),
+  idempotency_key private.idempotency_key not null,
   run_id uuid not null,
   request_hash bytea,
   model_ids text[] not null,
@@ -4867,11 +4871,12 @@ create function private.read_count(label text, value jsonb, most bigint default 
 returns bigint
 language plpgsql
 immutable
+strict
 security invoker
 set search_path = ''
 as $$
 begin
-  if value is null or value = 'null' then
+  if value = 'null' then
     return null;
   end if;
   if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]{1,15}(\.0+)?$' then
@@ -4958,7 +4963,8 @@ security invoker
 set search_path = ''
 as $$
 begin
-  if hash !~ '^[0-9a-f]{64}$' then
+  -- In two steps: a pattern that counts to 64 takes longer than a query.
+  if octet_length(hash) <> 64 or hash ~ '[^0-9a-f]' then
     perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
   end if;
   return decode(hash, 'hex');
@@ -5605,6 +5611,12 @@ comment on function private.search_vector is
   'The words of a text for an index, the same in every language. Of a text with more words than Postgres can index, its beginning.';
 -- tables ------------------------------------------------------------------------------------
 
+create domain private.conversation_title as text check (char_length(value) between 1 and 200);
+create domain private.import_key as text check (octet_length(value) <= 300);
+
+comment on domain private.conversation_title is 'What a conversation is called.';
+comment on domain private.import_key is 'Where an imported conversation came from.';
+
 create table private.folders (
   id uuid primary key default private.new_id(),
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -5625,7 +5637,8 @@ create table private.conversations (
   account_id uuid not null references private.accounts (id) on delete cascade,
   user_id uuid not null references private.profiles (user_id) on delete cascade,
   folder_id uuid,
-  title text not null check (char_length(title) between 1 and 200),
+  title private.conversation_title not null,
+  title_words tsvector not null generated always as (private.search_vector(title)) stored,
   has_own_title boolean not null default false,
   model_id text,
   leaf_id uuid,
@@ -5634,7 +5647,7 @@ create table private.conversations (
   is_pinned boolean not null generated always as (pinned_at is not null) stored,
   archived_at timestamptz,
   deleted_at timestamptz,
-  import_key text check (octet_length(import_key) <= 300),
+  import_key private.import_key,
   created_at timestamptz not null default private.clock(),
   updated_at timestamptz not null default private.clock(),
   constraint conversations_folder_id_fkey foreign key (folder_id, account_id, user_id)
@@ -5643,6 +5656,8 @@ create table private.conversations (
 with (fillfactor = 80);
 
 comment on table private.conversations is 'Conversations, each of one author in one account. Deleted ones can be brought back for 30 days.';
+comment on column private.conversations.title_words is
+  'To search by, among the conversations of one person. An index would be written with every message, because the last use is in one.';
 comment on column private.conversations.leaf_id is 'The last message of the branch that was open last.';
 comment on column private.conversations.has_own_title is 'Whether a person gave the title; one made for them gives way to a better one.';
 comment on column private.conversations.import_key is 'Where an imported conversation came from, so that it comes only once.';
@@ -5654,7 +5669,6 @@ create index conversations_account_id_idx on private.conversations (account_id);
 create index conversations_folder_id_idx on private.conversations (folder_id, account_id, user_id) where folder_id is not null;
 create index conversations_deleted_at_idx on private.conversations (deleted_at) where deleted_at is not null;
 create unique index conversations_import_key_key on private.conversations (user_id, account_id, import_key) where import_key is not null;
-create index conversations_words_idx on private.conversations using gin (user_id, private.search_vector(title));
 
 create table private.messages (
   conversation_id uuid not null references private.conversations (id) on delete cascade,
@@ -5790,11 +5804,12 @@ create function private.read_id(label text, value jsonb)
 returns uuid
 language plpgsql
 immutable
+strict
 security invoker
 set search_path = ''
 as $$
 begin
-  if value is null or value = 'null' then
+  if value = 'null' then
     return null;
   end if;
   if jsonb_typeof(value) <> 'string' or not pg_input_is_valid(value #>> '{}', 'uuid') then
@@ -6012,7 +6027,7 @@ create type private.answer_context as (
 comment on type private.answer_context is
   'What a model is told before it answers. Needed is what cannot be left out: the instructions and the last message.';
 
-create function private.context_of(conversation_id uuid, message_id uuid, instructions text, room_tokens integer)
+create function private.context_of(asked private.messages, instructions text, room_tokens integer)
 returns private.answer_context
 language plpgsql
 stable
@@ -6022,9 +6037,7 @@ as $$
 begin
   return (
     with recursive path as (
-      select messages.parent_id, messages.role, messages.content, 1 as step
-      from private.messages
-      where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
+      select asked.parent_id, asked.role, asked.content, 1 as step
       union all
       select parent.parent_id, parent.role, parent.content, path.step + 1
       from path
@@ -6032,7 +6045,7 @@ begin
       cross join lateral (
         select messages.parent_id, messages.role, messages.content
         from private.messages
-        where messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+        where messages.conversation_id = asked.conversation_id and messages.id = path.parent_id
         limit 1
       ) as parent
     ),
@@ -6128,49 +6141,43 @@ $$;
 
 comment on function private.open_conversation is 'The caller''s conversation, locked, made if it begins with this message.';
 
-create function private.ask(conversation private.conversations, message private.new_message, answer_to uuid)
+create function private.question(
+  conversation private.conversations, message private.new_message, known private.messages, parent private.messages
+)
 returns private.messages
 language plpgsql
-volatile
+stable
 security invoker
 set search_path = ''
 as $$
-declare
-  asked private.messages;
-  parent private.messages;
 begin
-  select * into asked from private.messages
-  where messages.conversation_id = conversation.id and messages.id = coalesce(message.id, ask.answer_to);
   if message.id is null then
-    if asked.id is null or asked.role <> 'user' then
+    if known.id is null or known.role <> 'user' then
       perform private.fail(404, 'not_found', 'There is no such message to answer in this conversation.', 'Load the conversation again.');
     end if;
-    return asked;
-  end if;
-  if asked.id is not null then
-    if asked.role <> 'user' or asked.content <> message.content or asked.parent_id is distinct from message.parent_id then
+    return known;
+  elsif known.id is not null then
+    if known.role <> 'user' or known.content <> message.content or known.parent_id is distinct from message.parent_id then
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new message.');
     end if;
-    return asked;
-  end if;
-
-  if message.parent_id is not null then
-    select * into parent from private.messages
-    where messages.conversation_id = conversation.id and messages.id = message.parent_id;
+    return known;
+  elsif message.parent_id is not null then
     if parent.id is null then
       perform private.fail(404, 'not_found', 'The message before this one is not in this conversation.', 'Load the conversation again.');
     elsif parent.status = 'streaming' then
       perform private.fail(409, 'conflict', 'The answer before this message is still being written.', 'Wait for it, or stop it.');
     end if;
   end if;
-  insert into private.messages (conversation_id, id, user_id, parent_id, role, content)
-  values (conversation.id, message.id, conversation.user_id, message.parent_id, 'user', message.content)
-  returning * into asked;
-  return asked;
+  known.conversation_id := conversation.id;
+  known.id := message.id;
+  known.parent_id := message.parent_id;
+  known.role := 'user';
+  known.content := message.content;
+  return known;
 end
 $$;
 
-comment on function private.ask is 'The message to be answered: kept now if it is new, the same one if it was kept before.';
+comment on function private.question is 'The message to be answered: the one that is known, or a new one, which is not kept yet.';
 
 create function private.start_answer(
   account_id uuid, conversation_id uuid, answer_id uuid, models text[], message private.new_message, answer_to uuid,
@@ -6189,10 +6196,13 @@ as $$
 declare
   at constant timestamptz := private.clock();
   idempotency_key constant text := 'answer:' || start_answer.answer_id;
+  asked_id constant uuid := coalesce(message.id, start_answer.answer_to);
   wanted_models text[] := start_answer.models;
   conversation private.conversations;
+  known private.messages;
   earlier private.messages;
   asked private.messages;
+  parent private.messages;
   room private.model_room;
   reserve integer;
   context private.answer_context;
@@ -6214,10 +6224,21 @@ begin
   end if;
   conversation := private.open_conversation(start_answer.account_id, start_answer.conversation_id, message);
 
-  select * into earlier from private.messages
-  where messages.conversation_id = conversation.id and messages.id = start_answer.answer_id;
-  if earlier.id is not null then
-    if earlier.run_id is null or earlier.parent_id is distinct from coalesce(message.id, start_answer.answer_to) then
+  for known in
+    select * from private.messages
+    where messages.conversation_id = conversation.id
+      and messages.id in (start_answer.answer_id, asked_id, message.parent_id)
+  loop
+    if known.id = start_answer.answer_id then
+      earlier := known;
+    elsif known.id = asked_id then
+      asked := known;
+    else
+      parent := known;
+    end if;
+  end loop;
+  if earlier.id is not null or asked_id = start_answer.answer_id then
+    if earlier.run_id is null or earlier.parent_id is distinct from asked_id then
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
     end if;
     -- It was asked before: the run of then, or a conflict when the request was another.
@@ -6244,15 +6265,13 @@ begin
   if conversation.message_count >= 5000 then
     perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
   end if;
-  is_new := message.id is not null and not exists (
-    select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
-  );
-  asked := private.ask(conversation, message, start_answer.answer_to);
+  is_new := asked.id is null;
+  asked := private.question(conversation, message, asked, parent);
 
   room := private.room_of(wanted_models[1]);
   reserve := least(coalesce(options.max_tokens, 4096), room.max_output_tokens, room.context_tokens / 2);
   context := private.context_of(
-    conversation.id, asked.id,
+    asked,
     coalesce(options.system, (
       select preferences.custom_instructions from private.preferences where preferences.user_id = conversation.user_id
     )),
@@ -6298,13 +6317,17 @@ begin
     end if;
   end if;
 
-  if verdict.allowed then
-    insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
-    values (
-      conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
-      verdict.model_ids[1], verdict.run_id
-    );
-  end if;
+  -- Both in one statement, because each reads the checks of the table anew.
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+  select
+    conversation.id, asked.id, conversation.user_id, asked.parent_id, 'user'::private.message_role,
+    'complete'::private.message_status, asked.content, null, null::uuid
+  where is_new
+  union all
+  select
+    conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
+    verdict.model_ids[1], verdict.run_id
+  where verdict.allowed;
   update private.conversations set
     leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,
     model_id = coalesce(left(start_answer.models[1], 200), conversations.model_id),
@@ -7371,7 +7394,7 @@ begin
     from private.conversations
     where find_conversations.query is not null
       and conversations.user_id = caller
-      and private.search_vector(conversations.title) @@ find_conversations.query
+      and conversations.title_words @@ find_conversations.query
   ),
   page as materialized (
     select conversations.*
@@ -7393,7 +7416,7 @@ begin
     limit least(greatest(coalesce(find_conversations.max_rows, 30), 1), 100)
   )
   select
-    page.id, page.account_id, page.folder_id, page.title, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
+    page.id, page.account_id, page.folder_id, page.title::text, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
     page.pinned_at, page.archived_at, page.created_at, page.updated_at, hits.id,
     case when find_conversations.query is not null then
       private.excerpt(coalesce(messages.content, page.title), find_conversations.query)

@@ -39,9 +39,13 @@ comment on column private.runs.lease_until is 'Until when the worker that runs i
 
 alter table private.runs enable row level security;
 
+create domain private.idempotency_key as text check (octet_length(value) between 1 and 400);
+
+comment on domain private.idempotency_key is 'A name that a caller gives a request, so that a repetition starts nothing.';
+
 create table private.repeatable_runs (
   account_id uuid not null,
-  idempotency_key text not null check (octet_length(idempotency_key) between 1 and 400),
+  idempotency_key private.idempotency_key not null,
   run_id uuid not null,
   request_hash bytea,
   model_ids text[] not null,

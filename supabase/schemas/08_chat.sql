@@ -57,6 +57,12 @@ comment on function private.search_vector is
   'The words of a text for an index, the same in every language. Of a text with more words than Postgres can index, its beginning.';
 -- tables ------------------------------------------------------------------------------------
 
+create domain private.conversation_title as text check (char_length(value) between 1 and 200);
+create domain private.import_key as text check (octet_length(value) <= 300);
+
+comment on domain private.conversation_title is 'What a conversation is called.';
+comment on domain private.import_key is 'Where an imported conversation came from.';
+
 create table private.folders (
   id uuid primary key default private.new_id(),
   account_id uuid not null references private.accounts (id) on delete cascade,
@@ -77,7 +83,8 @@ create table private.conversations (
   account_id uuid not null references private.accounts (id) on delete cascade,
   user_id uuid not null references private.profiles (user_id) on delete cascade,
   folder_id uuid,
-  title text not null check (char_length(title) between 1 and 200),
+  title private.conversation_title not null,
+  title_words tsvector not null generated always as (private.search_vector(title)) stored,
   has_own_title boolean not null default false,
   model_id text,
   leaf_id uuid,
@@ -86,7 +93,7 @@ create table private.conversations (
   is_pinned boolean not null generated always as (pinned_at is not null) stored,
   archived_at timestamptz,
   deleted_at timestamptz,
-  import_key text check (octet_length(import_key) <= 300),
+  import_key private.import_key,
   created_at timestamptz not null default private.clock(),
   updated_at timestamptz not null default private.clock(),
   constraint conversations_folder_id_fkey foreign key (folder_id, account_id, user_id)
@@ -95,6 +102,8 @@ create table private.conversations (
 with (fillfactor = 80);
 
 comment on table private.conversations is 'Conversations, each of one author in one account. Deleted ones can be brought back for 30 days.';
+comment on column private.conversations.title_words is
+  'To search by, among the conversations of one person. An index would be written with every message, because the last use is in one.';
 comment on column private.conversations.leaf_id is 'The last message of the branch that was open last.';
 comment on column private.conversations.has_own_title is 'Whether a person gave the title; one made for them gives way to a better one.';
 comment on column private.conversations.import_key is 'Where an imported conversation came from, so that it comes only once.';
@@ -106,7 +115,6 @@ create index conversations_account_id_idx on private.conversations (account_id);
 create index conversations_folder_id_idx on private.conversations (folder_id, account_id, user_id) where folder_id is not null;
 create index conversations_deleted_at_idx on private.conversations (deleted_at) where deleted_at is not null;
 create unique index conversations_import_key_key on private.conversations (user_id, account_id, import_key) where import_key is not null;
-create index conversations_words_idx on private.conversations using gin (user_id, private.search_vector(title));
 
 create table private.messages (
   conversation_id uuid not null references private.conversations (id) on delete cascade,

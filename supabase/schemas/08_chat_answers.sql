@@ -32,11 +32,12 @@ create function private.read_id(label text, value jsonb)
 returns uuid
 language plpgsql
 immutable
+strict
 security invoker
 set search_path = ''
 as $$
 begin
-  if value is null or value = 'null' then
+  if value = 'null' then
     return null;
   end if;
   if jsonb_typeof(value) <> 'string' or not pg_input_is_valid(value #>> '{}', 'uuid') then
@@ -254,7 +255,7 @@ create type private.answer_context as (
 comment on type private.answer_context is
   'What a model is told before it answers. Needed is what cannot be left out: the instructions and the last message.';
 
-create function private.context_of(conversation_id uuid, message_id uuid, instructions text, room_tokens integer)
+create function private.context_of(asked private.messages, instructions text, room_tokens integer)
 returns private.answer_context
 language plpgsql
 stable
@@ -264,9 +265,7 @@ as $$
 begin
   return (
     with recursive path as (
-      select messages.parent_id, messages.role, messages.content, 1 as step
-      from private.messages
-      where messages.conversation_id = context_of.conversation_id and messages.id = context_of.message_id
+      select asked.parent_id, asked.role, asked.content, 1 as step
       union all
       select parent.parent_id, parent.role, parent.content, path.step + 1
       from path
@@ -274,7 +273,7 @@ begin
       cross join lateral (
         select messages.parent_id, messages.role, messages.content
         from private.messages
-        where messages.conversation_id = context_of.conversation_id and messages.id = path.parent_id
+        where messages.conversation_id = asked.conversation_id and messages.id = path.parent_id
         limit 1
       ) as parent
     ),

@@ -37,49 +37,43 @@ $$;
 
 comment on function private.open_conversation is 'The caller''s conversation, locked, made if it begins with this message.';
 
-create function private.ask(conversation private.conversations, message private.new_message, answer_to uuid)
+create function private.question(
+  conversation private.conversations, message private.new_message, known private.messages, parent private.messages
+)
 returns private.messages
 language plpgsql
-volatile
+stable
 security invoker
 set search_path = ''
 as $$
-declare
-  asked private.messages;
-  parent private.messages;
 begin
-  select * into asked from private.messages
-  where messages.conversation_id = conversation.id and messages.id = coalesce(message.id, ask.answer_to);
   if message.id is null then
-    if asked.id is null or asked.role <> 'user' then
+    if known.id is null or known.role <> 'user' then
       perform private.fail(404, 'not_found', 'There is no such message to answer in this conversation.', 'Load the conversation again.');
     end if;
-    return asked;
-  end if;
-  if asked.id is not null then
-    if asked.role <> 'user' or asked.content <> message.content or asked.parent_id is distinct from message.parent_id then
+    return known;
+  elsif known.id is not null then
+    if known.role <> 'user' or known.content <> message.content or known.parent_id is distinct from message.parent_id then
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new message.');
     end if;
-    return asked;
-  end if;
-
-  if message.parent_id is not null then
-    select * into parent from private.messages
-    where messages.conversation_id = conversation.id and messages.id = message.parent_id;
+    return known;
+  elsif message.parent_id is not null then
     if parent.id is null then
       perform private.fail(404, 'not_found', 'The message before this one is not in this conversation.', 'Load the conversation again.');
     elsif parent.status = 'streaming' then
       perform private.fail(409, 'conflict', 'The answer before this message is still being written.', 'Wait for it, or stop it.');
     end if;
   end if;
-  insert into private.messages (conversation_id, id, user_id, parent_id, role, content)
-  values (conversation.id, message.id, conversation.user_id, message.parent_id, 'user', message.content)
-  returning * into asked;
-  return asked;
+  known.conversation_id := conversation.id;
+  known.id := message.id;
+  known.parent_id := message.parent_id;
+  known.role := 'user';
+  known.content := message.content;
+  return known;
 end
 $$;
 
-comment on function private.ask is 'The message to be answered: kept now if it is new, the same one if it was kept before.';
+comment on function private.question is 'The message to be answered: the one that is known, or a new one, which is not kept yet.';
 
 create function private.start_answer(
   account_id uuid, conversation_id uuid, answer_id uuid, models text[], message private.new_message, answer_to uuid,
@@ -98,10 +92,13 @@ as $$
 declare
   at constant timestamptz := private.clock();
   idempotency_key constant text := 'answer:' || start_answer.answer_id;
+  asked_id constant uuid := coalesce(message.id, start_answer.answer_to);
   wanted_models text[] := start_answer.models;
   conversation private.conversations;
+  known private.messages;
   earlier private.messages;
   asked private.messages;
+  parent private.messages;
   room private.model_room;
   reserve integer;
   context private.answer_context;
@@ -123,10 +120,21 @@ begin
   end if;
   conversation := private.open_conversation(start_answer.account_id, start_answer.conversation_id, message);
 
-  select * into earlier from private.messages
-  where messages.conversation_id = conversation.id and messages.id = start_answer.answer_id;
-  if earlier.id is not null then
-    if earlier.run_id is null or earlier.parent_id is distinct from coalesce(message.id, start_answer.answer_to) then
+  for known in
+    select * from private.messages
+    where messages.conversation_id = conversation.id
+      and messages.id in (start_answer.answer_id, asked_id, message.parent_id)
+  loop
+    if known.id = start_answer.answer_id then
+      earlier := known;
+    elsif known.id = asked_id then
+      asked := known;
+    else
+      parent := known;
+    end if;
+  end loop;
+  if earlier.id is not null or asked_id = start_answer.answer_id then
+    if earlier.run_id is null or earlier.parent_id is distinct from asked_id then
       perform private.fail(409, 'conflict', 'This id was used for another message.', 'Use a new id for a new answer.');
     end if;
     -- It was asked before: the run of then, or a conflict when the request was another.
@@ -153,15 +161,13 @@ begin
   if conversation.message_count >= 5000 then
     perform private.fail(413, 'too_large', 'This conversation has 5,000 messages, and that is all it can have.', 'Begin a new one.');
   end if;
-  is_new := message.id is not null and not exists (
-    select from private.messages where messages.conversation_id = conversation.id and messages.id = message.id
-  );
-  asked := private.ask(conversation, message, start_answer.answer_to);
+  is_new := asked.id is null;
+  asked := private.question(conversation, message, asked, parent);
 
   room := private.room_of(wanted_models[1]);
   reserve := least(coalesce(options.max_tokens, 4096), room.max_output_tokens, room.context_tokens / 2);
   context := private.context_of(
-    conversation.id, asked.id,
+    asked,
     coalesce(options.system, (
       select preferences.custom_instructions from private.preferences where preferences.user_id = conversation.user_id
     )),
@@ -207,13 +213,17 @@ begin
     end if;
   end if;
 
-  if verdict.allowed then
-    insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
-    values (
-      conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
-      verdict.model_ids[1], verdict.run_id
-    );
-  end if;
+  -- Both in one statement, because each reads the checks of the table anew.
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+  select
+    conversation.id, asked.id, conversation.user_id, asked.parent_id, 'user'::private.message_role,
+    'complete'::private.message_status, asked.content, null, null::uuid
+  where is_new
+  union all
+  select
+    conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
+    verdict.model_ids[1], verdict.run_id
+  where verdict.allowed;
   update private.conversations set
     leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,
     model_id = coalesce(left(start_answer.models[1], 200), conversations.model_id),

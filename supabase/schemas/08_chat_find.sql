@@ -166,7 +166,7 @@ begin
     from private.conversations
     where find_conversations.query is not null
       and conversations.user_id = caller
-      and private.search_vector(conversations.title) @@ find_conversations.query
+      and conversations.title_words @@ find_conversations.query
   ),
   page as materialized (
     select conversations.*
@@ -188,7 +188,7 @@ begin
     limit least(greatest(coalesce(find_conversations.max_rows, 30), 1), 100)
   )
   select
-    page.id, page.account_id, page.folder_id, page.title, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
+    page.id, page.account_id, page.folder_id, page.title::text, page.has_own_title, page.model_id, page.leaf_id, page.message_count,
     page.pinned_at, page.archived_at, page.created_at, page.updated_at, hits.id,
     case when find_conversations.query is not null then
       private.excerpt(coalesce(messages.content, page.title), find_conversations.query)

@@ -110,7 +110,7 @@ select results_eq(
   'the message is kept as it is, and below it an answer is open'
 );
 select results_eq(
-  'select title, has_own_title, model_id, leaf_id, message_count from api.conversations',
+  'select title::text, has_own_title, model_id, leaf_id, message_count from api.conversations',
   $$values ('Grüße, world 😀', false, 'acme/large', md5('a1')::uuid, 2)$$,
   'the conversation is called as it begins and ends in the answer'
 );
@@ -132,7 +132,8 @@ select tests.throws($$select pg_temp.ask('talk', 'a1', 'm9', 'Else')$$, 409, 'co
 select tests.throws($$select pg_temp.ask('talk', 'm1', again => 'm1')$$, 409, 'conflict', 'a message''s id is no answer''s');
 select tests.throws($$select pg_temp.ask('talk', 'a9', 'm1', 'Else')$$, 409, 'conflict', 'another text under the id of a message is a conflict');
 select tests.throws($$select pg_temp.ask('talk', 'a9', 'a1', '')$$, 422, 'invalid_input', 'an empty message is none');
-select tests.throws($$select pg_temp.ask('talk', 'a9', 'a9', 'Self', 'a9')$$, 404, 'not_found', 'a message does not follow itself');
+select tests.throws($$select pg_temp.ask('talk', 'a9', 'm9', 'Self', 'm9')$$, 404, 'not_found', 'a message does not follow itself');
+select tests.throws($$select pg_temp.ask('talk', 'a9', 'a9')$$, 409, 'conflict', 'nor has its answer the same id');
 select is((select message_count from api.conversations), 2, 'nothing was kept by any of it');
 select is((select count(*) from api.messages), 2::bigint, 'nor counted');
 select tests.throws($$select pg_temp.ask('talk', 'a2', 'm2', 'And?', 'a1')$$, 409, 'conflict', 'an answer that is being written is waited for');
@@ -448,7 +449,10 @@ begin
 end
 $$;
 select cmp_ok(
-  pg_temp.rows_read($$select private.context_of(md5('endless')::uuid, md5('endless400')::uuid, null, 32000)$$), '<=', 400::bigint,
+  pg_temp.rows_read($$
+    select private.context_of(messages, null, 32000) from private.messages
+    where messages.conversation_id = md5('endless')::uuid and messages.id = md5('endless400')::uuid
+  $$), '<=', 400::bigint,
   'what leads to a message is read once'
 );
 select cmp_ok(

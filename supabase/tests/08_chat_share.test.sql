@@ -129,7 +129,7 @@ grant select on open to public;
 select tests.sign_in_as('Eve');
 create temporary table forked as select conversations.* from open, ids, api.fork_share(open.id, eves) as conversations;
 select results_eq(
-  'select title, has_own_title, message_count, account_id, user_id, model_id from forked', $$select 'A talk', true, 4, eves, tests.id_of('Eve'), 'acme/large' from ids$$,
+  'select title::text, has_own_title, message_count, account_id, user_id, model_id from forked', $$select 'A talk', true, 4, eves, tests.id_of('Eve'), 'acme/large' from ids$$,
   'whoever reads a link goes on from it in an account of their own'
 );
 select results_eq(
@@ -156,7 +156,7 @@ select tests.sign_in_as('Mia');
 select tests.throws($$select api.fork_conversation(talk, md5('d')::uuid) from ids$$, 404, 'not_found', 'not even by whoever manages the team');
 select tests.sign_in_as('Ada');
 create temporary table own as select conversations.* from ids, api.fork_conversation(talk, md5('b')::uuid) as conversations;
-select results_eq('select title, message_count, model_id, account_id from own', $$select 'Changed', 3, 'acme/small', engine from ids$$, 'its author goes on from any message');
+select results_eq('select title::text, message_count, model_id, account_id from own', $$select 'Changed', 3, 'acme/small', engine from ids$$, 'its author goes on from any message');
 select results_eq(
   'select role::text, content, reasoning from api.messages join own on conversation_id = own.id order by messages.created_at, content',
   $$values ('system', 'Be secret.', ''), ('assistant', 'Good', 'Thought'), ('user', E'Hello\u0001 😀', '')$$, 'instructions and reasoning included'
@@ -192,7 +192,7 @@ select is(
 )
 from file;
 select results_eq(
-  $$select title, has_own_title, message_count, model_id, created_at, updated_at from ids, api.conversations where account_id = home order by title$$,
+  $$select title::text, has_own_title, message_count, model_id, created_at, updated_at from ids, api.conversations where account_id = home order by title$$,
   $$
     values
       ('Old times', true, 4, 'gpt-4', to_timestamp(1700000000.25), '2024-02-03 04:05:06+00'::timestamptz),
