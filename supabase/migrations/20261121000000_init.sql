@@ -2061,8 +2061,11 @@ set search_path = ''
 as $$
   update private.wallets set next_expiry_at = soon.expires_at, next_lot_id = soon.lot_id
   from (
-    select min(lots.expires_at) as expires_at, (array_agg(lots.id))[1] as lot_id
-    from private.lots_to_burn(note_lots.account_id) as lots
+    -- While there is a debt nothing lapses.
+    select min(lots.expires_at) filter (where owing.debt_micros = 0) as expires_at, (array_agg(lots.id))[1] as lot_id
+    from private.wallets as owing
+    cross join private.lots_to_burn(owing.account_id) as lots
+    where owing.account_id = note_lots.account_id
   ) as soon
   where wallets.account_id = note_lots.account_id
     and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soon.expires_at, soon.lot_id)
@@ -2218,7 +2221,7 @@ comment on function private.settle_hold is
 -- credits, otherwise than by a grant or a call: what lapses, is refunded, is reversed with its payment
 -- or adjusted by hand, and the sums of our own books.
 --
--- What an open hold may need is never taken. No grant is reversed for more than it gave, and no charge
+-- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is reversed for more than it gave, and no charge
 -- refunded for more than it was.
 
 create function private.expire_lots(account_id uuid)
@@ -2238,10 +2241,12 @@ begin
   for lot in
     select * from private.lots
     where lots.account_id = expire_lots.account_id and lots.remaining_micros > 0 and lots.expires_at <= private.clock()
+      -- Those of an account in debt wait for the next grant, to pay it.
+      and wallet.debt_micros = 0
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
-    taken := least(lot.remaining_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros);
+    taken := least(lot.remaining_micros, wallet.balance_micros - wallet.held_micros);
     exit when taken <= 0;
     new_id := private.post(
       wallet, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
@@ -2257,7 +2262,7 @@ begin
 end
 $$;
 
-comment on function private.expire_lots is 'Takes back what lapsed in one account, but nothing that an open hold may need.';
+comment on function private.expire_lots is 'Takes back what lapsed in one account, but nothing that an open hold or a debt may need.';
 
 create function private.refund_charge(charge_id bigint, amount_micros bigint, fact text, reason text, author text)
 returns bigint
@@ -2434,7 +2439,7 @@ begin
     from private.wallets
     where wallets.next_expiry_at <= private.clock()
       -- Credits that an open hold keeps alive come up again when it has ended.
-      and wallets.balance_micros + wallets.debt_micros > wallets.held_micros
+      and wallets.balance_micros > wallets.held_micros
     order by wallets.next_expiry_at
     limit expire_due_lots.max_accounts
   loop
@@ -14129,7 +14134,7 @@ from (
     coalesce('the next on ' || to_char(min(wallets.next_expiry_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'none to come'),
     'The schedule expire-lots is not running: start the scheduler.'
   from private.wallets
-  where wallets.balance_micros + wallets.debt_micros > wallets.held_micros and wallets.next_expiry_at is not null
+  where wallets.balance_micros > wallets.held_micros and wallets.next_expiry_at is not null
   union all
   select
     4, 'Receipts without a partition', count(*) = 0, format('%s', count(*)),

@@ -203,8 +203,11 @@ set search_path = ''
 as $$
   update private.wallets set next_expiry_at = soon.expires_at, next_lot_id = soon.lot_id
   from (
-    select min(lots.expires_at) as expires_at, (array_agg(lots.id))[1] as lot_id
-    from private.lots_to_burn(note_lots.account_id) as lots
+    -- While there is a debt nothing lapses.
+    select min(lots.expires_at) filter (where owing.debt_micros = 0) as expires_at, (array_agg(lots.id))[1] as lot_id
+    from private.wallets as owing
+    cross join private.lots_to_burn(owing.account_id) as lots
+    where owing.account_id = note_lots.account_id
   ) as soon
   where wallets.account_id = note_lots.account_id
     and (wallets.next_expiry_at, wallets.next_lot_id) is distinct from (soon.expires_at, soon.lot_id)

@@ -1,7 +1,7 @@
 -- credits, otherwise than by a grant or a call: what lapses, is refunded, is reversed with its payment
 -- or adjusted by hand, and the sums of our own books.
 --
--- What an open hold may need is never taken. No grant is reversed for more than it gave, and no charge
+-- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is reversed for more than it gave, and no charge
 -- refunded for more than it was.
 
 create function private.expire_lots(account_id uuid)
@@ -21,10 +21,12 @@ begin
   for lot in
     select * from private.lots
     where lots.account_id = expire_lots.account_id and lots.remaining_micros > 0 and lots.expires_at <= private.clock()
+      -- Those of an account in debt wait for the next grant, to pay it.
+      and wallet.debt_micros = 0
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
-    taken := least(lot.remaining_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros);
+    taken := least(lot.remaining_micros, wallet.balance_micros - wallet.held_micros);
     exit when taken <= 0;
     new_id := private.post(
       wallet, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
@@ -40,7 +42,7 @@ begin
 end
 $$;
 
-comment on function private.expire_lots is 'Takes back what lapsed in one account, but nothing that an open hold may need.';
+comment on function private.expire_lots is 'Takes back what lapsed in one account, but nothing that an open hold or a debt may need.';
 
 create function private.refund_charge(charge_id bigint, amount_micros bigint, fact text, reason text, author text)
 returns bigint
@@ -217,7 +219,7 @@ begin
     from private.wallets
     where wallets.next_expiry_at <= private.clock()
       -- Credits that an open hold keeps alive come up again when it has ended.
-      and wallets.balance_micros + wallets.debt_micros > wallets.held_micros
+      and wallets.balance_micros > wallets.held_micros
     order by wallets.next_expiry_at
     limit expire_due_lots.max_accounts
   loop

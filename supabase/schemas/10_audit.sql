@@ -369,7 +369,7 @@ from (
     coalesce('the next on ' || to_char(min(wallets.next_expiry_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'none to come'),
     'The schedule expire-lots is not running: start the scheduler.'
   from private.wallets
-  where wallets.balance_micros + wallets.debt_micros > wallets.held_micros and wallets.next_expiry_at is not null
+  where wallets.balance_micros > wallets.held_micros and wallets.next_expiry_at is not null
   union all
   select
     4, 'Receipts without a partition', count(*) = 0, format('%s', count(*)),

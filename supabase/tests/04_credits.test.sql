@@ -432,6 +432,22 @@ select pg_temp.has('Busy', -50, 0, 60, 'what the hold did not need stays a lot f
 select pg_temp.grants('Busy', 5, 'small');
 select pg_temp.has('Busy', -45, 0, 45, 'and pays it with the next grant');
 
+select pg_temp.open_team('Owing');
+select pg_temp.grants('Owing', 100, 'payment', 'subscription', private.clock() + interval '1 day'), pg_temp.grants('Owing', 30, 'other');
+select pg_temp.holds('Owing', 110, 'owing');
+select pg_temp.reverses('Owing', 'payment', 100, 'dispute');
+select pg_temp.settles('owing', 10);
+select pg_temp.has('Owing', 20, 0, 80, 'a call that cost less than it held leaves lots for the debt');
+select tests.travel('2 days');
+select is(private.expire_lots(pg_temp.account('Owing')), 0::bigint, 'which do not lapse, or what was never spent would be owed');
+select is((select next_expiry_at from private.wallets where account_id = pg_temp.account('Owing')), null, 'nor does anybody wait for it');
+select pg_temp.grants('Owing', 1, 'next');
+select pg_temp.has('Owing', 21, 0, 0, 'but pay it first');
+select is(private.expire_lots(pg_temp.account('Owing')), 0::bigint, 'so that nothing of them is left to lapse');
+select pg_temp.grants('Owing', 5, 'small', 'bonus', private.clock());
+select is(private.expire_lots(pg_temp.account('Owing')), 5::bigint, 'and without a debt lots lapse again');
+select tests.travel('-2 days');
+
 select tests.throws(format($$select pg_temp.reverses('Burn', 'third', %s, 'odd')$$, amount), 422, 'invalid_input', 'no reversal of ' || amount)
 from unnest(array['0', '-1', 'null', '-9223372036854775808']) as amount;
 select tests.throws(
