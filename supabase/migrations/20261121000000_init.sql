@@ -1053,10 +1053,10 @@ as $$
     and coalesce((route.features).prompt_tokens, 0) between coalesce(router_rules.min_prompt_tokens, 0)
       and coalesce(router_rules.max_prompt_tokens, 2147483647)
   order by router_rules.priority, router_rules.id
-  limit 1
 $$;
 
-comment on function private.route is 'The models a preset stands for in this request, best first, and the one line that says why.';
+comment on function private.route is
+  'The models a preset stands for in this request, best first, and the one line that says why; then what later rules say.';
 
 create function private.note_attempt(model_id text, error text)
 returns void
@@ -3265,6 +3265,28 @@ $$;
 
 comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
 
+create function private.route_in_plan(account_id uuid, preset_id text, features private.request_features)
+returns table (model_ids text[], reason text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(offered.model_ids, routed.model_ids), routed.reason
+  from private.route(route_in_plan.preset_id, route_in_plan.features) with ordinality as routed (model_ids, reason, position)
+  cross join lateral (
+    select array_agg(listed.model_id order by listed.position) as model_ids
+    from unnest(routed.model_ids) with ordinality as listed (model_id, position)
+    join private.account_plans on account_plans.account_id = route_in_plan.account_id
+    join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
+  ) as offered
+  order by offered.model_ids is null, routed.position
+  limit 1
+$$;
+
+comment on function private.route_in_plan is
+  'The models of the first rule that has one an account''s plan includes, and its reason; where none has, the first rule as it is, for the refusal to name.';
+
 create trigger on_plans_lock before insert or update or delete on private.plans
   for each statement execute function private.lock_catalogue();
 create trigger on_plan_models_lock before insert or update or delete on private.plan_models
@@ -4314,7 +4336,7 @@ declare
 begin
   if request.models[1] like 'oneai/%' then
     select routed.model_ids, routed.reason into wanted_models, route_reason
-    from private.route(request.models[1], request.features) as routed;
+    from private.route_in_plan(request.account_id, request.models[1], request.features) as routed;
   end if;
 
   -- From here on nothing of this account changes under us.
@@ -4456,16 +4478,20 @@ begin
         continue;
       end if;
 
-      -- The first model decides how long the answer may be.
+      -- The first model decides how long the answer may be. What the router chose, it chose in order:
+      -- one that cannot be had gives way to the next, and its refusal holds if none can.
       if offer.model_id is null then
         continue when route_reason is not null;
         verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
-        verdict := private.unaffordable(
-          binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
-        );
+        if verdict.allowed is null then
+          verdict := private.unaffordable(
+            binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
+          );
+        end if;
+        continue when route_reason is not null;
         exit decide;
       end if;
       quota_id := offer.model_quota_id;
@@ -4473,7 +4499,7 @@ begin
       if shape.max_tokens is null then
         -- Nobody said how long: as long as the model can, beside the prompt.
         wanted_tokens := least(wanted_tokens, greatest(
-          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4)
+          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4), 1
         ));
       end if;
       output_tokens := wanted_tokens;
@@ -4489,10 +4515,13 @@ begin
           )
         );
         if output_tokens < 1 then
-          verdict := private.refusal(
-            429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-            'Choose another model, or wait for the next month.', resets_at => wallet.month_end
-          );
+          if verdict.allowed is null then
+            verdict := private.refusal(
+              429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+              'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+            );
+          end if;
+          continue when route_reason is not null;
           exit decide;
         end if;
         held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
@@ -4505,7 +4534,9 @@ begin
       verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
     if verdict.model_ids is null then
-      verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
+      if verdict.allowed is null then
+        verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
+      end if;
       exit decide;
     end if;
 
@@ -5189,13 +5220,11 @@ security definer
 set search_path = ''
 as $$
 declare
-  known constant private.request_shape := shape;
   preview private.cost_preview;
-  price private.price_versions;
-  chosen private.models;
+  candidates text[] := array[preview_cost.model];
+  likely integer := 1;
+  chosen record;
   most_micros bigint;
-  fixed_micros numeric;
-  rate_micros numeric;
 begin
   select
     wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
@@ -5211,37 +5240,58 @@ begin
     perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
 
-  preview.model_id := preview_cost.model;
   if preview_cost.model like 'oneai/%' then
-    select routed.model_ids[1], routed.reason into preview.model_id, preview.route_reason
-    from private.route(preview_cost.model, features) as routed;
+    select routed.model_ids, routed.reason into candidates, preview.route_reason
+    from private.route_in_plan(preview_cost.account_id, preview_cost.model, features) as routed;
+    likely := cardinality(candidates);
+    if features is null then
+      -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.
+      candidates := candidates || array(
+        select unnest(router_rules.models) from private.router_rules
+        where router_rules.preset_id = preview_cost.model and router_rules.active
+      );
+    end if;
   end if;
-  select * into chosen from private.models
-  where models.id = preview.model_id and models.enabled and models.retired_at is null;
-  select * into price from private.price_versions where price_versions.id = chosen.price_version_id;
-  if price.id is null then
+  with priced as (
+    select
+      listed.position, models.id as model_id, price as price_version,
+      least(coalesce(shape.max_tokens, models.max_output_tokens), models.max_output_tokens) as max_tokens,
+      private.fixed_bound_micros(
+        shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
+      ) as fixed_micros,
+      price.output_bound_micros * shape.choices as rate_micros
+    from unnest(candidates) with ordinality as listed (model_id, position)
+    join private.models on models.id = listed.model_id and models.enabled and models.retired_at is null
+    join private.price_versions as price on price.id = models.price_version_id
+  )
+  select
+    priced.*,
+    priced.fixed_micros + priced.rate_micros <= least(preview.available_micros, most_micros) as is_affordable,
+    -- Any of them may answer, and the dearest decides what is held.
+    (select max(ceil(any_of.fixed_micros + any_of.rate_micros * any_of.max_tokens)) from priced as any_of) as cap_micros
+  into chosen
+  from priced
+  where priced.position <= likely
+  order by is_affordable desc, priced.position
+  limit 1;
+  if chosen.model_id is null then
     perform private.fail(
       404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
       'Choose one from the list of models.'
     );
   end if;
 
-  preview.max_tokens := least(coalesce(known.max_tokens, chosen.max_output_tokens), chosen.max_output_tokens);
+  preview.model_id := chosen.model_id;
+  preview.max_tokens := chosen.max_tokens;
+  preview.is_affordable := chosen.is_affordable;
   -- A token of a prompt is rarely under three bytes or over five; an answer rarely longer than 1,200 tokens.
-  preview.likely_low_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 5.0)::bigint + 300 * known.images, least(20, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  preview.likely_low_micros := private.price_micros(chosen.price_version, row(
+    ceil(shape.prompt_bytes / 5.0)::bigint + 300 * shape.images, least(20, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  preview.likely_high_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  preview.likely_high_micros := private.price_micros(chosen.price_version, row(
+    ceil(shape.prompt_bytes / 3.0)::bigint + 1600 * shape.images, least(1200, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  fixed_micros := private.fixed_bound_micros(
-    known, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
-  );
-  rate_micros := price.output_bound_micros * known.choices;
-  preview.cap_micros := least(
-    9007199254740991, ceil(fixed_micros + rate_micros * preview.max_tokens), greatest(preview.available_micros, 0), most_micros
-  );
-  preview.is_affordable := fixed_micros + rate_micros <= least(preview.available_micros, most_micros);
+  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(preview.available_micros, 0), most_micros);
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end
@@ -6296,7 +6346,7 @@ begin
     if wanted_models[1] like 'oneai/%' then
       features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
       select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-      from private.route(wanted_models[1], features) as routed
+      from private.route_in_plan(conversation.account_id, wanted_models[1], features) as routed
       join private.models on models.id = any (routed.model_ids);
     elsif cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.

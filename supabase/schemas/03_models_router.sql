@@ -101,10 +101,10 @@ as $$
     and coalesce((route.features).prompt_tokens, 0) between coalesce(router_rules.min_prompt_tokens, 0)
       and coalesce(router_rules.max_prompt_tokens, 2147483647)
   order by router_rules.priority, router_rules.id
-  limit 1
 $$;
 
-comment on function private.route is 'The models a preset stands for in this request, best first, and the one line that says why.';
+comment on function private.route is
+  'The models a preset stands for in this request, best first, and the one line that says why; then what later rules say.';
 
 create function private.note_attempt(model_id text, error text)
 returns void

@@ -117,6 +117,28 @@ $$;
 
 comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
 
+create function private.route_in_plan(account_id uuid, preset_id text, features private.request_features)
+returns table (model_ids text[], reason text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select coalesce(offered.model_ids, routed.model_ids), routed.reason
+  from private.route(route_in_plan.preset_id, route_in_plan.features) with ordinality as routed (model_ids, reason, position)
+  cross join lateral (
+    select array_agg(listed.model_id order by listed.position) as model_ids
+    from unnest(routed.model_ids) with ordinality as listed (model_id, position)
+    join private.account_plans on account_plans.account_id = route_in_plan.account_id
+    join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
+  ) as offered
+  order by offered.model_ids is null, routed.position
+  limit 1
+$$;
+
+comment on function private.route_in_plan is
+  'The models of the first rule that has one an account''s plan includes, and its reason; where none has, the first rule as it is, for the refusal to name.';
+
 create trigger on_plans_lock before insert or update or delete on private.plans
   for each statement execute function private.lock_catalogue();
 create trigger on_plan_models_lock before insert or update or delete on private.plan_models

@@ -88,7 +88,7 @@ declare
 begin
   if request.models[1] like 'oneai/%' then
     select routed.model_ids, routed.reason into wanted_models, route_reason
-    from private.route(request.models[1], request.features) as routed;
+    from private.route_in_plan(request.account_id, request.models[1], request.features) as routed;
   end if;
 
   -- From here on nothing of this account changes under us.
@@ -230,16 +230,20 @@ begin
         continue;
       end if;
 
-      -- The first model decides how long the answer may be.
+      -- The first model decides how long the answer may be. What the router chose, it chose in order:
+      -- one that cannot be had gives way to the next, and its refusal holds if none can.
       if offer.model_id is null then
         continue when route_reason is not null;
         verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
-        verdict := private.unaffordable(
-          binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
-        );
+        if verdict.allowed is null then
+          verdict := private.unaffordable(
+            binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
+          );
+        end if;
+        continue when route_reason is not null;
         exit decide;
       end if;
       quota_id := offer.model_quota_id;
@@ -247,7 +251,7 @@ begin
       if shape.max_tokens is null then
         -- Nobody said how long: as long as the model can, beside the prompt.
         wanted_tokens := least(wanted_tokens, greatest(
-          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4)
+          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4), 1
         ));
       end if;
       output_tokens := wanted_tokens;
@@ -263,10 +267,13 @@ begin
           )
         );
         if output_tokens < 1 then
-          verdict := private.refusal(
-            429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-            'Choose another model, or wait for the next month.', resets_at => wallet.month_end
-          );
+          if verdict.allowed is null then
+            verdict := private.refusal(
+              429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+              'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+            );
+          end if;
+          continue when route_reason is not null;
           exit decide;
         end if;
         held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
@@ -279,7 +286,9 @@ begin
       verdict.max_completion_usd := offer.upstream_completion_usd;
     end loop;
     if verdict.model_ids is null then
-      verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
+      if verdict.allowed is null then
+        verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
+      end if;
       exit decide;
     end if;
 

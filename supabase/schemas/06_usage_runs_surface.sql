@@ -121,13 +121,11 @@ security definer
 set search_path = ''
 as $$
 declare
-  known constant private.request_shape := shape;
   preview private.cost_preview;
-  price private.price_versions;
-  chosen private.models;
+  candidates text[] := array[preview_cost.model];
+  likely integer := 1;
+  chosen record;
   most_micros bigint;
-  fixed_micros numeric;
-  rate_micros numeric;
 begin
   select
     wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
@@ -143,37 +141,58 @@ begin
     perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
 
-  preview.model_id := preview_cost.model;
   if preview_cost.model like 'oneai/%' then
-    select routed.model_ids[1], routed.reason into preview.model_id, preview.route_reason
-    from private.route(preview_cost.model, features) as routed;
+    select routed.model_ids, routed.reason into candidates, preview.route_reason
+    from private.route_in_plan(preview_cost.account_id, preview_cost.model, features) as routed;
+    likely := cardinality(candidates);
+    if features is null then
+      -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.
+      candidates := candidates || array(
+        select unnest(router_rules.models) from private.router_rules
+        where router_rules.preset_id = preview_cost.model and router_rules.active
+      );
+    end if;
   end if;
-  select * into chosen from private.models
-  where models.id = preview.model_id and models.enabled and models.retired_at is null;
-  select * into price from private.price_versions where price_versions.id = chosen.price_version_id;
-  if price.id is null then
+  with priced as (
+    select
+      listed.position, models.id as model_id, price as price_version,
+      least(coalesce(shape.max_tokens, models.max_output_tokens), models.max_output_tokens) as max_tokens,
+      private.fixed_bound_micros(
+        shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
+      ) as fixed_micros,
+      price.output_bound_micros * shape.choices as rate_micros
+    from unnest(candidates) with ordinality as listed (model_id, position)
+    join private.models on models.id = listed.model_id and models.enabled and models.retired_at is null
+    join private.price_versions as price on price.id = models.price_version_id
+  )
+  select
+    priced.*,
+    priced.fixed_micros + priced.rate_micros <= least(preview.available_micros, most_micros) as is_affordable,
+    -- Any of them may answer, and the dearest decides what is held.
+    (select max(ceil(any_of.fixed_micros + any_of.rate_micros * any_of.max_tokens)) from priced as any_of) as cap_micros
+  into chosen
+  from priced
+  where priced.position <= likely
+  order by is_affordable desc, priced.position
+  limit 1;
+  if chosen.model_id is null then
     perform private.fail(
       404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
       'Choose one from the list of models.'
     );
   end if;
 
-  preview.max_tokens := least(coalesce(known.max_tokens, chosen.max_output_tokens), chosen.max_output_tokens);
+  preview.model_id := chosen.model_id;
+  preview.max_tokens := chosen.max_tokens;
+  preview.is_affordable := chosen.is_affordable;
   -- A token of a prompt is rarely under three bytes or over five; an answer rarely longer than 1,200 tokens.
-  preview.likely_low_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 5.0)::bigint + 300 * known.images, least(20, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  preview.likely_low_micros := private.price_micros(chosen.price_version, row(
+    ceil(shape.prompt_bytes / 5.0)::bigint + 300 * shape.images, least(20, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  preview.likely_high_micros := private.price_micros(price, row(
-    ceil(known.prompt_bytes / 3.0)::bigint + 1600 * known.images, least(1200, preview.max_tokens) * known.choices, 0, 0, 0, 0, known.images, known.searches
+  preview.likely_high_micros := private.price_micros(chosen.price_version, row(
+    ceil(shape.prompt_bytes / 3.0)::bigint + 1600 * shape.images, least(1200, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  fixed_micros := private.fixed_bound_micros(
-    known, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
-  );
-  rate_micros := price.output_bound_micros * known.choices;
-  preview.cap_micros := least(
-    9007199254740991, ceil(fixed_micros + rate_micros * preview.max_tokens), greatest(preview.available_micros, 0), most_micros
-  );
-  preview.is_affordable := fixed_micros + rate_micros <= least(preview.available_micros, most_micros);
+  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(preview.available_micros, 0), most_micros);
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end

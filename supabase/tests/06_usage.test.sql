@@ -25,7 +25,7 @@ values
   ('acme/short', 'Short', 32000, 100, 0.000001, 0.000002),
   ('acme/narrow', 'Narrow', 2000, 4000, 0.000001, 0.000002), ('acme/minimum', 'Minimum', 32000, 4000, 0, 0),
   ('acme/free', 'Free', 32000, 4000, 0, 0), ('acme/unpriced', 'Unpriced', 32000, 4000, null, null),
-  ('acme/retired', 'Retired', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/barred', 'Barred', 32000, 4000, 0, 0);
+  ('acme/tiny', 'Tiny', 3, 3, 0.000001, 0.000002), ('acme/retired', 'Retired', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/barred', 'Barred', 32000, 4000, 0, 0);
 update private.models set retired_at = now() where id = 'acme/retired';
 update private.models set enabled = false where id = 'acme/off';
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k, minimum_micros)
@@ -226,6 +226,7 @@ select is(pg_temp.fits(99999, 1900, '{acme/narrow}'), '1900 tokens, holds 29040,
 select is(
   (select max_tokens from pg_temp.verdict_of('{acme/narrow}', null, 1900)), 500, 'where the prompt seems to fill the context there is still a quarter of it: bytes are no tokens'
 );
+select is(pg_temp.fits(99999, null, '{acme/tiny}'), '1 tokens, holds 555, leaves 99444', 'and of the smallest one token: none is no answer');
 select is(pg_temp.fits(1000, 100, choices => 2), '15 tokens (clamped), holds 990, leaves 10', 'two answers share it');
 select is(pg_temp.fits(120555, 100, images => 1), '1 tokens (clamped), holds 120555, leaves 0', 'an image may count 40,000 tokens');
 select is(pg_temp.fits(99999, 100, max_cost => 1000), '30 tokens (clamped), holds 990, leaves 99009', 'a cap clamps as the wallet does');
