@@ -2567,7 +2567,8 @@ create table private.limit_overrides (
   max_cost_micros bigint check (max_cost_micros > 0),
   expires_at timestamptz,
   reason text not null check (reason <> ''),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  constraint months_are_of_accounts check (subject_id = account_id or requests_per_month is null)
 );
 
 comment on table private.limit_overrides is
@@ -13315,6 +13316,9 @@ begin
     override_limits.requests_per_month, admin.micros(coalesce(override_limits.max_credits_per_request, 1))
   ) < 1 then
     perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
+  end if;
+  if override_limits.key_id is not null and override_limits.requests_per_month is not null then
+    perform private.fail(422, 'invalid_input', 'Requests of a month are counted by account, not by key.', 'Give the key a limit by day.');
   end if;
   insert into private.limit_overrides as own (
     subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,

@@ -76,7 +76,8 @@ create table private.limit_overrides (
   max_cost_micros bigint check (max_cost_micros > 0),
   expires_at timestamptz,
   reason text not null check (reason <> ''),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  constraint months_are_of_accounts check (subject_id = account_id or requests_per_month is null)
 );
 
 comment on table private.limit_overrides is

@@ -320,6 +320,9 @@ begin
   ) < 1 then
     perform private.fail(422, 'invalid_input', 'A limit must be above zero.', 'Suspend the account to stop it altogether.');
   end if;
+  if override_limits.key_id is not null and override_limits.requests_per_month is not null then
+    perform private.fail(422, 'invalid_input', 'Requests of a month are counted by account, not by key.', 'Give the key a limit by day.');
+  end if;
   insert into private.limit_overrides as own (
     subject_id, account_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month,
     max_cost_micros, expires_at, reason

@@ -1,7 +1,7 @@
 -- admin: what an admin reads and does in Studio, in credits and emails; and that nobody else can.
 
 begin;
-select plan(66);
+select plan(68);
 
 select tests.create_user('Ada');
 select tests.create_user('Eve');
@@ -205,6 +205,16 @@ select is(
   '(account,500,2.5,t)', 'an admin overrides limits'
 );
 select tests.throws($$select admin.override_limits('ada@example.com', 'A launch', 'Grace', requests_per_day => 0)$$, 422, 'invalid_input', 'but not to nothing');
+insert into private.api_keys (id, account_id, created_by, name, prefix, hash)
+values (md5('key')::uuid, tests.account_of('Ada'), tests.id_of('Ada'), 'Robot', 'sk-oneai-r', sha256('sk-oneai-robot'));
+select tests.throws(
+  $$select admin.override_limits('ada@example.com', 'A launch', 'Grace', requests_per_month => 5, key_id => md5('key')::uuid)$$, 422, 'invalid_input',
+  'nor a key''s requests of a month, which nothing counts'
+);
+select throws_ok(
+  $$insert into private.limit_overrides (subject_id, account_id, requests_per_month, reason) values (md5('key')::uuid, tests.account_of('Ada'), 5, 'x')$$,
+  '23514', null, 'not even by hand'
+);
 select is(admin.clear_override('ada@example.com', 'Over', 'Grace'), 1, 'and takes the override away');
 
 select * from finish();
