@@ -3695,6 +3695,9 @@ begin
       date_trunc('month', private.clock() at time zone 'UTC') + make_interval(months => ensure_usage_partitions.months_ahead),
       interval '1 month'
     )
+    union
+    -- Those of a month that went by without one wait still.
+    select date_trunc('month', usage_events_default.started_at at time zone 'UTC') from private.usage_events_default
   loop
     name := 'usage_events_' || to_char(month, 'YYYY_MM');
     continue when to_regclass('private.' || name) is not null;
@@ -3719,7 +3722,7 @@ begin
 end
 $$;
 
-comment on function private.ensure_usage_partitions is 'Makes the partitions of this month and the next ones.';
+comment on function private.ensure_usage_partitions is 'Makes the partitions of this month and the next ones, and those that receipts still wait for.';
 
 create function private.archive_usage(months_kept integer default 13)
 returns text[]

@@ -475,6 +475,18 @@ select is(private.archive_usage(13), '{}', 'once');
 select isnt_empty('select * from private.usage_days where day < ''2027-04-01''', 'the daily sums stay');
 select tests.sign_in_as('Ada');
 select tests.is_refused('select * from private.usage_archive_2027_03', 'what is archived is open to nobody');
+select tests.sign_out();
+
+insert into private.usage_events
+select (jsonb_populate_record(
+  archived, jsonb_build_object('run_id', private.first_id('2027-12-15 12:00:00+00'), 'started_at', '2027-12-15 12:00:00+00')
+)).*
+from private.usage_archive_2027_03 as archived
+limit 1;
+select isnt_empty('select * from private.usage_events_default', 'when a whole month went by without its partition');
+select private.ensure_usage_partitions(1);
+select is_empty('select * from private.usage_events_default', 'its receipts still get one, so that what an admin is told to do helps');
+select is((select count(*) from private.usage_events_2027_12), 1::bigint, 'of their own month');
 
 select * from finish();
 rollback;
