@@ -173,6 +173,9 @@ function wrongLots(ledger: LedgerState, posted: Transaction): string | undefined
     if (posted.kind === 'expiry' && posted.refers_to !== lot.grantedBy) {
       return `Lot ${lot_id} lapsed, but the expiry refers to another transaction than made it.`;
     }
+    if (posted.kind === 'expiry' && posted.fact !== `expiry:${lot_id}:${lot.remaining}`) {
+      return 'The fact names another lot than lapsed, or what was not left of it.';
+    }
     lot.remaining -= BigInt(amount_micros);
     taken += BigInt(amount_micros);
   }

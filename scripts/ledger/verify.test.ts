@@ -199,6 +199,23 @@ describe('lines that are not as they were', () => {
   });
 });
 
+test('a lot of another name is found by its expiry, though every sum is kept', async () => {
+  // Lots are not in the chain, but the fact of an expiry is, and it names the lot that lapsed.
+  const expiry = onePage.findIndex((line) => line.kind === 'expiry');
+  const [{ lot_id: lapsed }] = onePage[expiry]?.allocations as [{ lot_id: number }];
+  const renamed = (line: Line) =>
+    withCheck(
+      JSON.parse(JSON.stringify(line), function (this: object, key: string, value: unknown) {
+        const isLot = key === 'lot_id' || (key === 'id' && !('sequence' in this));
+        return isLot && value === lapsed ? lapsed + 1000 : value;
+      }) as Line,
+    );
+  expect(await problemOf(onePage.map(renamed))).toEqual({
+    line: expiry + 1,
+    problem: 'The fact names another lot than lapsed, or what was not left of it.',
+  });
+});
+
 describe('npm run ledger:verify', () => {
   const run = (args: string[], flags: string[] = []) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
