@@ -34,12 +34,9 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
     if (verifiesJwt(name) && !hasValidJwt(request, jwtSecret)) {
       return answerError(response, invalidJwt, requestId);
     }
-    const length = request.headers['content-length'];
-    if (length !== undefined && Number(length) > maxBodyBytes) {
+    if (Number(request.headers['content-length']) > maxBodyBytes) {
       return answerError(response, tooLarge, requestId);
     }
-
-    if (length === undefined) limitBody(request, () => answerError(response, tooLarge, requestId));
     return pass(edgeFunction, request, response, requestId);
   };
 
@@ -66,10 +63,17 @@ export function createFunctionProxy({ functions, jwtSecret, verifiesJwt }: Optio
       upstream.destroy();
     }, firstByteLimitMs);
 
+    const carry = () => {
+      // Whoever listens to a body lets it flow: not before it has where to go.
+      if (request.headers['content-length'] === undefined) {
+        limitBody(request, () => answerError(response, tooLarge, requestId));
+      }
+      request.pipe(upstream);
+    };
     upstream.on('socket', (socket) => {
       // Only once there is somebody to read it: a request that reached nobody can be tried again.
-      if (socket.connecting) socket.once('connect', () => request.pipe(upstream));
-      else request.pipe(upstream);
+      if (socket.connecting) socket.once('connect', carry);
+      else carry();
     });
     const recover = async (error: NodeJS.ErrnoException) => {
       clearTimeout(late);

@@ -116,6 +116,15 @@ test('a body beyond the limit is refused, whether its length is told or not', as
   expect(await codeOf(untold)).toBe('PAYLOAD_TOO_LARGE');
 });
 
+test('a body whose length is not told arrives whole', async () => {
+  const answer = await probe('echo', {
+    method: 'POST',
+    body: new Blob(['x'.repeat(100_000)]).stream(),
+    duplex: 'half',
+  });
+  expect(await answer.json()).toMatchObject({ size: 100_000 });
+});
+
 test('a function that ends answers 500, and the next request is served', async () => {
   const response = await probe('crash');
   expect(response.status).toBe(500);
