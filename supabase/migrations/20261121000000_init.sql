@@ -2624,6 +2624,17 @@ comment on table private.key_windows is 'How often a key with limits of its own 
 
 alter table private.key_windows enable row level security;
 
+create unlogged table private.read_windows (
+  account_id uuid primary key references private.accounts (id) on delete cascade,
+  minute_window private.rate_window not null
+)
+with (fillfactor = 60);
+
+comment on table private.read_windows is
+  'How often an account''s keys asked lately for what is known of them. Not in the wallet''s row, so that no call waits for it. A crash forgets it.';
+
+alter table private.read_windows enable row level security;
+
 create table private.token_quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
   model_quota_id bigint not null references private.model_quotas (id) on delete cascade,
@@ -2878,7 +2889,7 @@ create policy "members see the limits of their accounts" on private.limit_overri
   for select to authenticated using (account_id in (select private.my_account_ids()));
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end to authenticated, service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -4373,6 +4384,10 @@ begin
       cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
       where api_keys.id = request.key_id
     );
+    -- Whoever allows a preset allows what it chooses.
+    if route_reason is not null and request.models[1] like any (key_models) then
+      key_models := null;
+    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -4551,6 +4566,12 @@ begin
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
       wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
     );
+    -- Told is the minute that ends first.
+    if key_limits.requests_per_minute - (key_windows.minute_window).used < coalesce(verdict.rate_remaining, 2147483647) then
+      verdict.rate_limit := key_limits.requests_per_minute;
+      verdict.rate_remaining := key_limits.requests_per_minute - (key_windows.minute_window).used;
+      verdict.rate_resets_at := at + interval '1 minute';
+    end if;
   end decide;
 
   -- write it all down -------------------------------------------------------------------------
@@ -8169,27 +8190,6 @@ $$;
 
 comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
 
-create function private.require_key(key_hash bytea, scope text)
-returns private.api_keys
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  key constant private.api_keys := private.find_key(key_hash);
-begin
-  if key.id is null then
-    perform private.fail(401, 'unauthorized', 'This key is not valid.', 'Create a new key in the settings.');
-  elsif require_key.scope <> all (key.scopes) then
-    perform private.fail(403, 'forbidden', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.');
-  end if;
-  return key;
-end
-$$;
-
-comment on function private.require_key is 'The key of a hash, refused when it is not in force or lacks a scope.';
-
 create function private.is_key(key_hash bytea)
 returns boolean
 language sql
@@ -8556,7 +8556,55 @@ to service_role;
 -- gateway, what a key may know: its own limits and budgets, the models it can call and the receipts of
 -- its maker's calls.
 --
--- Only with the scope to read, and nothing of another account.
+-- Only with the scope to read, nothing of another account, and so many times a minute.
+
+create function private.count_read(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  full_until timestamptz;
+begin
+  insert into private.read_windows as windows (account_id, minute_window)
+  values (count_read.account_id, private.count_in_window(null, 5, 600, at))
+  on conflict on constraint read_windows_pkey do update
+    set minute_window = private.count_in_window(windows.minute_window, 5, 600, at)
+  returning (windows.minute_window).full_until into full_until;
+  if full_until is not null then
+    perform private.fail(
+      429, 'rate_limited', 'More than 600 requests in a minute that only read.', 'Wait a minute; calls of models are not concerned.'
+    );
+  end if;
+end
+$$;
+
+comment on function private.count_read is 'Counts a request that only reads in a minute of its own, in which an account has 600 of them.';
+
+create function private.require_key(key_hash bytea, scope text)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  key constant private.api_keys := private.find_key(key_hash);
+begin
+  if key.id is null then
+    perform private.fail(401, 'unauthorized', 'This key is not valid.', 'Create a new key in the settings.');
+  elsif require_key.scope <> all (key.scopes) then
+    perform private.fail(403, 'forbidden', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.');
+  end if;
+  perform private.count_read(key.account_id);
+  return key;
+end
+$$;
+
+comment on function private.require_key is 'The key of a hash, refused when it is not in force, lacks a scope, or its account reads too often.';
 
 create function private.describe_key(key_hash bytea)
 returns jsonb
@@ -8614,24 +8662,29 @@ set search_path = ''
 as $$
 declare
   key constant private.api_keys := private.require_key(key_hash, 'read');
+  patterns constant text[] := array(select private.like_pattern(pattern) from unnest(key.allowed_models) as pattern);
 begin
   return query
   select to_jsonb(presets)
   from api.presets
+  where presets.id like any (patterns)
+    or exists (
+      select from private.router_rules
+      cross join unnest(router_rules.models) as listed (model_id)
+      where router_rules.preset_id = presets.id and router_rules.active and listed.model_id like any (patterns)
+    )
   order by presets.id;
   return query
   select to_jsonb(models)
   from api.models
   join private.account_plans on account_plans.account_id = key.account_id
   join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = models.id
-  where exists (
-      select from unnest(key.allowed_models) as allowed (pattern) where models.id like private.like_pattern(allowed.pattern)
-    )
+  where models.id like any (patterns)
   order by models.id;
 end
 $$;
 
-comment on function private.list_key_models is 'The presets, and the models that a key can call.';
+comment on function private.list_key_models is 'The presets and the models that a key can call.';
 
 create function private.find_key_receipt(key_hash bytea, id text)
 returns jsonb

@@ -133,6 +133,17 @@ comment on table private.key_windows is 'How often a key with limits of its own 
 
 alter table private.key_windows enable row level security;
 
+create unlogged table private.read_windows (
+  account_id uuid primary key references private.accounts (id) on delete cascade,
+  minute_window private.rate_window not null
+)
+with (fillfactor = 60);
+
+comment on table private.read_windows is
+  'How often an account''s keys asked lately for what is known of them. Not in the wallet''s row, so that no call waits for it. A crash forgets it.';
+
+alter table private.read_windows enable row level security;
+
 create table private.token_quotas (
   account_id uuid not null references private.accounts (id) on delete cascade,
   model_quota_id bigint not null references private.model_quotas (id) on delete cascade,
@@ -387,7 +398,7 @@ create policy "members see the limits of their accounts" on private.limit_overri
   for select to authenticated using (account_id in (select private.my_account_ids()));
 grant select on private.plans, private.plan_models to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.key_windows, private.upstream_guard to service_role;
+grant select on private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end to authenticated, service_role;
 
 -- api ---------------------------------------------------------------------------------------

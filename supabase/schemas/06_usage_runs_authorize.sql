@@ -121,6 +121,10 @@ begin
       cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
       where api_keys.id = request.key_id
     );
+    -- Whoever allows a preset allows what it chooses.
+    if route_reason is not null and request.models[1] like any (key_models) then
+      key_models := null;
+    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -299,6 +303,12 @@ begin
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
       wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
     );
+    -- Told is the minute that ends first.
+    if key_limits.requests_per_minute - (key_windows.minute_window).used < coalesce(verdict.rate_remaining, 2147483647) then
+      verdict.rate_limit := key_limits.requests_per_minute;
+      verdict.rate_remaining := key_limits.requests_per_minute - (key_windows.minute_window).used;
+      verdict.rate_resets_at := at + interval '1 minute';
+    end if;
   end decide;
 
   -- write it all down -------------------------------------------------------------------------

@@ -92,27 +92,6 @@ $$;
 
 comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
 
-create function private.require_key(key_hash bytea, scope text)
-returns private.api_keys
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  key constant private.api_keys := private.find_key(key_hash);
-begin
-  if key.id is null then
-    perform private.fail(401, 'unauthorized', 'This key is not valid.', 'Create a new key in the settings.');
-  elsif require_key.scope <> all (key.scopes) then
-    perform private.fail(403, 'forbidden', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.');
-  end if;
-  return key;
-end
-$$;
-
-comment on function private.require_key is 'The key of a hash, refused when it is not in force or lacks a scope.';
-
 create function private.is_key(key_hash bytea)
 returns boolean
 language sql

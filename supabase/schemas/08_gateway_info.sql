@@ -1,7 +1,55 @@
 -- gateway, what a key may know: its own limits and budgets, the models it can call and the receipts of
 -- its maker's calls.
 --
--- Only with the scope to read, and nothing of another account.
+-- Only with the scope to read, nothing of another account, and so many times a minute.
+
+create function private.count_read(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  full_until timestamptz;
+begin
+  insert into private.read_windows as windows (account_id, minute_window)
+  values (count_read.account_id, private.count_in_window(null, 5, 600, at))
+  on conflict on constraint read_windows_pkey do update
+    set minute_window = private.count_in_window(windows.minute_window, 5, 600, at)
+  returning (windows.minute_window).full_until into full_until;
+  if full_until is not null then
+    perform private.fail(
+      429, 'rate_limited', 'More than 600 requests in a minute that only read.', 'Wait a minute; calls of models are not concerned.'
+    );
+  end if;
+end
+$$;
+
+comment on function private.count_read is 'Counts a request that only reads in a minute of its own, in which an account has 600 of them.';
+
+create function private.require_key(key_hash bytea, scope text)
+returns private.api_keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  key constant private.api_keys := private.find_key(key_hash);
+begin
+  if key.id is null then
+    perform private.fail(401, 'unauthorized', 'This key is not valid.', 'Create a new key in the settings.');
+  elsif require_key.scope <> all (key.scopes) then
+    perform private.fail(403, 'forbidden', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.');
+  end if;
+  perform private.count_read(key.account_id);
+  return key;
+end
+$$;
+
+comment on function private.require_key is 'The key of a hash, refused when it is not in force, lacks a scope, or its account reads too often.';
 
 create function private.describe_key(key_hash bytea)
 returns jsonb
@@ -59,24 +107,29 @@ set search_path = ''
 as $$
 declare
   key constant private.api_keys := private.require_key(key_hash, 'read');
+  patterns constant text[] := array(select private.like_pattern(pattern) from unnest(key.allowed_models) as pattern);
 begin
   return query
   select to_jsonb(presets)
   from api.presets
+  where presets.id like any (patterns)
+    or exists (
+      select from private.router_rules
+      cross join unnest(router_rules.models) as listed (model_id)
+      where router_rules.preset_id = presets.id and router_rules.active and listed.model_id like any (patterns)
+    )
   order by presets.id;
   return query
   select to_jsonb(models)
   from api.models
   join private.account_plans on account_plans.account_id = key.account_id
   join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = models.id
-  where exists (
-      select from unnest(key.allowed_models) as allowed (pattern) where models.id like private.like_pattern(allowed.pattern)
-    )
+  where models.id like any (patterns)
   order by models.id;
 end
 $$;
 
-comment on function private.list_key_models is 'The presets, and the models that a key can call.';
+comment on function private.list_key_models is 'The presets and the models that a key can call.';
 
 create function private.find_key_receipt(key_hash bytea, id text)
 returns jsonb

@@ -67,6 +67,8 @@ select api.keep_call(
   )::uuid,
   'gen-test', '[{"number": 1, "body": "data: Hello"}]'
 );
+-- And the key asks what it may.
+select api.describe_key(encode(extensions.digest('sk-oneai-test', 'sha256'), 'hex'));
 
 select tests.sign_out();
 

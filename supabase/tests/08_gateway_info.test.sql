@@ -1,0 +1,89 @@
+-- gateway, what a key may know: the models it can call, presets among them, how often it may still
+-- call, and how often it may ask.
+
+begin;
+select no_plan();
+
+select tests.travel_to('2027-03-28 12:00:00+00');
+select tests.create_user(name) from unnest(array['Ada', 'Eve']) as name;
+insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
+values ('acme/small', 'Small', 32000, 4000, 0.000001, 0.000002), ('acme/other', 'Other', 32000, 4000, 0.000001, 0.000002);
+insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k) values ('acme/*', 1, 0.001, 0.002);
+insert into private.presets (id, name, description) values ('oneai/test', 'Test', 'For tests');
+insert into private.router_rules (preset_id, priority, models, reason) values ('oneai/test', 1, '{acme/other,acme/small}', 'For tests');
+update private.account_plans set plan_id = 'enterprise' where account_id = any (array[tests.account_of('Ada'), tests.account_of('Eve')]);
+select private.grant_credits(account_id, 1000000000, 'top_up', 'payment:1', 'Top-up', 'tests', null)
+from unnest(array[tests.account_of('Ada'), tests.account_of('Eve')]) as account_id;
+
+create temporary table keys (name text, hash text);
+grant select, insert on keys to public;
+create function pg_temp.make(name text, settings jsonb default '{}')
+returns void
+language sql
+as $$
+  insert into keys
+  select make.name, encode(sha256(convert_to(api.create_key(tests.account_of(split_part(make.name, ' ', 1)), make.name, settings) ->> 'secret', 'UTF8')), 'hex')
+$$;
+create function pg_temp.hash_of(name text) returns text language sql as $$ select hash from keys where keys.name = $1 $$;
+create function pg_temp.calls(name text, model text)
+returns jsonb
+language sql
+as $$
+  select api.start_call(pg_temp.hash_of(name), array[model], '{"prompt_bytes": 100, "messages": 1, "max_tokens": 10}', '{}', 'completion') -> 'verdict'
+$$;
+create function pg_temp.lists(name text, wanted text[] default '{oneai/test,acme/small,acme/other}')
+returns text[]
+language sql
+as $$
+  select coalesce(array_agg(item ->> 'id' order by item ->> 'id'), '{}')
+  from api.list_key_models(pg_temp.hash_of(name)) as item
+  where item ->> 'id' = any (wanted)
+$$;
+grant execute on function pg_temp.make, pg_temp.hash_of, pg_temp.calls, pg_temp.lists to public;
+
+select tests.sign_in_as('Ada');
+select pg_temp.make('Ada all');
+select pg_temp.make('Ada preset', '{"allowed_models": ["oneai/te*"]}');
+select pg_temp.make('Ada small', '{"allowed_models": ["acme/s*"]}');
+select pg_temp.make('Ada none', '{"allowed_models": ["nobody/*"]}');
+select pg_temp.make('Ada slow', '{"requests_per_minute": 2}');
+select tests.sign_in_as('Eve');
+select pg_temp.make('Eve');
+select tests.sign_in_as_service();
+
+-- presets -----------------------------------------------------------------------------------------
+
+select is(pg_temp.lists('Ada all'), '{acme/other,acme/small,oneai/test}', 'a key without limits lists all');
+select is(pg_temp.calls('Ada preset', 'oneai/test') -> 'model_ids', '["acme/other", "acme/small"]', 'a key that may call a preset calls what it chooses');
+select is(pg_temp.calls('Ada preset', 'acme/small') ->> 'rule', 'key_models', 'and not the same by its own name');
+select is(pg_temp.lists('Ada preset'), '{oneai/test}', 'which is what it lists');
+select is(pg_temp.calls('Ada small', 'oneai/test') -> 'model_ids', '["acme/small"]', 'a preset chooses among the models of a key');
+select is(pg_temp.lists('Ada small'), '{acme/small,oneai/test}', 'and is listed with them');
+select is(pg_temp.calls('Ada none', 'oneai/test') ->> 'rule', 'key_models', 'a preset of which the key may call nothing calls nothing');
+select is(pg_temp.lists('Ada none'), '{}', 'and is not listed');
+
+-- how often ---------------------------------------------------------------------------------------
+
+select is(
+  (select array[told ->> 'rate_limit', told ->> 'rate_remaining'] from pg_temp.calls('Ada slow', 'acme/small') as told),
+  '{2,1}', 'a key with a minute of its own is told of that'
+);
+select isnt(pg_temp.calls('Ada all', 'acme/small') ->> 'rate_limit', '2', 'another of that of its account');
+
+select tests.travel('10 minutes');
+select count(api.describe_key(pg_temp.hash_of('Ada all'))) from generate_series(1, 597);
+select lives_ok($$select api.describe_key(pg_temp.hash_of('Ada small'))$$, 'an account may ask what its keys may know');
+select lives_ok($$select api.list_key_models(pg_temp.hash_of('Ada small'))$$, 'the models among it');
+select lives_ok($$select api.find_key_receipt(pg_temp.hash_of('Ada small'), 'x')$$, 'and the receipts, 600 times in a minute');
+select tests.throws($$select api.describe_key(pg_temp.hash_of('Ada all'))$$, 429, 'rate_limited', 'once more is too often');
+select tests.throws($$select api.list_key_models(pg_temp.hash_of('Ada small'))$$, 429, 'rate_limited', 'with whichever key');
+select tests.throws($$select api.find_key_receipt(pg_temp.hash_of('Ada none'), 'x')$$, 429, 'rate_limited', 'and whatever is asked');
+select is(pg_temp.calls('Ada all', 'acme/small') ->> 'allowed', 'true', 'calls of models are not concerned');
+select lives_ok($$select api.describe_key(pg_temp.hash_of('Eve'))$$, 'nor is anybody else');
+select tests.travel('65 seconds');
+select lives_ok($$select api.describe_key(pg_temp.hash_of('Ada all'))$$, 'a minute later there is room again');
+
+select tests.sign_in_as('Ada');
+select tests.is_refused('select * from private.read_windows', 'a person does not see who asked how often');
+select * from finish();
+rollback;
