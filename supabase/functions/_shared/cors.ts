@@ -2,7 +2,7 @@
 export const corsHeaders: Record<string, string> = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers':
-    'x-request-id, retry-after, ratelimit, ratelimit-policy, x-generation-id, idempotent-replayed, ' +
+    'x-request-id, request-id, retry-after, x-should-retry, ratelimit, ratelimit-policy, x-generation-id, idempotent-replayed, ' +
     'x-oneai-run-id, x-oneai-models, x-oneai-route-reason, x-oneai-hold-credits, ' +
     'x-oneai-max-tokens, x-oneai-clamped, x-oneai-ignored, x-ratelimit-limit-requests, ' +
     'x-ratelimit-remaining-requests, x-ratelimit-reset-requests',

@@ -114,7 +114,6 @@ const ownOrDear = [
   'speed',
   'store',
   'transforms',
-  'usage',
   'user',
 ];
 

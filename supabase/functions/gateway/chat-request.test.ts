@@ -175,3 +175,49 @@ Deno.test('a refusal is an error of ours', () => {
   }
   throw new Error('it was taken');
 });
+
+Deno.test("OpenRouter's wish for the usage of a stream is heard", () => {
+  const wish = { model: 'a/b', messages: hello, stream: true };
+  assertEquals(read(wish).includeUsage, false);
+  assertEquals(read({ ...wish, usage: { include: false } }).includeUsage, false);
+  const { includeUsage, body, ignored } = read({ ...wish, usage: { include: true } });
+  assertEquals([includeUsage, 'usage' in body, ignored], [true, false, []]);
+});
+
+Deno.test("Anthropic's wishes for the form and the effort of an answer reach the model", () => {
+  const wish = { model: 'a/b', max_tokens: 9, messages: hello };
+  const schema = { type: 'object' };
+  const asked = (more: Fields) => readMessagesRequest({ ...wish, ...more }, 100);
+  const output_config = { effort: 'low', format: { type: 'json_schema', schema } };
+  const { body, ignored } = asked({ thinking: { type: 'adaptive' }, output_config });
+  assertEquals(body['response_format'], {
+    type: 'json_schema',
+    json_schema: { name: 'answer', strict: true, schema },
+  });
+  assertEquals(body['reasoning'], { enabled: true, effort: 'low' });
+  assertEquals(['output_config' in body, ignored], [false, []]);
+  // Without thoughts there is nothing to tell of it.
+  assertEquals(asked({ output_config: { effort: 'low' } }).ignored, ['output_config.effort']);
+  const odd = { ...wish, output_config: { format: { type: 'xml' } } };
+  assertEquals(
+    paramOf(odd, (one) => readMessagesRequest(one, 100)),
+    'output_config.format.type',
+  );
+});
+
+Deno.test("what responses say of their text is said in chat's words", () => {
+  const asked = (more: Fields) => readResponsesRequest({ model: 'a/b', input: 'x', ...more }, 100);
+  assertEquals(asked({ text: { verbosity: 'low' } }).body['verbosity'], 'low');
+  const { body } = asked({ top_logprobs: 2 });
+  assertEquals([body['logprobs'], body['top_logprobs']], [true, 2]);
+  assertEquals(asked({ include: ['message.output_text.logprobs'] }).body['logprobs'], true);
+  assertEquals('logprobs' in asked({ include: ['reasoning.encrypted_content'] }).body, false);
+});
+
+Deno.test('what is one answer is asked for once, and paid once', () => {
+  const messages = readMessagesRequest({ model: 'a/b', max_tokens: 9, messages: hello, n: 3 }, 100);
+  const responses = readResponsesRequest({ model: 'a/b', input: 'x', n: 3 }, 100);
+  for (const { shape, body } of [messages, responses]) {
+    assertEquals([shape.choices, 'n' in body], [1, false]);
+  }
+});

@@ -34,6 +34,7 @@ const handled = [
   'modalities',
   'tools',
   'session_id',
+  'usage',
 ];
 
 /** A body of `/chat/completions`, checked as far as its price and its safety go. */
@@ -50,7 +51,10 @@ export function readChatRequest(fields: Fields, bodyBytes: number): CallRequest 
   for (const [at, message] of messages.entries()) measure(message, `messages[${at}]`, prompt);
   const tools = readTools(fields['tools']);
   const isStream = readFlag(fields['stream'], 'stream') ?? false;
-  const includeUsage = readStreamOptions(fields['stream_options'], isStream);
+  const includeUsage =
+    readStreamOptions(fields['stream_options'], isStream) ||
+    // The same wish in OpenRouter's words.
+    readObject(fields['usage'], 'usage')?.['include'] === true;
   const maxTokens = readMaxTokens(fields);
   const choices = readWhole(fields['n'], 'n', 1, 8) ?? 1;
   readSampling(fields);

@@ -23,6 +23,7 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
   const { deps, requestId, log } = context;
   const { env, rpc } = deps;
   const body = await bodyOf(context, false);
+  const isRepeatable = context.request.headers.has('idempotency-key');
   const { fields } = body;
   const input = readInput(fields['input']);
   readWhole(fields['dimensions'], 'dimensions', 1, 100_000);
@@ -73,7 +74,7 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
     ...corsHeaders,
     ...headersOf(verdict),
     'x-request-id': requestId,
-    ...ignoredHeader(ignored),
+    ...ignoredHeader([...ignored, ...(isRepeatable ? ['Idempotency-Key'] : [])]),
   };
   return Response.json(whole, { headers });
 }

@@ -80,6 +80,8 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
       headers: { ...corsHeaders, ...headers, 'x-request-id': requestId },
     });
   }
+  // The name that Anthropic's SDKs look for.
+  if (errors === 'anthropic') response.headers.set('request-id', requestId);
   const { status } = response;
   void work.finally(() => {
     log.end(status);
@@ -97,7 +99,8 @@ function findRoute(method: string, pathname: string): { route: Route; rest: stri
   if (!route) {
     throw failure('not_found', 'There is nothing at this address.', 'See /v1/openapi.json.');
   }
-  if (route.method !== method) throw failure('method_not_allowed');
+  // To ask for the head alone is to read, too.
+  if (route.method !== (method === 'HEAD' ? 'GET' : method)) throw failure('method_not_allowed');
   return { route, rest: isModel ? decode(path.slice('/models/'.length)) : '' };
 }
 

@@ -80,9 +80,10 @@ function createWriter(
       if (thinking) out += delta({ type: 'thinking_delta', thinking });
       if (signature) out += delta({ type: 'signature_delta', signature });
     }
-    if (typeof change['content'] === 'string' && change['content'] !== '') {
+    const text = saidIn(change);
+    if (text !== '') {
       out += block('text', { type: 'text', text: '' });
-      out += delta({ type: 'text_delta', text: change['content'] });
+      out += delta({ type: 'text_delta', text });
     }
     for (const call of callsOf(change)) {
       const called = isFields(call['function']) ? call['function'] : {};
@@ -146,9 +147,8 @@ function whole(state: MessagesState, end: AnswerEnd): Fields {
   for (const [signature, thinking] of thoughtsOf(message)) {
     content.push({ type: 'thinking', thinking, signature });
   }
-  if (typeof message['content'] === 'string' && message['content'] !== '') {
-    content.push({ type: 'text', text: message['content'] });
-  }
+  const text = saidIn(message);
+  if (text !== '') content.push({ type: 'text', text });
   for (const call of callsOf(message)) {
     const called = isFields(call['function']) ? call['function'] : {};
     content.push({
@@ -196,6 +196,11 @@ function thoughtsOf(from: Fields): [signature: string, thinking: string][] {
   }
   const plain = textOf(from['reasoning']);
   return plain === '' ? [] : [['', plain]];
+}
+
+/** A refusal is text there, too. */
+function saidIn(from: Fields): string {
+  return textOf(from['content']) + textOf(from['refusal']);
 }
 
 function callsOf(from: Fields): Fields[] {

@@ -20,7 +20,9 @@ export function readMessagesRequest(fields: Fields, bodyBytes: number): CallRequ
   const system = readSystem(fields['system']);
   const messages = given.flatMap((one, at) => readMessage(one, `messages[${at}]`));
   const isStream = readFlag(fields['stream'], 'stream') ?? false;
-  const thinking = readObject(fields['thinking'], 'thinking');
+  const output = readObject(fields['output_config'], 'output_config') ?? {};
+  const format = readObject(output['format'], 'output_config.format');
+  const reasoning = reasoningOf(fields['thinking'], output['effort']);
   const choice = readObject(fields['tool_choice'], 'tool_choice');
   const {
     system: _system,
@@ -29,9 +31,12 @@ export function readMessagesRequest(fields: Fields, bodyBytes: number): CallRequ
     tool_choice: _choice,
     metadata: _metadata,
     max_tokens: _most,
+    output_config: _output,
+    // One message is answered by one.
+    n: _choices,
     ...others
   } = fields;
-  return readChatRequest(
+  const request = readChatRequest(
     {
       ...others,
       messages: [...system, ...messages],
@@ -39,17 +44,39 @@ export function readMessagesRequest(fields: Fields, bodyBytes: number): CallRequ
       ...(stop_sequences === undefined ? {} : { stop: stop_sequences }),
       ...(fields['tools'] ? { tools: readTools(fields['tools']) } : {}),
       ...(choice ? toolChoiceOf(choice) : {}),
-      ...(thinking?.['type'] === 'enabled'
-        ? {
-            reasoning: {
-              max_tokens: readWhole(thinking['budget_tokens'], 'thinking.budget_tokens', 1, 1e7),
-            },
-          }
-        : {}),
+      ...(reasoning ? { reasoning } : {}),
+      ...(format ? { response_format: formatOf(format) } : {}),
       ...(isStream ? { stream_options: { include_usage: true } } : {}),
     },
     bodyBytes,
   );
+  const isLost = output['effort'] !== undefined && reasoning?.['effort'] === undefined;
+  return isLost ? { ...request, ignored: [...request.ignored, 'output_config.effort'] } : request;
+}
+
+/** The effort is told with the thoughts that it is about. */
+function reasoningOf(value: unknown, effort: unknown): Fields | undefined {
+  const thinking = readObject(value, 'thinking');
+  switch (thinking?.['type']) {
+    case 'enabled':
+      return {
+        max_tokens: readWhole(thinking['budget_tokens'], 'thinking.budget_tokens', 1, 1e7),
+      };
+    case 'adaptive':
+      return { enabled: true, effort: readText(effort, 'output_config.effort', 20) };
+    default:
+      return undefined;
+  }
+}
+
+function formatOf({ type, schema }: Fields): Fields {
+  if (type !== 'json_schema') {
+    throw unsupported(
+      'output_config.format.type',
+      'Only the format "json_schema" can be asked for.',
+    );
+  }
+  return { type, json_schema: { name: 'answer', strict: true, schema } };
 }
 
 function readSystem(value: unknown): Fields[] {

@@ -351,7 +351,10 @@ export const schemas: Record<string, Schema> = {
           role: oneOf('assistant'),
           status: text,
           content: listOf(
-            object({ type: oneOf('output_text'), text, annotations: listOf(anything) }),
+            either(
+              object({ type: oneOf('output_text'), text, annotations: listOf(anything) }),
+              object({ type: oneOf('refusal'), refusal: text }),
+            ),
           ),
         }),
         object({
@@ -409,6 +412,7 @@ export const schemas: Record<string, Schema> = {
     ),
     'tool_choice?': object({ type: oneOf('auto', 'any', 'tool', 'none') }),
     'thinking?': object({ type: text }),
+    'output_config?': object({ 'effort?': text, 'format?': { type: 'object' } }),
     'temperature?': number,
   }),
   AnthropicUsage: object({

@@ -8,6 +8,7 @@ const json = (schema: Schema) => ({ content: { 'application/json': { schema } } 
 const headers = Object.fromEntries(
   Object.entries({
     'x-request-id': 'The id of the request; it stands on the receipt.',
+    'request-id': "The same under /messages, where Anthropic's SDKs look for it.",
     'x-oneai-run-id': 'The id of the call, for /v1/generation.',
     'x-oneai-models': 'The models the call may use, the wanted one first.',
     'x-oneai-route-reason': 'Why a router model chose as it did.',

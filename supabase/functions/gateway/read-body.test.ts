@@ -3,6 +3,7 @@
 import { failure, RequestError } from '../_shared/errors.ts';
 import { assertEquals } from '../_shared/testing.ts';
 import { createMemoryRoom } from '../_shared/memory-room.ts';
+import { ApiError } from './api-error.ts';
 import { readBody, usualBodyLimits } from './read-body.ts';
 
 const limits = { ...usualBodyLimits, maxBytes: 1000, maxMs: 50, maxDepth: 5, maxParts: 20 };
@@ -48,6 +49,21 @@ Deno.test('a body is taken as far as it is one', async () => {
   ]) {
     assertEquals(await codeOf(body), 'invalid_input');
   }
+});
+
+Deno.test('a body that is compressed is told so, and not that it is no JSON', async () => {
+  assertEquals(await codeOf('{}', { headers: { 'content-encoding': 'identity' } }), 'taken');
+  const request = new Request('http://x', {
+    method: 'POST',
+    body: '{}',
+    headers: { 'content-encoding': 'gzip' },
+  });
+  const share = createMemoryRoom(1e9).enter();
+  const requireCaller = () => Promise.resolve();
+  const refused = await readBody(request, { share, requireCaller, wantsHash: false }).catch(
+    (error: unknown) => error,
+  );
+  assertEquals(refused instanceof ApiError && refused.param, 'Content-Encoding');
 });
 
 Deno.test('it is bounded in depth, in parts, in size and in time', async () => {

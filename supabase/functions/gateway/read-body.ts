@@ -35,6 +35,11 @@ export async function readBody(
   { share, requireCaller, wantsHash, limits = usualBodyLimits }: BodyReading,
 ): Promise<Body> {
   if (!request.body) throw invalid('body', 'The request has no body.');
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') {
+    const detail = `A body is not taken as ${encoding.slice(0, 40)}.`;
+    throw invalid('Content-Encoding', detail, 'Send it uncompressed.');
+  }
   const { bytes, measure } = await readJson(request, {
     share,
     requireCaller,

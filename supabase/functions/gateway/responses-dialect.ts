@@ -77,7 +77,12 @@ function createWholeWriter(head: AnswerHead, completion: Collecting): Writer<Res
       }
       if (textOf(message['content']) !== '') {
         const logprobs = choice?.logprobs?.['content'];
-        output.push(messageItem(id('msg'), textOf(message['content']), 'completed', logprobs));
+        const part = textPart(textOf(message['content']), logprobs ?? []);
+        output.push(messageItem(id('msg'), 'completed', [part]));
+      }
+      if (textOf(message['refusal']) !== '') {
+        const part = refusalPart(textOf(message['refusal']));
+        output.push(messageItem(id('msg'), 'completed', [part]));
       }
       for (const call of callsOf(message)) output.push(callItem(id('fc'), call, 'completed'));
       return {
@@ -96,6 +101,7 @@ interface OpenItem {
   kind: string;
   item: Fields;
   text: string;
+  logprobs: unknown[];
 }
 
 function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
@@ -119,21 +125,22 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
     if (open?.kind === kind) return '';
     const before = close();
     const item = make();
-    open = { kind, item, text: '' };
+    open = { kind, item, text: '', logprobs: [] };
     const added = event('response.output_item.added', { output_index: output.length, item });
     if (kind === 'reasoning') {
       const part = { type: 'summary_text', text: '' };
       const fields = { ...place(), summary_index: 0, part };
       return before + added + event('response.reasoning_summary_part.added', fields);
     }
-    if (kind !== 'message') return before + added;
-    const fields = { ...place(), content_index: 0, part: textPart('') };
+    if (kind !== 'message' && kind !== 'refusal') return before + added;
+    const part = kind === 'message' ? textPart('') : refusalPart('');
+    const fields = { ...place(), content_index: 0, part };
     return before + added + event('response.content_part.added', fields);
   }
 
   function close(): string {
     if (!open) return '';
-    const { kind, item, text } = open;
+    const { kind, item, text, logprobs } = open;
     let out = '';
     let done = item;
     if (kind === 'reasoning') {
@@ -142,11 +149,15 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
       out += event('response.reasoning_summary_text.done', { ...at, text });
       const part = { type: 'summary_text', text };
       out += event('response.reasoning_summary_part.done', { ...at, part });
-    } else if (kind === 'message') {
-      done = messageItem(String(item['id']), text, 'completed');
+    } else if (kind === 'message' || kind === 'refusal') {
+      const part = kind === 'message' ? textPart(text, logprobs) : refusalPart(text);
+      done = messageItem(String(item['id']), 'completed', [part]);
       const at = { ...place(), content_index: 0 };
-      out += event('response.output_text.done', { ...at, text, logprobs: [] });
-      out += event('response.content_part.done', { ...at, part: textPart(text) });
+      out +=
+        kind === 'message'
+          ? event('response.output_text.done', { ...at, text, logprobs })
+          : event('response.refusal.done', { ...at, refusal: text });
+      out += event('response.content_part.done', { ...at, part });
     } else {
       done = { ...item, arguments: text, status: 'completed' };
       out += event('response.function_call_arguments.done', {
@@ -166,7 +177,7 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
     return event(type, { ...place(), ...more, delta });
   }
 
-  function deltaOf(change: Fields): string {
+  function deltaOf(change: Fields, probabilities: unknown): string {
     const id = (kind: string) => `${kind}_${head.runId}_${output.length}`;
     let out = '';
     const thought = textOf(change['reasoning']);
@@ -176,11 +187,15 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
     }
     const text = textOf(change['content']);
     if (text !== '') {
-      out += begin('message', () => ({
-        ...messageItem(id('msg'), '', 'in_progress'),
-        content: [],
-      }));
-      out += grow('response.output_text.delta', text, { content_index: 0, logprobs: [] });
+      out += begin('message', () => messageItem(id('msg'), 'in_progress', []));
+      const logprobs: unknown[] = Array.isArray(probabilities) ? probabilities : [];
+      for (const one of logprobs) open?.logprobs.push(one);
+      out += grow('response.output_text.delta', text, { content_index: 0, logprobs });
+    }
+    const refusal = textOf(change['refusal']);
+    if (refusal !== '') {
+      out += begin('refusal', () => messageItem(id('msg'), 'in_progress', []));
+      out += grow('response.refusal.delta', refusal, { content_index: 0 });
     }
     for (const call of callsOf(change)) {
       const begun = () => ({ ...callItem(id('fc'), call, 'in_progress'), arguments: '' });
@@ -201,10 +216,11 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
       if (isFields(chunk['usage'])) usage = chunk['usage'];
       const [choice] = Array.isArray(chunk['choices']) ? (chunk['choices'] as unknown[]) : [];
       const change = isFields(choice) && isFields(choice['delta']) ? choice['delta'] : {};
+      const probable = isFields(choice) && isFields(choice['logprobs']) ? choice['logprobs'] : {};
       // The last item is whole as soon as the model has said why it stops.
       const isOver = facts.finishReason !== undefined;
       finish = facts.finishReason ?? finish;
-      return start() + deltaOf(change) + (isOver ? close() : '');
+      return start() + deltaOf(change, probable['content']) + (isOver ? close() : '');
     },
     state: () => ({ response, output, finish, usage, limits: limitsOf(head), sequence }),
   };
@@ -213,9 +229,11 @@ function createStreamWriter(head: AnswerHead): Writer<ResponsesState> {
 function endStream(state: ResponsesState, end: AnswerEnd): string {
   if (end.error) {
     const { body } = describeError(end.error, 'openai', end.requestId);
-    const { message, code, param } = body['error'] as Fields;
+    const error = body['error'] as Fields;
+    const { message, code, param } = error;
     const sequence_number = state?.sequence ?? 0;
-    return told('error', { sequence_number, code, message, param });
+    // As it is documented, and as it comes: of the SDKs some know the one, some the other.
+    return told('error', { sequence_number, code, message, param, error });
   }
   const response = finished(state, end);
   const type = response['status'] === 'incomplete' ? 'response.incomplete' : 'response.completed';
@@ -264,8 +282,11 @@ function textPart(text: string, logprobs: unknown = []): Fields {
   return { type: 'output_text', text, annotations: [], logprobs };
 }
 
-function messageItem(id: string, text: string, status: string, logprobs?: unknown): Fields {
-  const content = [textPart(text, logprobs ?? [])];
+function refusalPart(refusal: string): Fields {
+  return { type: 'refusal', refusal };
+}
+
+function messageItem(id: string, status: string, content: Fields[]): Fields {
   return { id, type: 'message', role: 'assistant', status, content };
 }
 

@@ -26,6 +26,8 @@ const notPassed = [
   'stream_options',
   'tools',
   'tool_choice',
+  // One response is one answer.
+  'n',
 ];
 
 /** A body of OpenAI's `/responses`, in the words of chat completions. */
@@ -40,7 +42,13 @@ export function readResponsesRequest(fields: Fields, bodyBytes: number): CallReq
   }
   const instructions = readText(fields['instructions'], 'instructions', 20_000_000);
   const most = readWhole(fields['max_output_tokens'], 'max_output_tokens', 1, 1e7);
-  const format = readObject(readObject(fields['text'], 'text')?.['format'], 'text.format');
+  const text = readObject(fields['text'], 'text');
+  const format = readObject(text?.['format'], 'text.format');
+  const verbosity = readText(text?.['verbosity'], 'text.verbosity', 20);
+  const include = readArray(fields['include'], 'include', 100) ?? [];
+  // Chat completions have no alternatives to a token without its own probability.
+  const wantsLogprobs =
+    include.includes('message.output_text.logprobs') || Boolean(fields['top_logprobs']);
   const reasoning = readObject(fields['reasoning'], 'reasoning');
   const isStream = readFlag(fields['stream'], 'stream') ?? false;
   const others = Object.fromEntries(
@@ -55,6 +63,8 @@ export function readResponsesRequest(fields: Fields, bodyBytes: number): CallReq
       ],
       ...(most === undefined ? {} : { max_tokens: most }),
       ...(format ? { response_format: formatOf(format) } : {}),
+      ...(verbosity ? { verbosity } : {}),
+      ...(wantsLogprobs ? { logprobs: true } : {}),
       ...(reasoning ? { reasoning: { effort: reasoning['effort'] ?? undefined } } : {}),
       ...(fields['tools'] ? { tools: readTools(fields['tools']) } : {}),
       ...(fields['tool_choice'] ? { tool_choice: toolChoiceOf(fields['tool_choice']) } : {}),

@@ -337,7 +337,6 @@ test('what is not the caller’s to say does not reach the upstream', async () =
     'provider.max_price',
     'service_tier',
     'transforms',
-    'usage',
     'user',
   ]);
   const seen = await fetch(`${stack.sandboxUrl}/sandbox/requests?user=${own.accountId}`);

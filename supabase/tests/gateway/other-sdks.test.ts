@@ -157,6 +157,33 @@ describe("Anthropic's SDK", () => {
     expect(answered.content[0]).toMatchObject({ type: 'text' });
   });
 
+  test('gets the form it asked for, and knows each request by its id', async () => {
+    const schema = {
+      type: 'object' as const,
+      properties: { city: { type: 'string' as const } },
+      required: ['city'],
+    };
+    const message = await clientOf().messages.parse({
+      model,
+      max_tokens: 200,
+      messages: hello,
+      output_config: { format: { type: 'json_schema', schema } },
+    });
+    expect(message.content[0]).toMatchObject({ type: 'text' });
+    const [block] = message.content;
+    expect(JSON.parse(block?.type === 'text' ? block.text : '')).toHaveProperty('city');
+    const { _request_id } = await clientOf().messages.create({
+      model,
+      max_tokens: 5,
+      messages: hello,
+    });
+    expect(_request_id).toMatch(/^[\w-]{8,}$/);
+    const refused: unknown = await clientOf()
+      .messages.create({ model: 'nobody/none', max_tokens: 1, messages: hello })
+      .catch((error: unknown) => error);
+    expect(refused instanceof Anthropic.NotFoundError && refused.requestID).toMatch(/^[\w-]{8,}$/);
+  });
+
   test('gets errors it knows, before an answer and within one', async () => {
     await expect(
       clientOf('sk-oneai-nonsense').messages.create({ model, max_tokens: 1, messages: hello }),
@@ -210,6 +237,28 @@ describe('curl', () => {
     const other = await newCustomer();
     const theirs = await curl(url, '-H', `authorization: Bearer ${other.key}`);
     expect(JSON.parse(theirs)).toMatchObject({ error: { code: 'not_found' } });
+  });
+
+  test('asks for the head alone, and sends a body of no told length', async () => {
+    const head = await curl('--head', `${base}/models`, ...authorized());
+    expect(head).toMatch(/^HTTP\/1.1 200/);
+    const sent = body({ max_tokens: 10 });
+    const chunked = ['-H', 'transfer-encoding: chunked', '-d', sent];
+    const whole = await curl(`${base}/chat/completions`, ...authorized(), ...chunked);
+    expect(JSON.parse(whole)).toMatchObject({ object: 'chat.completion' });
+  });
+
+  test('is told that vectors are made anew for an Idempotency-Key, and what a browser may read', async () => {
+    const response = await recordingFetch(`${base}/embeddings`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${customer.key}`, 'idempotency-key': 'once' },
+      body: JSON.stringify({ model: 'openai/text-embedding-3-small', input: 'x', dimensions: 2 }),
+    });
+    expect(response.headers.get('x-oneai-ignored')).toBe('Idempotency-Key');
+    const readable = response.headers.get('access-control-expose-headers')?.split(', ');
+    expect(readable).toEqual(
+      expect.arrayContaining(['request-id', 'x-should-retry', 'retry-after']),
+    );
   });
 
   test('that is killed stops its call', async () => {
