@@ -6132,7 +6132,8 @@ begin
     said as (
       select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
       from path
-      where path.step = 1 or path.content <> ''
+      -- Providers refuse a turn without a word, and all that is asked after it.
+      where path.step = 1 or path.content ~ '\S'
       union all
       -- After everything else in steps, so that it comes first of all.
       select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
@@ -7332,8 +7333,8 @@ begin
     words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
   );
   parsed := websearch_to_tsquery('pg_catalog.simple', words);
-  if right(parsed::text, 1) = '''' then
-    -- Somebody is still typing the last word.
+  if right(parsed::text, 1) = '''' and words !~ '("|(^|\s)-\S*)\s*$' then
+    -- Somebody is still typing the last word. One that is quoted, or to be without, is meant as it stands.
     parsed := (parsed::text || ':*')::tsquery;
   end if;
   return case when numnode(parsed) > 0 then parsed end;
@@ -7774,7 +7775,7 @@ begin
     end if;
     wanted_key := import_conversations.source || ':' || case
       when octet_length(item.conversation ->> 'id') between 1 and 200 then item.conversation ->> 'id'
-      else encode(sha256(convert_to(coalesce(item.conversation ->> 'id', item.conversation::text), 'UTF8')), 'hex')
+      else encode(sha256(convert_to(coalesce(nullif(item.conversation ->> 'id', ''), item.conversation::text), 'UTF8')), 'hex')
     end;
     if wanted_key = any (keys) or exists (
       select from private.conversations as known

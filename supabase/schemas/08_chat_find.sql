@@ -24,8 +24,8 @@ begin
     words, '([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])', ' \1 ', 'g'
   );
   parsed := websearch_to_tsquery('pg_catalog.simple', words);
-  if right(parsed::text, 1) = '''' then
-    -- Somebody is still typing the last word.
+  if right(parsed::text, 1) = '''' and words !~ '("|(^|\s)-\S*)\s*$' then
+    -- Somebody is still typing the last word. One that is quoted, or to be without, is meant as it stands.
     parsed := (parsed::text || ':*')::tsquery;
   end if;
   return case when numnode(parsed) > 0 then parsed end;

@@ -214,7 +214,7 @@ begin
     end if;
     wanted_key := import_conversations.source || ':' || case
       when octet_length(item.conversation ->> 'id') between 1 and 200 then item.conversation ->> 'id'
-      else encode(sha256(convert_to(coalesce(item.conversation ->> 'id', item.conversation::text), 'UTF8')), 'hex')
+      else encode(sha256(convert_to(coalesce(nullif(item.conversation ->> 'id', ''), item.conversation::text), 'UTF8')), 'hex')
     end;
     if wanted_key = any (keys) or exists (
       select from private.conversations as known

@@ -223,7 +223,7 @@ select is(pg_temp.found(query), titles, 'found by ' || query)
 from (values
   ('bookkeeping', 'Ledger'), ('BookKeeping', 'Ledger'), ('book', 'Ledger'), ('double entry', 'Ledger'), ('double-entry', 'Ledger'),
   ('"two sides"', 'Ledger'), ('"sides two"', null), ('example', 'Ledger'), ('example.com', 'Ledger'), ('snake_case', 'Ledger'), ('case', 'Ledger'),
-  ('movement -sides', null), ('movement -money', 'Ledger'), ('nothing or movement', 'Ledger'), ('ledger', 'Ledger'), ('money', null),
+  ('movement -sides', null), ('movement -side', 'Ledger'), ('"two side"', null), ('"two sid', 'Ledger'), ('movement -money', 'Ledger'), ('nothing or movement', 'Ledger'), ('ledger', 'Ledger'), ('money', null),
   ('äpfel', 'Straße'), ('öl', 'Straße'), ('fäl', 'Straße'), ('北京', '中文'), ('烤鸭', '中文'), ('鸭烤', null), ('食べ', '日本'), ('東京', '日本'),
   ('МИР', 'Привет'), ('хорош', 'Привет'), ('ข้าวผัด', 'สวัสดี'), ('حالك', 'مرحبا'), ('needle', 'Large'), (md5('1'), 'Large'), (md5('9999'), 'Large'), ('日本', '日本')
 ) as search (query, titles);

@@ -361,6 +361,11 @@ select is(
 select results_eq(
   $$select model_ids from api.runs where id = pg_temp.run_of('f4!')$$, $$values ('{acme/large,acme/huge}'::text[])$$, 'nor falls back to one it does not fit'
 );
+select pg_temp.exchange('blank', 'w1', 'Hello?', null, E' \n\t ');
+select is(
+  jsonb_path_query_array(pg_temp.ask('blank', 'w2!', 'w2', 'Say something.', 'w1!', models => '{acme/large}'), '$.context[*].content') - 'Be brief.',
+  '["Hello?", "Say something."]', 'an answer of nothing but space is not told again'
+);
 create temporary table long as select pg_temp.ask('fits', 'f6!', 'f6', repeat('x', 3000), models => '{acme/small}', options => '{}') as said;
 select is(pg_temp.says(said), '413 too_large context', 'what cannot be left out and does not fit is refused') from long;
 select is(

@@ -272,6 +272,14 @@ select is(
   pg_temp.import(jsonb_build_array(jsonb_build_object('id', repeat('é', 5000), 'messages', '[{"id": "a", "role": "user", "content": "x"}]'::jsonb))) -> 'imported', '1',
   'an id of any length is an id'
 );
+select is(
+  pg_temp.import('[
+    {"id": "", "messages": [{"id": "a", "role": "user", "content": "one without an id"}]},
+    {"id": "", "messages": [{"id": "a", "role": "user", "content": "another"}]},
+    {"id": "", "messages": [{"id": "a", "role": "user", "content": "another"}]}
+  ]') - 'rejected',
+  '{"imported": 2, "duplicates": 1}', 'what has an empty id is known by what it says'
+);
 
 select * from finish();
 rollback;
