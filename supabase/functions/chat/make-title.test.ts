@@ -10,7 +10,9 @@ for (const [said, title] of [
   ['\n\n', ''],
   ['"', ''],
   ['x'.repeat(200), 'x'.repeat(80)],
-  [`${'x'.repeat(79)}🦊`, `${'x'.repeat(79)}\ufffd`],
+  [`${'x'.repeat(79)}🦊🦊`, `${'x'.repeat(79)}🦊`],
+  ['**Salty** `oceans` and seas', 'Salty oceans and seas'],
+  ['```', ''],
 ] as const) {
   Deno.test(
     `${JSON.stringify(said.slice(0, 40))} becomes ${JSON.stringify(title.slice(0, 40))}`,

@@ -86,7 +86,8 @@ export async function makeTitle(
 
 /** Models like to wrap what they are asked for. */
 export function cleanTitle(said: string): string {
-  const line = said.trim().split('\n')[0] ?? '';
-  const bare = line.replace(/^(title:\s*|[#*"'“«_\s]+)+/i, '').replace(/[*"'”»_\s.]+$/, '');
-  return storableText(bare.slice(0, maxTitleChars)).trim();
+  const [first = ''] = said.trim().split('\n');
+  const line = first.replace(/(\*\*|`)(.+?)\1/g, '$2');
+  const bare = line.replace(/^(title:\s*|[#*"'`“«_\s]+)+/i, '').replace(/[*"'`”»_\s.]+$/, '');
+  return storableText([...bare].slice(0, maxTitleChars).join('')).trim();
 }
