@@ -4,7 +4,6 @@ import {
   type ImportedMessage,
   isFields,
   moment,
-  storable,
   text,
 } from './imported.ts';
 
@@ -46,7 +45,7 @@ function readMessage(message: unknown): Omit<ImportedMessage, 'id' | 'parent_id'
   if (!content.trim()) return null;
   return {
     role,
-    content: storable(content),
+    content,
     model: text(metadata['model_slug']) || undefined,
     created_at: moment(message['create_time']),
   };
@@ -59,6 +58,7 @@ export function isChatGpt(value: unknown): boolean {
 /** A conversation of ChatGPT's `conversations.json`: a tree of nodes, some of them not for reading. */
 export function readChatGpt(conversation: Fields): ImportedConversation {
   const mapping = conversation['mapping'] as Fields;
+  const nodes = Object.keys(mapping).length;
   const kept = new Map<string, Omit<ImportedMessage, 'id' | 'parent_id'>>();
   for (const [id, node] of Object.entries(mapping)) {
     const message = isFields(node) ? readMessage(node['message']) : null;
@@ -71,7 +71,7 @@ export function readChatGpt(conversation: Fields): ImportedConversation {
   // A node that is left out hands its children to the next one above it that is kept.
   const keptFrom = (id: string | null): string | null => {
     let at = id;
-    for (let steps = 0; at !== null && steps < 100_000; steps++) {
+    for (let steps = 0; at !== null && steps < nodes; steps++) {
       if (kept.has(at)) return at;
       at = parentOf(at);
     }
@@ -84,7 +84,7 @@ export function readChatGpt(conversation: Fields): ImportedConversation {
   }));
   return {
     id: text(conversation['conversation_id']) || text(conversation['id']),
-    title: storable(text(conversation['title'])),
+    title: text(conversation['title']),
     created_at: moment(conversation['create_time']),
     updated_at: moment(conversation['update_time']),
     model: text(conversation['default_model_slug']) || undefined,

@@ -4,7 +4,6 @@ import {
   type ImportedMessage,
   isFields,
   moment,
-  storable,
   text,
 } from './imported.ts';
 
@@ -56,8 +55,8 @@ export function readClaude(conversation: Fields): ImportedConversation {
       id,
       parent_id: null,
       role: message['sender'] === 'human' ? 'user' : 'assistant',
-      content: storable(content),
-      reasoning: storable(reasoning) || undefined,
+      content,
+      reasoning: reasoning || undefined,
       created_at: moment(message['created_at']),
     });
   }
@@ -70,7 +69,7 @@ export function readClaude(conversation: Fields): ImportedConversation {
   }
   return {
     id: text(conversation['uuid']),
-    title: storable(text(conversation['name'])),
+    title: text(conversation['name']),
     created_at: moment(conversation['created_at']),
     updated_at: moment(conversation['updated_at']),
     messages,

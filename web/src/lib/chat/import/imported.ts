@@ -34,8 +34,3 @@ export function text(value: unknown): string {
 export function moment(value: unknown): string | number | null {
   return typeof value === 'string' || typeof value === 'number' ? value : null;
 }
-
-/** Postgres keeps no U+0000 and no half of a surrogate pair; everything else stays as it is. */
-export function storable(value: string): string {
-  return value.replaceAll('\0', '').toWellFormed();
-}

