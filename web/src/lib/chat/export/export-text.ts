@@ -17,10 +17,24 @@ function moment({ created_at }: Said): string {
   return new Date(created_at).toISOString().slice(0, 16).replace('T', ' ');
 }
 
+/** Code that breaks off is ended here: it would take in all that is said after it. */
+function closed(content: string): string {
+  let open = '';
+  for (const line of content.split(/\r?\n/)) {
+    const [, fence = '', rest = ''] = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(line) ?? [];
+    if (open) {
+      if (fence.startsWith(open) && rest.trim() === '') open = '';
+    } else if (fence.startsWith('~') || !rest.includes('`')) {
+      open = fence;
+    }
+  }
+  return open ? `${content}\n${open}` : content;
+}
+
 export function toMarkdown({ title, messages }: Exported): string {
   const parts = messages.map(
     (message) =>
-      `## ${speaker(message)}\n\n*${moment(message)} UTC*\n\n${message.content.trim()}\n`,
+      `## ${speaker(message)}\n\n*${moment(message)} UTC*\n\n${closed(message.content.trim())}\n`,
   );
   return `# ${title}\n\n${parts.join('\n')}`;
 }
@@ -81,6 +95,7 @@ export function fileName(title: string, extension: string): string {
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, 80)
+    .replace(/[\ud800-\udbff]$/, '')
     .trim();
   return `${plain || 'conversation'}.${extension}`;
 }
