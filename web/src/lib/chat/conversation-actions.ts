@@ -95,16 +95,17 @@ export class ConversationActions {
     const putBack = this.#list.remove(id);
     if (!(await this.#attempt(() => deleteConversation(this.#client, id), putBack))) return false;
     this.#toasts.show('Deleted.', {
-      action: { label: 'Undo', run: () => void this.#restore(id) },
+      action: { label: 'Undo', run: () => void this.restore(id) },
     });
     return true;
   }
 
-  async #restore(id: string): Promise<void> {
-    await this.#attempt(
+  async restore(id: string): Promise<boolean> {
+    const done = await this.#attempt(
       () => restoreConversation(this.#client, id),
       () => {},
     );
     await this.#list.reload();
+    return done;
   }
 }

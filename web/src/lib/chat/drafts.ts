@@ -1,5 +1,8 @@
 const prefix = 'draft:';
 
+/** A conversation that has not begun has no address yet: each account has one draft for all of those. */
+export const newDraft = (accountId: string) => `new:${accountId}`;
+
 /** What was typed and not sent yet, by conversation. A draft goes when its message is kept elsewhere. */
 export const drafts = {
   read(id: string): string {

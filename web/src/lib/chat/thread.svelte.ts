@@ -110,16 +110,24 @@ export class Thread {
     if (this.isTemporary || this.live || this.phase !== 'ready') return;
     const { leafId } = this;
     try {
-      const [conversation, page] = await Promise.all([
+      const [conversation, newest] = await Promise.all([
         getConversation(this.#client, this.id),
         listMessages(this.#client, this.id, 20, null),
       ]);
+      const found = [...newest];
+      let page = newest;
+      // Back to what is here already: a gap would hide all that was said before it.
+      while (page.length > 0 && !page.some(({ id }) => this.#messages.has(id))) {
+        page = await listMessages(this.#client, this.id, pageSize, page.at(-1)!);
+        found.push(...page);
+      }
       // Meanwhile something else was asked, or another branch is read.
       if (this.live || this.leafId !== leafId) return;
-      const isNews = page.some(({ id, status }) => this.#messages.get(id)?.status !== status);
-      if (!isNews && conversation.leaf_id === this.conversation?.leaf_id) return;
+      const isNews = found.some(({ id, status }) => this.#messages.get(id)?.status !== status);
+      const leafBefore = this.conversation?.leaf_id;
       this.conversation = conversation;
-      this.#keep(page);
+      if (!isNews && conversation.leaf_id === leafBefore) return;
+      this.#keep(found);
       this.#begin();
     } catch {
       // What is shown stays; the next look may succeed.
@@ -206,7 +214,7 @@ export class Thread {
       request.temporary = {
         messages: this.tree
           .path(answerTo)
-          .filter(({ content }) => content !== '')
+          .filter(({ content }) => content.trim() !== '')
           .map(({ role, content }) => ({ role: role as 'user' | 'assistant', content })),
       };
     }
@@ -298,7 +306,12 @@ export class Thread {
     this.#drop(live.id);
     this.leafId = answer.parent_id;
     this.#fail(answer.parent_id, failure);
-    if (error instanceof Refusal && error.status !== 401) this.#news.stored(this);
+    this.live = null;
+    if (!(error instanceof Refusal)) return;
+    // A rule about calls refuses when the message is kept already, anything else before that.
+    if (error.rule !== null && error.rule !== 'account') this.#news.stored(this);
+    // It may have been deleted elsewhere.
+    if (error.status === 404) void this.refresh();
   }
 
   #fail(id: string, failure: Failure | null): void {
