@@ -361,3 +361,28 @@ test('the open conversation keeps its title and menu while a search leaves it ou
   await expect(page.getByRole('heading', { level: 1 })).not.toBeEmpty();
   await expect(page.getByRole('button', { name: 'More about this conversation' })).toBeVisible();
 });
+
+test('whoever may only look at a team is told so, and has no field to write in', async ({
+  page,
+  person,
+}) => {
+  await asOperator(async (sql) => {
+    const [team] = await sql`
+      insert into private.accounts (kind, name) values ('team', 'Lighthouse') returning id`;
+    await sql`
+      insert into private.members (account_id, user_id, role)
+      select ${team!['id']}, users.id, 'viewer' from auth.users where email = ${person.email}`;
+  });
+  await openChat(page, person);
+  await expect(composer(page)).toBeVisible();
+  if ((page.viewportSize()?.width ?? 0) < 768) {
+    await page.getByRole('button', { name: 'Open the menu' }).click();
+  }
+  await page
+    .getByRole('button', { name: /^Account:/ })
+    .filter({ visible: true })
+    .click();
+  await page.getByRole('menuitemradio', { name: /Lighthouse/ }).click();
+  await expect(page.getByText('Your role in Lighthouse is to look.')).toBeAttached();
+  await expect(composer(page)).toHaveCount(0);
+});

@@ -258,3 +258,42 @@ test('a temporary chat is metered and leaves nothing behind', async ({ page, per
   if (isPhone(page)) await page.getByRole('button', { name: 'Open the menu' }).click();
   await expect(list(page)).toContainText('will be listed here');
 });
+
+test('the list of models has its height before it has come', async ({ page, person }) => {
+  await openChat(page, person);
+  await page.waitForLoadState('networkidle');
+  const held = Promise.withResolvers();
+  await page.route('**/_app/**/*.js', async (route) => {
+    await held.promise;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  const panel = page.getByRole('dialog', { name: 'Choose a model' });
+  const height = () => panel.evaluate((element: HTMLElement) => element.offsetHeight);
+  await expect(panel).toBeVisible();
+  const before = await height();
+  held.resolve(null);
+  await expect(page.getByRole('option').first()).toBeVisible();
+  expect(await height()).toBe(before);
+});
+
+test('a receipt opens on the side with more room', async ({ page, person }) => {
+  await openChat(page, person);
+  await ask(page, 'How do tides work?');
+  await ask(page, 'Compare Postgres and SQLite for a small team');
+  const button = answers(page)
+    .first()
+    .getByRole('button', { name: /^Receipt: / });
+  for (const [block, side] of [
+    ['start', 'below'],
+    ['end', 'above'],
+  ] as const) {
+    await button.evaluate((element, block) => element.scrollIntoView({ block }), block);
+    await button.click();
+    const receipt = page.getByRole('dialog', { name: 'Receipt' });
+    await expect(receipt).toContainText('Charged');
+    const [panel, trigger] = [await receipt.boundingBox(), await button.boundingBox()];
+    expect(panel!.y > trigger!.y ? 'below' : 'above').toBe(side);
+    await page.keyboard.press('Escape');
+  }
+});

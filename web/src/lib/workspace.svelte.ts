@@ -29,6 +29,9 @@ export class Workspace {
     this.accounts.find((account) => account.id === this.#chosenId) ?? this.accounts[0] ?? null,
   );
 
+  /** Whoever looks after the bills, or looks on, asks nothing in the account's name. */
+  readonly mayAsk = $derived(!/billing|viewer/.test(this.account?.role ?? ''));
+
   constructor(client: Client) {
     this.#client = client;
   }
