@@ -198,7 +198,7 @@ begin
       else
         payment.grant_id := private.grant_top_up(
           payment.account_id, bought.credits_micros, fact,
-          format('%s, paid %s', (select packages.name from private.packages where packages.id = price.package_id),
+          format('%s package, paid %s', (select packages.name from private.packages where packages.id = price.package_id),
             private.price_text(payment.currency, payment.amount_minor)), 'system'
         );
         if bought.bonus_micros > 0 then

@@ -394,3 +394,30 @@ async function verify(text: string): Promise<unknown> {
   const { createReadStream } = await import('node:fs');
   return verifyLedger(readLines(createReadStream(file)));
 }
+
+test('what a payment comes to moves nothing, and is in sight', async ({ page, person }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await openBilling(page, person, '/top-up');
+  const buy = page.getByRole('button', { name: 'Buy Enterprise' });
+  await buy.scrollIntoViewIfNeeded();
+  const place = async () => Math.round((await buy.boundingBox())!.y);
+  const before = await place();
+  await buy.click();
+  await pay(page);
+  await expect(notice(page, 'Done')).toBeInViewport({ ratio: 1 });
+  expect(await place()).toBe(before);
+});
+
+test('a plan and a package of one name are told apart', async ({ page, person }) => {
+  await openBilling(page, person, '/plans');
+  const plan = page.getByRole('listitem', { name: 'Pro plan', exact: true });
+  await expect(plan).toContainText(/a month/);
+  await page.goto('/app/billing/top-up');
+  const bundle = page.getByRole('listitem', { name: 'Pro package', exact: true });
+  await expect(bundle).toContainText(/once/);
+  await bundle.getByRole('button', { name: 'Buy Pro package' }).click();
+  await pay(page);
+  await expect(notice(page, 'Done')).toBeVisible();
+  await page.goto('/app/billing/statement');
+  await expect(page.getByRole('row', { name: /Pro package, paid/ })).toBeVisible();
+});
