@@ -196,3 +196,20 @@ test('the pages never scroll sideways on a phone', async ({ page, person }) => {
     expect(await overflow(), path).toBeLessThanOrEqual(0);
   }
 });
+
+test('names that come late leave the filters where they are', async ({ page, person }) => {
+  await signIn(page, person);
+  await createKey(page, 'Nightly summaries of the old server in Pune and its backups');
+  const held = Promise.withResolvers();
+  await page.route('**/rest/v1/keys*', async (route) => {
+    await held.promise;
+    await route.continue();
+  });
+  await page.goto('/app/usage');
+  await expect(page.getByRole('heading', { name: 'Nothing used in this time' })).toBeVisible();
+  const filter = page.getByLabel('Key', { exact: true });
+  const before = await filter.boundingBox();
+  held.resolve(null);
+  await expect(filter.getByRole('option', { name: /^Nightly/ })).toBeAttached();
+  expect(await filter.boundingBox()).toEqual(before);
+});
