@@ -156,3 +156,24 @@ test('no page scrolls sideways', async ({ page, person }) => {
     expect(await overflow(), path).toBeLessThanOrEqual(0);
   }
 });
+
+test('a page that cannot come without a connection says so, and comes with it', async ({
+  page,
+  context,
+  person,
+  pageProblems,
+}) => {
+  await signIn(page, person);
+  await expect(page.getByRole('heading', { name: /^Hello/ })).toBeVisible();
+  await page.waitForLoadState('networkidle');
+  await context.setOffline(true);
+  await page
+    .locator('a[href="/app/billing"]')
+    .first()
+    .evaluate((link: HTMLElement) => link.click());
+  await expect(page.getByRole('heading', { name: 'This page could not be loaded' })).toBeVisible();
+  await context.setOffline(false);
+  await expect(page.getByRole('heading', { level: 1, name: 'Billing' })).toBeVisible();
+  // The page rightly complains about what did not come.
+  pageProblems.length = 0;
+});
