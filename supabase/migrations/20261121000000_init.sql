@@ -5024,7 +5024,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  -- In two steps: a pattern that counts to 64 takes longer than a query.
+  -- In two steps: a pattern that counts to 64 takes longer than all the rest of reading.
   if octet_length(hash) <> 64 or hash ~ '[^0-9a-f]' then
     perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
   end if;
@@ -5103,7 +5103,12 @@ begin
       private.read_used(used -> 'searches')
     ),
     private.read_used(report -> 'produced_bytes'),
-    case when report ->> 'upstream_usd' ~ '^[0-9]{1,6}(\.[0-9]{1,40})?([eE]-[0-9]{1,2})?$' then report ->> 'upstream_usd' end,
+    case
+      when octet_length(report ->> 'upstream_usd') <= 50
+        and report ->> 'upstream_usd' ~ '^[0-9]+(\.[0-9]+)?([eE]-[0-9]{1,2})?$'
+        and (report ->> 'upstream_usd')::numeric < 1000000
+      then report ->> 'upstream_usd'
+    end,
     case when jsonb_typeof(report -> 'attempts') = 'array' then report -> 'attempts' end,
     private.read_used(report -> 'first_token_ms'),
     report -> 'is_reconciled' = 'true'
@@ -6132,8 +6137,8 @@ begin
     said as (
       select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
       from path
-      -- Providers refuse a turn without a word, and all that is asked after it.
-      where path.step = 1 or path.content ~ '\S'
+      -- Providers refuse a turn without a word, and all that is asked after it. Its beginning mostly tells.
+      where path.step = 1 or left(path.content, 100) ~ '\S' or path.content ~ '\S'
       union all
       -- After everything else in steps, so that it comes first of all.
       select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
@@ -6794,11 +6799,11 @@ begin
         'held_micros', wallets.held_micros
       ),
       'limits', jsonb_build_object(
-        'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
+        'requests_this_month', case when wallets.month_end > private.clock() then wallets.month_requests else 0 end,
+        'requests_per_month', wallets.requests_per_month
       )
     )
     from private.wallets
-    join api.limits on limits.account_id = wallets.account_id
     where wallets.account_id = coalesce(
       event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
     )
@@ -6810,7 +6815,6 @@ comment on function api.finish_answer is
   'The end of an answer: keeps the frames that were not flushed, closes the message and settles the run. No receipt yet when its cost has still to be asked upstream.';
 
 grant execute on function api.read_answer to authenticated;
-grant select on api.limits to service_role;
 grant execute on function api.append_frames, api.finish_answer to service_role;
 
 -- schemas/08_chat_arrange.sql -----------------------------------------------------------------

@@ -99,7 +99,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  -- In two steps: a pattern that counts to 64 takes longer than a query.
+  -- In two steps: a pattern that counts to 64 takes longer than all the rest of reading.
   if octet_length(hash) <> 64 or hash ~ '[^0-9a-f]' then
     perform private.fail(422, 'invalid_input', 'A hash is a SHA-256 in 64 small hexadecimal digits.', null);
   end if;
@@ -178,7 +178,12 @@ begin
       private.read_used(used -> 'searches')
     ),
     private.read_used(report -> 'produced_bytes'),
-    case when report ->> 'upstream_usd' ~ '^[0-9]{1,6}(\.[0-9]{1,40})?([eE]-[0-9]{1,2})?$' then report ->> 'upstream_usd' end,
+    case
+      when octet_length(report ->> 'upstream_usd') <= 50
+        and report ->> 'upstream_usd' ~ '^[0-9]+(\.[0-9]+)?([eE]-[0-9]{1,2})?$'
+        and (report ->> 'upstream_usd')::numeric < 1000000
+      then report ->> 'upstream_usd'
+    end,
     case when jsonb_typeof(report -> 'attempts') = 'array' then report -> 'attempts' end,
     private.read_used(report -> 'first_token_ms'),
     report -> 'is_reconciled' = 'true'

@@ -280,8 +280,8 @@ begin
     said as (
       select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
       from path
-      -- Providers refuse a turn without a word, and all that is asked after it.
-      where path.step = 1 or path.content ~ '\S'
+      -- Providers refuse a turn without a word, and all that is asked after it. Its beginning mostly tells.
+      where path.step = 1 or left(path.content, 100) ~ '\S' or path.content ~ '\S'
       union all
       -- After everything else in steps, so that it comes first of all.
       select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
