@@ -2221,8 +2221,8 @@ comment on function private.settle_hold is
 -- credits, otherwise than by a grant or a call: what lapses, is refunded, is reversed with its payment
 -- or adjusted by hand, and the sums of our own books.
 --
--- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is reversed for more than it gave, and no charge
--- refunded for more than it was.
+-- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is
+-- reversed for more than it gave and did not lapse, and no charge refunded for more than it was.
 
 create function private.expire_lots(account_id uuid)
 returns bigint
@@ -2319,6 +2319,24 @@ $$;
 
 comment on function private.refund_charge is 'Gives back all or part of a charge, never more than it was.';
 
+create function private.left_to_reverse(granted private.transactions)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return granted.amount_micros + coalesce((
+    select sum(taken.amount_micros)
+    from private.transactions as taken
+    where taken.refers_to = granted.id and taken.kind in ('reversal', 'expiry')
+  ), 0);
+end
+$$;
+
+comment on function private.left_to_reverse is 'What of a grant neither went back nor lapsed: spent or not, it can be taken back once.';
+
 create function private.reverse_grant(grant_id bigint, amount_micros bigint, fact text, reason text, author text)
 returns bigint
 language plpgsql
@@ -2330,7 +2348,7 @@ declare
   granted private.transactions;
   wallet private.wallets;
   lot private.lots;
-  reversed bigint;
+  most bigint;
   new_id bigint;
   owed bigint;
 begin
@@ -2350,12 +2368,10 @@ begin
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
-  select coalesce(sum(-transactions.amount_micros), 0) into reversed
-  from private.transactions
-  where transactions.refers_to = granted.id and transactions.kind = 'reversal';
-  if reverse_grant.amount_micros > lot.amount_micros - reversed then
+  most := private.left_to_reverse(granted);
+  if reverse_grant.amount_micros > most then
     perform private.fail(
-      409, 'conflict', format('Only %s micro-credits of this grant are left to reverse.', lot.amount_micros - reversed),
+      409, 'conflict', format('Only %s micro-credits of this grant are left to reverse.', most),
       'Reverse that much or less.'
     );
   end if;
@@ -12080,7 +12096,7 @@ set search_path = ''
 as $$
 declare
   due record;
-  granted record;
+  granted private.transactions;
   share bigint;
   reached bigint := payment.reversed_minor;
   said text;
@@ -12097,13 +12113,16 @@ begin
   loop
     -- Reckoned from the sum so far, so that parts add up to the whole whatever their order.
     for granted in
-      select transactions.id, transactions.amount_micros
+      select *
       from private.transactions
       where transactions.kind = 'grant' and (transactions.id = payment.grant_id or transactions.refers_to = payment.grant_id)
       order by transactions.id
     loop
-      share := floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
-        - floor(granted.amount_micros * reached::numeric / payment.amount_minor);
+      share := least(
+        private.left_to_reverse(granted),
+        floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
+          - floor(granted.amount_micros * reached::numeric / payment.amount_minor)
+      );
       if share > 0 then
         perform private.reverse_grant(
           granted.id, share, due.fact || case when granted.id = payment.grant_id then '' else ':' || granted.id end,

@@ -1,8 +1,8 @@
 -- credits, otherwise than by a grant or a call: what lapses, is refunded, is reversed with its payment
 -- or adjusted by hand, and the sums of our own books.
 --
--- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is reversed for more than it gave, and no charge
--- refunded for more than it was.
+-- What an open hold may need is never taken, and nothing lapses that a debt may need. No grant is
+-- reversed for more than it gave and did not lapse, and no charge refunded for more than it was.
 
 create function private.expire_lots(account_id uuid)
 returns bigint
@@ -99,6 +99,24 @@ $$;
 
 comment on function private.refund_charge is 'Gives back all or part of a charge, never more than it was.';
 
+create function private.left_to_reverse(granted private.transactions)
+returns bigint
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  return granted.amount_micros + coalesce((
+    select sum(taken.amount_micros)
+    from private.transactions as taken
+    where taken.refers_to = granted.id and taken.kind in ('reversal', 'expiry')
+  ), 0);
+end
+$$;
+
+comment on function private.left_to_reverse is 'What of a grant neither went back nor lapsed: spent or not, it can be taken back once.';
+
 create function private.reverse_grant(grant_id bigint, amount_micros bigint, fact text, reason text, author text)
 returns bigint
 language plpgsql
@@ -110,7 +128,7 @@ declare
   granted private.transactions;
   wallet private.wallets;
   lot private.lots;
-  reversed bigint;
+  most bigint;
   new_id bigint;
   owed bigint;
 begin
@@ -130,12 +148,10 @@ begin
   end if;
 
   select * into lot from private.lots where lots.transaction_id = granted.id;
-  select coalesce(sum(-transactions.amount_micros), 0) into reversed
-  from private.transactions
-  where transactions.refers_to = granted.id and transactions.kind = 'reversal';
-  if reverse_grant.amount_micros > lot.amount_micros - reversed then
+  most := private.left_to_reverse(granted);
+  if reverse_grant.amount_micros > most then
     perform private.fail(
-      409, 'conflict', format('Only %s micro-credits of this grant are left to reverse.', lot.amount_micros - reversed),
+      409, 'conflict', format('Only %s micro-credits of this grant are left to reverse.', most),
       'Reverse that much or less.'
     );
   end if;

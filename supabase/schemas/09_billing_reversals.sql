@@ -140,7 +140,7 @@ set search_path = ''
 as $$
 declare
   due record;
-  granted record;
+  granted private.transactions;
   share bigint;
   reached bigint := payment.reversed_minor;
   said text;
@@ -157,13 +157,16 @@ begin
   loop
     -- Reckoned from the sum so far, so that parts add up to the whole whatever their order.
     for granted in
-      select transactions.id, transactions.amount_micros
+      select *
       from private.transactions
       where transactions.kind = 'grant' and (transactions.id = payment.grant_id or transactions.refers_to = payment.grant_id)
       order by transactions.id
     loop
-      share := floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
-        - floor(granted.amount_micros * reached::numeric / payment.amount_minor);
+      share := least(
+        private.left_to_reverse(granted),
+        floor(granted.amount_micros * least(payment.amount_minor, reached + due.amount_minor)::numeric / payment.amount_minor)
+          - floor(granted.amount_micros * reached::numeric / payment.amount_minor)
+      );
       if share > 0 then
         perform private.reverse_grant(
           granted.id, share, due.fact || case when granted.id = payment.grant_id then '' else ':' || granted.id end,

@@ -446,7 +446,17 @@ select pg_temp.has('Owing', 21, 0, 0, 'but pay it first');
 select is(private.expire_lots(pg_temp.account('Owing')), 0::bigint, 'so that nothing of them is left to lapse');
 select pg_temp.grants('Owing', 5, 'small', 'bonus', private.clock());
 select is(private.expire_lots(pg_temp.account('Owing')), 5::bigint, 'and without a debt lots lapse again');
-select tests.travel('-2 days');
+
+select pg_temp.open_team('Late');
+select pg_temp.grants('Late', 100, 'payment', 'subscription', private.clock() + interval '1 day'), pg_temp.grants('Late', 500, 'other');
+select pg_temp.spends('Late', 40, 'some');
+select tests.travel('2 days');
+select private.expire_lots(pg_temp.account('Late'));
+select pg_temp.has('Late', 500, 0, 0, 'of 100 credits 40 are spent and 60 have lapsed');
+select tests.throws($$select pg_temp.reverses('Late', 'payment', 41, 'dispute')$$, 409, 'conflict', 'what lapsed is not taken once more');
+select isnt(pg_temp.reverses('Late', 'payment', 40, 'dispute'), null, 'but what was spent is');
+select pg_temp.has('Late', 460, 0, 0, 'from what else there is');
+select tests.travel('-4 days');
 
 select tests.throws(format($$select pg_temp.reverses('Burn', 'third', %s, 'odd')$$, amount), 422, 'invalid_input', 'no reversal of ' || amount)
 from unnest(array['0', '-1', 'null', '-9223372036854775808']) as amount;

@@ -204,6 +204,17 @@ select is(
 select is(pg_temp.hear('late', 'payment.captured', pg_temp.payment('pay_early')), 'applied: granted, reversed', 'which then grants and takes back');
 select is(pg_temp.balance('Ada'), 500.0, 'so that nothing remains');
 
+-- what lapsed is not taken once more
+select is(pg_temp.hear('la1', 'payment.captured', pg_temp.payment('pay_lapse')), 'applied: granted', 'of a payment');
+update private.lots set expires_at = private.clock() where transaction_id = (
+  select id from private.transactions where account_id = tests.account_of('Ada') order by sequence desc limit 1
+);
+select private.adjust_credits(tests.account_of('Ada'), -400000000, 'use', 'Used', 'tests'), private.expire_lots(tests.account_of('Ada'));
+select is(pg_temp.balance('Ada'), 500.0, '400 credits are used, and the rest lapses');
+select is(pg_temp.hear('la2', 'refund.processed', pg_temp.refund('rfnd_lapse', 500, 'processed', 'pay_lapse')), 'applied: reversed', 'refunded');
+select is(pg_temp.balance('Ada'), 100.0, 'it takes back what was used');
+select private.adjust_credits(tests.account_of('Ada'), 400000000, 'give', 'Given', 'tests');
+
 -- spent credits become a debt, and no more than the grant
 select is(pg_temp.hear('de1', 'payment.captured', pg_temp.payment('pay_debt')), 'applied: granted', 'another payment');
 select private.adjust_credits(tests.account_of('Ada'), -9000000000, 'spend', 'Spent', 'tests');

@@ -130,8 +130,10 @@ function auditPosts(journal: Entry[], rows: Snapshot, say: Say): void {
     const most = Math.abs(Number(one.amount_micros));
     if (sum('refund') > (one.kind === 'charge' ? most : 0))
       say(`${one.kind} ${one.id} of ${most} was refunded ${sum('refund')}`);
-    if (sum('reversal') > (one.kind === 'grant' ? most : 0))
-      say(`${one.kind} ${one.id} of ${most} was reversed ${sum('reversal')}`);
+    if (sum('reversal') > (one.kind === 'grant' ? most - sum('expiry') : 0))
+      say(
+        `${one.kind} ${one.id} of ${most} was reversed ${sum('reversal')} and lapsed ${sum('expiry')}`,
+      );
   }
 }
 
