@@ -5974,6 +5974,9 @@ security invoker
 set search_path = ''
 as $$
 begin
+  if options = '{}' then
+    return null;
+  end if;
   if jsonb_typeof(coalesce(options -> 'system', 'null')) not in ('string', 'null') then
     perform private.fail(422, 'invalid_input', 'The system prompt must be text.', null);
   end if;
