@@ -122,18 +122,17 @@ function auditPosts(journal: Entry[], rows: Snapshot, say: Say): void {
   }
   for (const one of rows.transactions) {
     const back = rows.transactions.filter((other) => other.refers_to === one.id);
-    const sum = (kind: string) =>
-      back.reduce(
-        (total, other) => total + (other.kind === kind ? Math.abs(Number(other.amount_micros)) : 0),
-        0,
-      );
+    const sum = (some: Transaction[]) =>
+      some.reduce((total, other) => total + Math.abs(Number(other.amount_micros)), 0);
     const most = Math.abs(Number(one.amount_micros));
-    if (sum('refund') > (one.kind === 'charge' ? most : 0))
-      say(`${one.kind} ${one.id} of ${most} was refunded ${sum('refund')}`);
-    if (sum('reversal') > (one.kind === 'grant' ? most - sum('expiry') : 0))
-      say(
-        `${one.kind} ${one.id} of ${most} was reversed ${sum('reversal')} and lapsed ${sum('expiry')}`,
-      );
+    const refunded = sum(back.filter(({ kind }) => kind === 'refund'));
+    if (refunded > (one.kind === 'charge' ? most : 0))
+      say(`${one.kind} ${one.id} of ${most} was refunded ${refunded}`);
+    // When it was last reversed, what had lapsed before was gone already.
+    const gone = back.filter(({ kind }) => kind === 'reversal' || kind === 'expiry');
+    const taken = sum(gone.slice(0, gone.findLastIndex(({ kind }) => kind === 'reversal') + 1));
+    if (taken > (one.kind === 'grant' ? most : 0))
+      say(`${one.kind} ${one.id} of ${most} was reversed and lapsed to ${taken}`);
   }
 }
 
