@@ -88,7 +88,7 @@ declare
 begin
   if request.models[1] like 'oneai/%' then
     select routed.model_ids, routed.reason into wanted_models, route_reason
-    from private.route_in_plan(request.account_id, request.models[1], request.features) as routed;
+    from private.route_in_plan(request.account_id, request.models[1], request.features, request.key_id) as routed;
   end if;
 
   -- From here on nothing of this account changes under us.

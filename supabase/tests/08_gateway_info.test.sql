@@ -10,7 +10,9 @@ insert into private.models (id, name, context_tokens, max_output_tokens, prompt_
 values ('acme/small', 'Small', 32000, 4000, 0.000001, 0.000002), ('acme/other', 'Other', 32000, 4000, 0.000001, 0.000002);
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k) values ('acme/*', 1, 0.001, 0.002);
 insert into private.presets (id, name, description) values ('oneai/test', 'Test', 'For tests');
-insert into private.router_rules (preset_id, priority, models, reason) values ('oneai/test', 1, '{acme/other,acme/small}', 'For tests');
+insert into private.presets (id, name, description) values ('oneai/later', 'Later', 'For tests');
+insert into private.router_rules (preset_id, priority, models, reason)
+values ('oneai/test', 1, '{acme/other,acme/small}', 'For tests'), ('oneai/later', 1, '{acme/other}', 'First'), ('oneai/later', 2, '{acme/small}', 'Then');
 update private.account_plans set plan_id = 'enterprise' where account_id = any (array[tests.account_of('Ada'), tests.account_of('Eve')]);
 select private.grant_credits(account_id, 1000000000, 'top_up', 'payment:1', 'Top-up', 'tests', null)
 from unnest(array[tests.account_of('Ada'), tests.account_of('Eve')]) as account_id;
@@ -58,6 +60,7 @@ select is(pg_temp.calls('Ada preset', 'oneai/test') -> 'model_ids', '["acme/othe
 select is(pg_temp.calls('Ada preset', 'acme/small') ->> 'rule', 'key_models', 'and not the same by its own name');
 select is(pg_temp.lists('Ada preset'), '{oneai/test}', 'which is what it lists');
 select is(pg_temp.calls('Ada small', 'oneai/test') -> 'model_ids', '["acme/small"]', 'a preset chooses among the models of a key');
+select is(pg_temp.calls('Ada small', 'oneai/later') -> 'model_ids', '["acme/small"]', 'also where only a later rule has one of them');
 select is(pg_temp.lists('Ada small'), '{acme/small,oneai/test}', 'and is listed with them');
 select is(pg_temp.calls('Ada none', 'oneai/test') ->> 'rule', 'key_models', 'a preset of which the key may call nothing calls nothing');
 select is(pg_temp.lists('Ada none'), '{}', 'and is not listed');
