@@ -50,6 +50,8 @@ test('a message that is too long to be taken is there again after a reload', asy
   await send(page, text);
   await expect(scroller(page).getByText('The message is too long')).toBeVisible();
   await page.reload();
+  // Once it is known that there is no such conversation yet.
+  await expect(page.getByRole('heading', { name: /^Hello/ })).toBeVisible();
   await expect(composer(page)).toHaveValue(text);
 });
 

@@ -262,7 +262,8 @@ test('a notice that was dismissed is not brought back by a look that was under w
 test('a notice that comes late moves nothing', async ({ page }) => {
   const news = { id: crypto.randomUUID(), title: 'News', body: 'Nothing more.', link: null };
   for (const [path, landmark, width] of [
-    ['/app/chat', composer(page), 1280],
+    // What is left is told last of all on that page.
+    ['/app/chat', page.getByRole('button', { name: /requests left this month/ }), 1280],
     ['/app/api/keys', page.getByRole('button', { name: 'Create a key' }), 1280],
     ['/app/api/keys', page.getByRole('button', { name: 'Create a key' }), 360],
   ] as const) {

@@ -61,6 +61,11 @@ describe('explain', () => {
     expect(isUnreachable(new AuthRetryableFetchError('{}', 503))).toBe(false);
   });
 
+  test('one row that is not there is told like all that is not found', () => {
+    const none = { code: 'PGRST116', message: 'Cannot coerce the result to a single JSON object' };
+    expect(explain(none).code).toBe('not_found');
+  });
+
   test.each([undefined, null, 'boom', 7, {}, new Error('boom')])(
     '%s has an answer too',
     (error) => {

@@ -101,6 +101,8 @@ function codeOf(error: Partial<Record<string, unknown>>): string {
   if (name === 'AuthSessionMissingError') return 'session_missing';
   if (name === 'AuthPKCECodeVerifierMissingError') return 'bad_code_verifier';
   if (name === 'AuthWeakPasswordError') return 'weak_password';
+  // One row was asked for, and there is none.
+  if (code === 'PGRST116') return 'not_found';
   // A database error carries the SQL state as its code and our stable token as its message.
   if (typeof message === 'string' && message in sentences) return message;
   if (typeof code === 'string' && code) return code;
