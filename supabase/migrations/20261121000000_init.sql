@@ -3294,7 +3294,7 @@ $$;
 comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
 
 create function private.route_in_plan(
-  account_id uuid, preset_id text, features private.request_features, key_id uuid default null
+  plan_id text, preset_id text, features private.request_features, key_models text[] default null
 )
 returns table (model_ids text[], reason text)
 language sql
@@ -3307,25 +3307,15 @@ as $$
   cross join lateral (
     select array_agg(listed.model_id order by listed.position) as model_ids
     from unnest(routed.model_ids) with ordinality as listed (model_id, position)
-    join private.account_plans on account_plans.account_id = route_in_plan.account_id
-    join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
-    where route_in_plan.key_id is null or exists (
-      select from private.api_keys
-      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-      where api_keys.id = route_in_plan.key_id
-        -- Whoever allows a preset allows what it chooses.
-        and (
-          listed.model_id like private.like_pattern(allowed.pattern)
-          or route_in_plan.preset_id like private.like_pattern(allowed.pattern)
-        )
-    )
+    join private.offers on offers.plan_id = route_in_plan.plan_id and offers.model_id = listed.model_id
+    where key_models is null or listed.model_id like any (key_models)
   ) as offered
   order by offered.model_ids is null, routed.position
   limit 1
 $$;
 
 comment on function private.route_in_plan is
-  'The models of the first rule that has one an account''s plan includes, and the key if there is one, and its reason; where none has, the first rule as it is, for the refusal to name.';
+  'The models of the first rule that has one which a plan includes, and the key if it names some, and its reason; where none has, the first rule as it is, for the refusal to name.';
 
 create trigger on_plans_lock before insert or update or delete on private.plans
   for each statement execute function private.lock_catalogue();
@@ -4377,11 +4367,6 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
-  if request.models[1] like 'oneai/%' then
-    select routed.model_ids, routed.reason into wanted_models, route_reason
-    from private.route_in_plan(request.account_id, request.models[1], request.features, request.key_id) as routed;
-  end if;
-
   -- From here on nothing of this account changes under us.
   locked := private.lock_account(request.account_id);
   select * into wallet from private.wallets where wallets.account_id = request.account_id;
@@ -4412,10 +4397,6 @@ begin
       cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
       where api_keys.id = request.key_id
     );
-    -- Whoever allows a preset allows what it chooses.
-    if route_reason is not null and request.models[1] like any (key_models) then
-      key_models := null;
-    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -4486,12 +4467,20 @@ begin
     end if;
 
     -- of which model ------------------------------------------------------------------------
-    if request.models[1] like 'oneai/%' and wanted_models is null then
-      verdict := private.refusal(
-        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-        'Choose a model yourself.'
-      );
-      exit decide;
+    if request.models[1] like 'oneai/%' then
+      -- Whoever allows a preset allows what it chooses.
+      if request.models[1] like any (key_models) then
+        key_models := null;
+      end if;
+      select routed.model_ids, routed.reason into wanted_models, route_reason
+      from private.route_in_plan(wallet.plan_id, request.models[1], request.features, key_models) as routed;
+      if wanted_models is null then
+        verdict := private.refusal(
+          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+          'Choose a model yourself.'
+        );
+        exit decide;
+      end if;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
       select
@@ -5282,11 +5271,12 @@ declare
   candidates text[] := array[preview_cost.model];
   likely integer := 1;
   chosen record;
+  plan_id text;
   most_micros bigint;
 begin
   select
-    wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
-  into preview.available_micros, most_micros
+    wallets.balance_micros - wallets.held_micros, plans.id, coalesce(own.max_cost_micros, plans.max_cost_micros)
+  into preview.available_micros, plan_id, most_micros
   from private.wallets
   join private.account_plans on account_plans.account_id = wallets.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -5300,7 +5290,7 @@ begin
 
   if preview_cost.model like 'oneai/%' then
     select routed.model_ids, routed.reason into candidates, preview.route_reason
-    from private.route_in_plan(preview_cost.account_id, preview_cost.model, features) as routed;
+    from private.route_in_plan(plan_id, preview_cost.model, features) as routed;
     likely := cardinality(candidates);
     if features is null then
       -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.
@@ -6408,8 +6398,10 @@ begin
     if wanted_models[1] like 'oneai/%' then
       features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
       select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-      from private.route_in_plan(conversation.account_id, wanted_models[1], features) as routed
-      join private.models on models.id = any (routed.model_ids);
+      from private.account_plans
+      cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
+      join private.models on models.id = any (routed.model_ids)
+      where account_plans.account_id = conversation.account_id;
     elsif cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.
       wanted_models := wanted_models[1] || array(
@@ -6830,11 +6822,11 @@ begin
         'held_micros', wallets.held_micros
       ),
       'limits', jsonb_build_object(
-        'requests_this_month', case when wallets.month_end > private.clock() then wallets.month_requests else 0 end,
-        'requests_per_month', wallets.requests_per_month
+        'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
       )
     )
     from private.wallets
+    join api.limits on limits.account_id = wallets.account_id
     where wallets.account_id = coalesce(
       event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
     )
@@ -6846,6 +6838,7 @@ comment on function api.finish_answer is
   'The end of an answer: keeps the frames that were not flushed, closes the message and settles the run. No receipt yet when its cost has still to be asked upstream.';
 
 grant execute on function api.read_answer to authenticated;
+grant select on api.limits to service_role;
 grant execute on function api.append_frames, api.finish_answer to service_role;
 
 -- schemas/08_chat_arrange.sql -----------------------------------------------------------------

@@ -118,7 +118,7 @@ $$;
 comment on function private.renew_offers is 'Works out anew which plan may call which model at which price.';
 
 create function private.route_in_plan(
-  account_id uuid, preset_id text, features private.request_features, key_id uuid default null
+  plan_id text, preset_id text, features private.request_features, key_models text[] default null
 )
 returns table (model_ids text[], reason text)
 language sql
@@ -131,25 +131,15 @@ as $$
   cross join lateral (
     select array_agg(listed.model_id order by listed.position) as model_ids
     from unnest(routed.model_ids) with ordinality as listed (model_id, position)
-    join private.account_plans on account_plans.account_id = route_in_plan.account_id
-    join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
-    where route_in_plan.key_id is null or exists (
-      select from private.api_keys
-      cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-      where api_keys.id = route_in_plan.key_id
-        -- Whoever allows a preset allows what it chooses.
-        and (
-          listed.model_id like private.like_pattern(allowed.pattern)
-          or route_in_plan.preset_id like private.like_pattern(allowed.pattern)
-        )
-    )
+    join private.offers on offers.plan_id = route_in_plan.plan_id and offers.model_id = listed.model_id
+    where key_models is null or listed.model_id like any (key_models)
   ) as offered
   order by offered.model_ids is null, routed.position
   limit 1
 $$;
 
 comment on function private.route_in_plan is
-  'The models of the first rule that has one an account''s plan includes, and the key if there is one, and its reason; where none has, the first rule as it is, for the refusal to name.';
+  'The models of the first rule that has one which a plan includes, and the key if it names some, and its reason; where none has, the first rule as it is, for the refusal to name.';
 
 create trigger on_plans_lock before insert or update or delete on private.plans
   for each statement execute function private.lock_catalogue();

@@ -86,11 +86,6 @@ declare
   price_version_ids bigint[];
   hold numeric := 0;
 begin
-  if request.models[1] like 'oneai/%' then
-    select routed.model_ids, routed.reason into wanted_models, route_reason
-    from private.route_in_plan(request.account_id, request.models[1], request.features, request.key_id) as routed;
-  end if;
-
   -- From here on nothing of this account changes under us.
   locked := private.lock_account(request.account_id);
   select * into wallet from private.wallets where wallets.account_id = request.account_id;
@@ -121,10 +116,6 @@ begin
       cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
       where api_keys.id = request.key_id
     );
-    -- Whoever allows a preset allows what it chooses.
-    if route_reason is not null and request.models[1] like any (key_models) then
-      key_models := null;
-    end if;
     select * into key_limits from private.limit_overrides
     where limit_overrides.subject_id = request.key_id and coalesce(limit_overrides.expires_at, 'infinity') > at;
     if key_limits.subject_id is not null then
@@ -195,12 +186,20 @@ begin
     end if;
 
     -- of which model ------------------------------------------------------------------------
-    if request.models[1] like 'oneai/%' and wanted_models is null then
-      verdict := private.refusal(
-        404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-        'Choose a model yourself.'
-      );
-      exit decide;
+    if request.models[1] like 'oneai/%' then
+      -- Whoever allows a preset allows what it chooses.
+      if request.models[1] like any (key_models) then
+        key_models := null;
+      end if;
+      select routed.model_ids, routed.reason into wanted_models, route_reason
+      from private.route_in_plan(wallet.plan_id, request.models[1], request.features, key_models) as routed;
+      if wanted_models is null then
+        verdict := private.refusal(
+          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+          'Choose a model yourself.'
+        );
+        exit decide;
+      end if;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
       select

@@ -125,11 +125,12 @@ declare
   candidates text[] := array[preview_cost.model];
   likely integer := 1;
   chosen record;
+  plan_id text;
   most_micros bigint;
 begin
   select
-    wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros)
-  into preview.available_micros, most_micros
+    wallets.balance_micros - wallets.held_micros, plans.id, coalesce(own.max_cost_micros, plans.max_cost_micros)
+  into preview.available_micros, plan_id, most_micros
   from private.wallets
   join private.account_plans on account_plans.account_id = wallets.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -143,7 +144,7 @@ begin
 
   if preview_cost.model like 'oneai/%' then
     select routed.model_ids, routed.reason into candidates, preview.route_reason
-    from private.route_in_plan(preview_cost.account_id, preview_cost.model, features) as routed;
+    from private.route_in_plan(plan_id, preview_cost.model, features) as routed;
     likely := cardinality(candidates);
     if features is null then
       -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.

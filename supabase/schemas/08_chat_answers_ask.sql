@@ -187,8 +187,10 @@ begin
     if wanted_models[1] like 'oneai/%' then
       features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
       select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-      from private.route_in_plan(conversation.account_id, wanted_models[1], features) as routed
-      join private.models on models.id = any (routed.model_ids);
+      from private.account_plans
+      cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
+      join private.models on models.id = any (routed.model_ids)
+      where account_plans.account_id = conversation.account_id;
     elsif cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.
       wanted_models := wanted_models[1] || array(

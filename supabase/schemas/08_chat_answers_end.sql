@@ -330,11 +330,11 @@ begin
         'held_micros', wallets.held_micros
       ),
       'limits', jsonb_build_object(
-        'requests_this_month', case when wallets.month_end > private.clock() then wallets.month_requests else 0 end,
-        'requests_per_month', wallets.requests_per_month
+        'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
       )
     )
     from private.wallets
+    join api.limits on limits.account_id = wallets.account_id
     where wallets.account_id = coalesce(
       event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
     )
@@ -346,4 +346,5 @@ comment on function api.finish_answer is
   'The end of an answer: keeps the frames that were not flushed, closes the message and settles the run. No receipt yet when its cost has still to be asked upstream.';
 
 grant execute on function api.read_answer to authenticated;
+grant select on api.limits to service_role;
 grant execute on function api.append_frames, api.finish_answer to service_role;
