@@ -7,15 +7,8 @@ select tests.travel_to('2027-03-10 12:00:00+00');
 select tests.create_user(name) from unnest(array['Ada', 'Adam', 'Bill', 'Mia', 'Vic', 'Eve']) as name;
 insert into private.accounts (kind, name) values ('team', 'Engine'), ('team', 'Second'), ('team', 'Third');
 
-create function pg_temp.account(name text)
-returns uuid
-language sql
-as $$
-  select id from private.accounts where accounts.name = account.name and kind = 'team'
-$$;
-
 insert into private.members (account_id, user_id, role)
-select pg_temp.account(team), tests.id_of(name), role::private.member_role
+select tests.team(team), tests.id_of(name), role::private.member_role
 from (values ('Ada', 'owner'), ('Adam', 'admin'), ('Bill', 'billing'), ('Mia', 'member'), ('Vic', 'viewer')) as person (name, role)
 cross join unnest(array['Engine', 'Second', 'Third']) as team;
 
@@ -31,7 +24,7 @@ values
 
 -- Ids are read as the owner of the schema, before somebody signs in.
 create temporary table ids as
-select pg_temp.account('Engine') as engine, pg_temp.account('Second') as second, pg_temp.account('Third') as third;
+select tests.team('Engine') as engine, tests.team('Second') as second, tests.team('Third') as third;
 grant select on ids to public;
 
 create function pg_temp.says(account uuid, code text)
@@ -120,12 +113,12 @@ select is(
 from ids;
 select is(pg_temp.says(second, 'GUESS'), '404 not_found code', 'while for another they may go on') from ids;
 select tests.sign_out();
-insert into private.members (account_id, user_id, role) values (pg_temp.account('Engine'), tests.id_of('Eve'), 'billing');
+insert into private.members (account_id, user_id, role) values (tests.team('Engine'), tests.id_of('Eve'), 'billing');
 insert into private.coupons (code, credits_micros, starts_at) values ('RIGHT', 5, private.clock());
 select tests.sign_in_as('Eve');
 select is(pg_temp.says(engine, 'RIGHT'), 'allowed', 'whoever never guessed is let through all the same') from ids;
 select tests.sign_out();
-delete from private.members where user_id = tests.id_of('Eve') and account_id = pg_temp.account('Engine');
+delete from private.members where user_id = tests.id_of('Eve') and account_id = tests.team('Engine');
 select tests.travel('23 hours');
 select tests.sign_in_as('Ada');
 select is(pg_temp.says(second, 'RIGHT'), 'allowed', 'when it said so she may try again') from ids;
@@ -135,7 +128,7 @@ select tests.sign_in_as('Adam');
 select is(pg_temp.says(engine, 'GUESS'), '404 not_found code', 'another day, another guess') from ids;
 select tests.sign_out();
 select is(
-  (select count(*) from private.wrong_codes where account_id = pg_temp.account('Engine')), 1::bigint, 'and those of the days before are forgotten'
+  (select count(*) from private.wrong_codes where account_id = tests.team('Engine')), 1::bigint, 'and those of the days before are forgotten'
 );
 
 -- bonus ---------------------------------------------------------------------------------------
@@ -145,7 +138,7 @@ create function pg_temp.tops_up(name text, amount bigint, fact text)
 returns bigint
 language sql
 as $$
-  select private.grant_top_up(pg_temp.account(name), amount, fact, 'Starter package', 'razorpay')
+  select private.grant_top_up(tests.team(name), amount, fact, 'Starter package', 'razorpay')
 $$;
 create function pg_temp.bonus_of(top_up bigint)
 returns bigint
@@ -171,7 +164,7 @@ select is((select pg_temp.bonus_of(before_code) from top_ups), null, 'and does n
 
 select pg_temp.tops_up('Engine', 1000, 'payment:2');
 create temporary table topped as
-select id from private.transactions where account_id = pg_temp.account('Engine') and fact = 'payment:2';
+select id from private.transactions where account_id = tests.team('Engine') and fact = 'payment:2';
 select is((select pg_temp.bonus_of(id) from topped), 100::bigint, 'the next top-up brings its percentage');
 select is(
   (select expires_at - private.clock() from private.lots join private.transactions on transactions.id = transaction_id where refers_to = (select id from topped)),
@@ -183,13 +176,13 @@ select tests.throws($$select pg_temp.tops_up('Engine', 1001, 'payment:2')$$, 409
 
 select pg_temp.tops_up('Engine', 1000, 'payment:3');
 select is(
-  (select pg_temp.bonus_of(id) from private.transactions where account_id = pg_temp.account('Engine') and fact = 'payment:3'),
+  (select pg_temp.bonus_of(id) from private.transactions where account_id = tests.team('Engine') and fact = 'payment:3'),
   333::bigint, 'the second bonus comes with the one after, to the whole micro'
 );
 select is_empty('select * from private.redemptions where transaction_id is null and account_id = (select engine from ids)', 'then none waits');
 select pg_temp.tops_up('Engine', 1000, 'payment:4');
 select is(
-  (select pg_temp.bonus_of(id) from private.transactions where account_id = pg_temp.account('Engine') and fact = 'payment:4'),
+  (select pg_temp.bonus_of(id) from private.transactions where account_id = tests.team('Engine') and fact = 'payment:4'),
   null, 'and a top-up is just a top-up again'
 );
 select tests.throws(format($$select pg_temp.tops_up('Engine', %s, 'odd')$$, amount), 422, 'invalid_input', 'no top-up of ' || amount)

@@ -102,19 +102,12 @@ select private.reprice();
 insert into private.plans (id, name, requests_per_minute) values ('slow', 'Slow', 3), ('free-running', 'Free running', null);
 insert into private.plan_models (plan_id, priority, pattern, allowed) values ('slow', 1, '*', true), ('free-running', 1, '*', true);
 
-create function pg_temp.account(name text)
-returns uuid
-language sql
-as $$
-  select id from private.accounts where accounts.name = account.name and kind = 'team'
-$$;
-
 create function pg_temp.open_team(name text, plan_id text default 'slow')
 returns void
 language sql
 as $$
   insert into private.accounts (kind, name) values ('team', open_team.name);
-  update private.account_plans set plan_id = open_team.plan_id where account_id = pg_temp.account(name);
+  update private.account_plans set plan_id = open_team.plan_id where account_id = tests.team(name);
 $$;
 
 create function pg_temp.verdict_of(name text, key_id uuid default null)
@@ -122,7 +115,7 @@ returns private.verdict
 language sql
 as $$
   select private.authorize_run(row(
-    pg_temp.account(name), tests.id_of('Ada'), key_id, 'completion', '{acme/small}', row(10, 1, 0, 10, 1, 0)::private.request_shape,
+    tests.team(name), tests.id_of('Ada'), key_id, 'completion', '{acme/small}', row(10, 1, 0, 10, 1, 0)::private.request_shape,
     null, null, null, null
   )::private.run_request)
 $$;
@@ -185,7 +178,7 @@ select cmp_ok((select count(*) from passed), '>=', 27::bigint, 'and little is lo
 select tests.travel_to('2027-03-12 12:00:00+00');
 select pg_temp.open_team('Long', 'free-running');
 insert into private.limit_overrides (subject_id, account_id, requests_per_hour, requests_per_day, reason)
-select pg_temp.account('Long'), pg_temp.account('Long'), 2, 3, 'For tests';
+select tests.team('Long'), tests.team('Long'), 2, 3, 'For tests';
 select is(pg_temp.asks('Long', 2), 'allowed', 'an hour has its own limit');
 select is(pg_temp.asks('Long'), '429 rate_limited requests_per_hour', 'and its own refusal');
 select tests.travel('55 minutes');
@@ -210,39 +203,39 @@ select is(pg_temp.asks('Long'), '429 rate_limited requests_per_hour', 'a clock s
 select tests.travel_to('2027-03-14 07:30:00+00');
 select pg_temp.open_team('Override');
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, expires_at, reason)
-select pg_temp.account('Override'), pg_temp.account('Override'), 5, private.clock() + interval '1 hour', 'For tests';
+select tests.team('Override'), tests.team('Override'), 5, private.clock() + interval '1 hour', 'For tests';
 select is(pg_temp.asks('Override', 5), 'allowed', 'an override is the limit instead of the plan''s');
 select is(pg_temp.asks('Override'), '429 rate_limited requests_per_minute', 'and is one');
 select tests.travel('1 hour');
 select is(pg_temp.asks('Override', 3), 'allowed', 'when it has expired');
 select is(pg_temp.asks('Override'), '429 rate_limited requests_per_minute', 'the plan''s is back');
-delete from private.limit_overrides where account_id = pg_temp.account('Override');
+delete from private.limit_overrides where account_id = tests.team('Override');
 
 insert into private.limit_overrides (subject_id, account_id, requests_per_hour, reason)
-select pg_temp.account('Override'), pg_temp.account('Override'), 2, 'For tests';
+select tests.team('Override'), tests.team('Override'), 2, 'For tests';
 select tests.travel('1 day');
 select is(pg_temp.asks('Override', 2), 'allowed', 'a limit by the hour is set');
-delete from private.limit_overrides where account_id = pg_temp.account('Override');
+delete from private.limit_overrides where account_id = tests.team('Override');
 select is(pg_temp.asks('Override'), 'allowed', 'taken away');
 insert into private.limit_overrides (subject_id, account_id, requests_per_hour, reason)
-select pg_temp.account('Override'), pg_temp.account('Override'), 2, 'For tests';
+select tests.team('Override'), tests.team('Override'), 2, 'For tests';
 select is(pg_temp.asks('Override'), '429 rate_limited requests_per_hour', 'and set again: what was counted before still counts');
 
 select pg_temp.open_team('Keys', 'free-running');
 insert into private.api_keys (id, account_id, created_by, name, prefix, hash)
-select md5(name)::uuid, pg_temp.account('Keys'), tests.id_of('Ada'), name, 'sk-oneai-' || name, sha256(convert_to(name, 'UTF8'))
+select md5(name)::uuid, tests.team('Keys'), tests.id_of('Ada'), name, 'sk-oneai-' || name, sha256(convert_to(name, 'UTF8'))
 from unnest(array['one', 'two']) as name;
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
-select md5('one')::uuid, pg_temp.account('Keys'), 2, 'For tests';
+select md5('one')::uuid, tests.team('Keys'), 2, 'For tests';
 select is(pg_temp.asks('Keys', 2, md5('one')::uuid), 'allowed', 'a key may have a limit of its own');
 select is(pg_temp.asks('Keys', 1, md5('one')::uuid), '429 rate_limited requests_per_minute', 'which refuses');
 select is(pg_temp.asks('Keys', 5, md5('two')::uuid), 'allowed', 'that key only');
 select is(pg_temp.asks('Keys', 5), 'allowed', 'and not the account');
 select pg_temp.open_team('Shared');
 insert into private.api_keys (id, account_id, created_by, name, prefix, hash)
-select md5('three')::uuid, pg_temp.account('Shared'), tests.id_of('Ada'), 'three', 'sk-oneai-three', sha256('three');
+select md5('three')::uuid, tests.team('Shared'), tests.id_of('Ada'), 'three', 'sk-oneai-three', sha256('three');
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
-select md5('three')::uuid, pg_temp.account('Shared'), 1000, 'For tests';
+select md5('three')::uuid, tests.team('Shared'), 1000, 'For tests';
 select is(pg_temp.asks('Shared', 3, md5('three')::uuid), 'allowed', 'a generous key');
 select is(pg_temp.asks('Shared', 1, md5('three')::uuid), '429 rate_limited requests_per_minute', 'does not lift the limit of its account');
 
@@ -251,7 +244,7 @@ select is(pg_temp.asks('Shared', 1, md5('three')::uuid), '429 rate_limited reque
 select tests.travel_to('2027-02-28 23:59:59+00');
 select pg_temp.open_team('Month', 'free-running');
 insert into private.limit_overrides (subject_id, account_id, requests_per_month, reason)
-select pg_temp.account('Month'), pg_temp.account('Month'), 2, 'For tests';
+select tests.team('Month'), tests.team('Month'), 2, 'For tests';
 select is((pg_temp.verdict_of('Month')).quota_remaining, 1::bigint, 'each call says how many are left of the month');
 select is(pg_temp.asks('Month'), 'allowed', 'the last one of a month is allowed');
 select is(pg_temp.asks('Month'), '429 quota_exceeded requests_per_month', 'one more is not');
@@ -261,7 +254,7 @@ select is(pg_temp.asks('Month', 2), 'allowed', 'which brings as many again');
 select is(pg_temp.asks('Month'), '429 quota_exceeded requests_per_month', 'and no more');
 select is(pg_temp.room_at('Month'), '2027-04-01 00:00:00+00', 'until the one after');
 
-update private.account_plans set cycle_anchor = '2027-01-31 10:00:00+00' where account_id = pg_temp.account('Month');
+update private.account_plans set cycle_anchor = '2027-01-31 10:00:00+00' where account_id = tests.team('Month');
 select is(
   (pg_temp.verdict_of('Month')).quota_resets_at, '2027-03-31 10:00:00+00', 'a plan that begins to run from its own day does so at once'
 );
@@ -271,7 +264,7 @@ select is(
 select tests.travel_to('2027-03-20 00:00:00+00');
 insert into private.plans (id, name, monthly_credits_micros, grants_monthly) values ('monthly', 'Monthly', 1000, true);
 select pg_temp.open_team('Paid', 'monthly'), pg_temp.open_team('Anchored', 'monthly');
-update private.account_plans set cycle_anchor = '2027-01-31 10:00:00+00', granted_until = '-infinity' where account_id = pg_temp.account('Anchored');
+update private.account_plans set cycle_anchor = '2027-01-31 10:00:00+00', granted_until = '-infinity' where account_id = tests.team('Anchored');
 update private.account_plans set granted_until = private.clock() + interval '10 years' where plan_id <> 'monthly';
 
 create function pg_temp.months_of(name text)
@@ -281,14 +274,14 @@ as $$
   select string_agg(fact || ' until ' || to_char(expires_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ', ' order by lots.id)
   from private.lots
   join private.transactions on transactions.id = lots.transaction_id
-  where lots.account_id = pg_temp.account(name)
+  where lots.account_id = tests.team(name)
 $$;
 
 select is(private.grant_monthly_credits(), 1, 'a month''s credits are given where they are due');
 select is(pg_temp.months_of('Anchored'), 'plan:monthly:2027-02-28 until 2027-03-31 10:00', 'for the month of the plan, until its end');
 select is(pg_temp.months_of('Paid'), null, 'a new account has its first month already');
 select is(private.grant_monthly_credits(), 0, 'they are given once');
-update private.account_plans set granted_until = '-infinity' where account_id = pg_temp.account('Anchored');
+update private.account_plans set granted_until = '-infinity' where account_id = tests.team('Anchored');
 select private.grant_monthly_credits();
 select is(pg_temp.months_of('Anchored'), 'plan:monthly:2027-02-28 until 2027-03-31 10:00', 'even if somebody forgets that they were');
 select tests.travel_to('2027-03-31 10:00:00+00');
@@ -303,7 +296,7 @@ select is(
   'only the one that runs'
 );
 select is(
-  (select source::text from private.lots where account_id = pg_temp.account('Paid')), 'subscription', 'they are credits of a subscription'
+  (select source::text from private.lots where account_id = tests.team('Paid')), 'subscription', 'they are credits of a subscription'
 );
 
 -- opening an account ------------------------------------------------------------------------------
@@ -321,7 +314,7 @@ select results_eq(
 );
 select pg_temp.open_team('Fresh', 'free');
 select results_eq(
-  $$select balance_micros::bigint from private.wallets where account_id = pg_temp.account('Fresh')$$, 'values (0::bigint)', 'a team begins with an empty wallet'
+  $$select balance_micros::bigint from private.wallets where account_id = tests.team('Fresh')$$, 'values (0::bigint)', 'a team begins with an empty wallet'
 );
 select tests.travel_to('2028-03-01 12:00:00+00');
 select private.grant_monthly_credits();
@@ -355,7 +348,7 @@ select results_eq(
 select is(pg_temp.asks('Guarded'), 'allowed', 'and lets everybody through');
 
 update private.upstream_guard set max_requests_per_minute = null, max_held_micros = 100;
-select private.grant_credits(pg_temp.account('Guarded'), 1000, 'top_up', 'payment', 'x', 'x');
+select private.grant_credits(tests.team('Guarded'), 1000, 'top_up', 'payment', 'x', 'x');
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k) values ('acme/*', 1, 0, 0.01);
 select is((pg_temp.verdict_of('Guarded')).hold_micros, 100::bigint, 'a call holds a hundred micros');
 select private.measure_guard();
@@ -366,7 +359,7 @@ select private.finish_run(
   runs.id,
   row('completed', null, null, 'stop', null, row(1, 10, 0, 0, 0, 0, 0, 0)::private.token_counts, 10, 0.0000002, null, null, false)::private.run_report
 )
-from private.runs where account_id = pg_temp.account('Guarded') and held_micros > 0;
+from private.runs where account_id = tests.team('Guarded') and held_micros > 0;
 select private.measure_guard();
 select is(pg_temp.asks('Guarded'), 'allowed', 'what has been settled is held no more');
 update private.upstream_guard set max_held_micros = null, max_spend_per_hour_micros = 200;

@@ -427,63 +427,9 @@ select tests.sign_in_as_service();
 select pg_temp.finish('x3', 1, '[["c", "Too late"]]');
 select is((select content || status from private.messages where id = md5('x3')::uuid), 'lost', 'after an hour it is too late');
 
--- a long conversation among many short ones ------------------------------------------------------------------
-
--- With these figures a planner takes every conversation for short, and would read a long one whole at each step.
-select tests.sign_out();
-insert into private.conversations (id, account_id, user_id, title)
-select md5('short' || n)::uuid, engine, ada, 'Short' from ids, generate_series(1, 300) as n;
-insert into private.conversations (id, account_id, user_id, title) select md5('endless')::uuid, engine, ada, 'Long' from ids;
-insert into private.messages (conversation_id, id, user_id, role, content)
-select md5('short' || n)::uuid, md5('short' || n || m)::uuid, ada, 'user', 'Hello' from ids, generate_series(1, 300) as n, generate_series(1, 10) as m;
-analyze private.messages;
-insert into private.messages (conversation_id, id, user_id, parent_id, role, content)
-select md5('endless')::uuid, md5('endless' || n)::uuid, ada, case when n > 1 then md5('endless' || n - 1)::uuid end, 'user', 'Hello'
-from ids, generate_series(1, 400) as n;
-create function pg_temp.rows_so_far()
-returns bigint
-language sql
-as $$
-  -- What an index leads to is counted by the index.
-  select sum(pg_stat_get_xact_tuples_fetched(counted.id))::bigint + pg_stat_get_xact_tuples_returned('private.messages'::regclass)
-  from (
-    select 'private.messages'::regclass::oid as id
-    union all
-    select indexrelid from pg_index where indrelid = 'private.messages'::regclass
-  ) as counted
-$$;
-create function pg_temp.rows_read(task text)
-returns bigint
-language plpgsql
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-declare
-  before constant bigint := pg_temp.rows_so_far();
-begin
-  execute task;
-  return pg_temp.rows_so_far() - before;
-end
-$$;
-grant execute on function pg_temp.rows_so_far, pg_temp.rows_read to public;
-select cmp_ok(
-  pg_temp.rows_read($$
-    select private.context_of(messages, null, 32000) from private.messages
-    where messages.conversation_id = md5('endless')::uuid and messages.id = md5('endless400')::uuid
-  $$), '<=', 400::bigint,
-  'what leads to a message is read once'
-);
-select cmp_ok(
-  pg_temp.rows_read($$select private.branch_of(md5('endless')::uuid, md5('endless400')::uuid)$$), '<=', 400::bigint, 'also where it is shared'
-);
-select tests.sign_in_as('Ada');
-select cmp_ok(
-  pg_temp.rows_read($$select pg_temp.ask('endless', 'answer', 'question', 'Hello', 'endless1')$$), '<=', 20::bigint,
-  'and what is asked near its beginning does not read the rest'
-);
-
 -- temporary chats -----------------------------------------------------------------------------------------------
 
+select tests.sign_in_as('Ada');
 create temporary table temporary_run as
 select run_id from ids, api.start_run(engine, '{acme/large}', '{"prompt_bytes": 40, "max_tokens": 10}');
 grant select on temporary_run to public;
