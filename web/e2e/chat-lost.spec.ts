@@ -42,6 +42,13 @@ async function goOnElsewhere(page: Page, count: number, text: string): Promise<v
   );
 }
 
+/** Scrolls to the first message of all, which comes page by page. */
+const findFirst = (page: Page) =>
+  expect(async () => {
+    await scroller(page).evaluate((element) => element.scrollTo(0, 0));
+    await expect(questions(page).first()).toContainText('the very first', { timeout: 200 });
+  }).toPass();
+
 const lookAgain = (page: Page) =>
   page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
 
@@ -110,10 +117,7 @@ test('however much was said elsewhere, what was said before it is still above it
   await goOnElsewhere(page, 60, 'elsewhere ');
   await lookAgain(page);
   await expect(answers(page).last()).toContainText('elsewhere 60');
-  await expect(async () => {
-    await scroller(page).evaluate((element) => element.scrollTo(0, 0));
-    await expect(questions(page).first()).toContainText('the very first', { timeout: 200 });
-  }).toPass();
+  await findFirst(page);
 });
 
 test('whoever came from a search and goes on stays where they write', async ({ page }) => {
@@ -144,10 +148,7 @@ test('earlier messages that could not be had can be asked for again', async ({ p
   }).toPass();
   await page.unroute(/\/messages\?.*or=/);
   await again.click();
-  await expect(async () => {
-    await scroller(page).evaluate((element) => element.scrollTo(0, 0));
-    await expect(questions(page).first()).toContainText('the very first', { timeout: 200 });
-  }).toPass();
+  await findFirst(page);
 });
 
 test('an answer of nothing but space says that there is none', async ({ page }) => {
