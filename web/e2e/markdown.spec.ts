@@ -181,6 +181,37 @@ test('a picture of another host is asked for when somebody wants it, and not bef
   expect(headers[0]?.['cookie']).toBeUndefined();
 });
 
+test('the frame of diagrams runs nothing as a page, and nothing of another host', async ({ page }) => {
+  const asked: string[] = [];
+  await page.route(/\/(?:x|ours)\.js$/, async (route) => {
+    asked.push(route.request().url());
+    await route.fulfill({ contentType: 'text/javascript', body: '' });
+  });
+  const foreign = ['/\\evil.example/x.js', '//evil.example/x.js', 'https://evil.example/x.js'];
+  for (const script of [...foreign, '/ours.js']) {
+    await page.goto(`${site.url}/frames/diagram.html#${script}`);
+    await page.goto('about:blank');
+  }
+  expect(asked).toEqual([]);
+
+  await open(page);
+  asked.length = 0;
+  for (const script of [...foreign, '/ours.js']) {
+    await page.evaluate(
+      (src) =>
+        new Promise((resolve) => {
+          const frame = document.createElement('iframe');
+          frame.sandbox.add('allow-scripts');
+          frame.src = src;
+          frame.onload = resolve;
+          document.body.append(frame);
+        }),
+      `/frames/diagram.html#${script}`,
+    );
+  }
+  expect(asked).toEqual([`${site.url}/ours.js`]);
+});
+
 test('code is copied as it is shown, and that is said', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await open(page);
