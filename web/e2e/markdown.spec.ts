@@ -181,7 +181,9 @@ test('a picture of another host is asked for when somebody wants it, and not bef
   expect(headers[0]?.['cookie']).toBeUndefined();
 });
 
-test('the frame of diagrams runs nothing as a page, and nothing of another host', async ({ page }) => {
+test('the frame of diagrams runs nothing as a page, and nothing of another host', async ({
+  page,
+}) => {
   const asked: string[] = [];
   await page.route(/\/(?:x|ours)\.js$/, async (route) => {
     asked.push(route.request().url());
