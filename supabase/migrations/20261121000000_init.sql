@@ -953,7 +953,7 @@ grant select on api.models to anon, authenticated, service_role;
 -- models, how one is chosen: names that stand for a choice, the rules that make it for each request,
 -- and the models that rest after they have failed.
 --
--- A model that is retired, without a price or resting is never chosen.
+-- A model that is retired or without a price is never chosen, one that rests only after all others.
 
 create table private.presets (
   id text primary key check (id ~ '^oneai/[a-z][a-z-]{1,30}$'),
@@ -1018,13 +1018,9 @@ as $$
       select from unnest(features.excluded_models) as excluded (pattern)
       where model.id like private.like_pattern(excluded.pattern)
     )
-    and not exists (
-      select from private.model_health
-      where model_health.model_id = model.id and model_health.cooling_until > private.clock()
-    )
 $$;
 
-comment on function private.is_usable is 'Whether a model can take such a request now.';
+comment on function private.is_usable is 'Whether a model can take such a request.';
 
 create function private.route(preset_id text, features private.request_features)
 returns table (model_ids text[], reason text)
@@ -1037,9 +1033,12 @@ as $$
   from private.router_rules
   join private.presets on presets.id = router_rules.preset_id and presets.active
   cross join lateral (
-    select array_agg(models.id order by listed.position) as model_ids
+    select
+      array_agg(models.id order by health.model_id is not null, listed.position) as model_ids,
+      bool_and(health.model_id is not null) as all_rest
     from unnest(router_rules.models) with ordinality as listed (model_id, position)
     join private.models on models.id = listed.model_id
+    left join private.model_health as health on health.model_id = models.id and health.cooling_until > private.clock()
     where private.is_usable(models.*, route.features)
   ) as usable
   where router_rules.preset_id = route.preset_id
@@ -1052,11 +1051,11 @@ as $$
     and (router_rules.language is null or router_rules.language = (route.features).language)
     and coalesce((route.features).prompt_tokens, 0) between coalesce(router_rules.min_prompt_tokens, 0)
       and coalesce(router_rules.max_prompt_tokens, 2147483647)
-  order by router_rules.priority, router_rules.id
+  order by usable.all_rest, router_rules.priority, router_rules.id
 $$;
 
 comment on function private.route is
-  'The models a preset stands for in this request, best first, and the one line that says why; then what later rules say.';
+  'The models a preset stands for in this request, best first and those that rest last, and the one line that says why; then what later rules say.';
 
 create function private.note_attempt(model_id text, error text)
 returns void

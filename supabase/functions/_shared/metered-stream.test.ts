@@ -182,6 +182,20 @@ Deno.test('an overloaded model answers at the third try, and the tries are told'
   ]);
 });
 
+Deno.test(
+  'what fails where the caller chose the providers is no reason for others to pass a model over',
+  async () => {
+    const { run, reports } = start({ model: 'sandbox/flaky', isSteered: true });
+    await readAll(run.viewer);
+    const tries = reports[0]?.attempts.map(({ error, reason }) => [error, reason]);
+    assertEquals(tries, [
+      [undefined, 'status_503'],
+      [undefined, 'status_503'],
+      [undefined, undefined],
+    ]);
+  },
+);
+
 Deno.test('OpenRouter falls back by itself, and who failed is told', async () => {
   const { run, reports, storedText } = start({
     models: ['sandbox/unavailable', 'sandbox/fast'],
@@ -191,10 +205,10 @@ Deno.test('OpenRouter falls back by itself, and who failed is told', async () =>
   const report = reports[0] as Report;
   assertEquals([report.outcome, report.model_id], ['completed', 'sandbox/fast']);
   assertEquals(
-    report.attempts.map(({ model, error }) => [model, error]),
+    report.attempts.map(({ model, error, reason }) => [model, error, reason]),
     [
-      ['sandbox/unavailable', 'fell_back'],
-      ['sandbox/fast', undefined],
+      ['sandbox/unavailable', undefined, 'fell_back'],
+      ['sandbox/fast', undefined, undefined],
     ],
   );
   assertEquals(storedText().length > 0, true);

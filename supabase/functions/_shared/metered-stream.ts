@@ -15,6 +15,8 @@ export interface MeteredRun<Settlement> {
   /** Which of them an answer names. */
   answering: (named?: string) => string;
   open: OpenUpstream;
+  /** Its caller chose among providers: what fails then says nothing of a model to others. */
+  isSteered?: boolean;
   /** Keeps what is new, and the run's lease. Returns whether to stop; null: the run has ended. */
   flush(batch: Batch): Promise<boolean | null>;
   /** Settles. Called again until it has succeeded once. */
@@ -296,13 +298,21 @@ export function streamRun<Settlement>(run: MeteredRun<Settlement>): StreamingRun
     return firstTokenMs !== null && fault.code !== 'upstream_failed' ? 'stopped' : 'failed';
   }
 
-  /** Told only if there is something to tell: one try that answered is the rule. */
+  /** An `error` makes a model rest for everybody; what a caller may have brought about is a `reason`. */
   function attempts(): Attempt[] {
+    if (!run.isSteered) return tries();
+    return tries().map(({ error, ...tried }) =>
+      error === undefined ? tried : { ...tried, reason: error },
+    );
+  }
+
+  /** Told only if there is something to tell: one try that answered is the rule. */
+  function tries(): Attempt[] {
     const answering = run.answering(model);
     const passedOver = run.models
       .slice(0, run.models.indexOf(answering))
       .filter((id) => !failed.some((attempt) => attempt.model === id))
-      .map((id) => ({ model: id, ms: 0, error: 'fell_back' }));
+      .map((id) => ({ model: id, ms: 0, reason: 'fell_back' }));
     const before = [...failed, ...passedOver];
     if (!isOpen || (before.length === 0 && !fault)) return before;
     const isItsFault = fault && fault.code !== 'run_lost' && fault.code !== 'run_too_long';

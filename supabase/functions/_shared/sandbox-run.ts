@@ -29,6 +29,7 @@ interface Wanted {
   limits?: Partial<Limits>;
   firstByteMs?: number;
   maxPromptUsd?: number;
+  isSteered?: boolean;
   flush?: (batch: Batch, count: number) => Promise<boolean | null>;
   finish?: (count: number) => Promise<Settled<string>>;
 }
@@ -48,6 +49,7 @@ export function start(wanted: Wanted) {
   };
   const run: StreamingRun<string> = streamRun<string>({
     models,
+    isSteered: wanted.isSteered ?? false,
     answering: answeringModel({ model_ids: models, upstream_names: models }),
     open: (signal, failed, mayRetry) =>
       callUpstream(

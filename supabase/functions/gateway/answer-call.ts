@@ -249,6 +249,7 @@ function startRun(
     models: verdict.model_ids,
     answering: answeringModel(verdict),
     open: (signal, failed, mayRetry) => callUpstream(upstream, signal, failed, mayRetry),
+    isSteered: 'provider' in wish.body,
     flush: ({ generationId }) => flush(generationId),
     finish,
     framing,

@@ -5,13 +5,12 @@ import type { Database } from './database.gen.ts';
 type Receipts = Database['api']['Views']['receipts']['Row'];
 
 export interface Attempt {
-  model_id?: string;
-  model?: string;
-  provider?: string | null;
-  status?: number | null;
-  error?: string | null;
-  error_code?: string | null;
-  latency_ms?: number | null;
+  model: string;
+  ms: number;
+  status?: number;
+  /** What the model failed with, or why else it did not answer. */
+  error?: string;
+  reason?: string;
 }
 
 export type Receipt = Omit<Receipts, 'attempts'> & { attempts: Attempt[] };
