@@ -5804,6 +5804,45 @@ create index messages_created_at_idx on private.messages (created_at) where stat
 -- An answer is empty as it begins, and each version of a row is indexed anew.
 create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content)) where content <> '';
 
+create unlogged table private.kept_days (
+  user_id uuid primary key references auth.users (id) on delete cascade,
+  day date not null,
+  bytes bigint not null
+)
+with (fillfactor = 60);
+
+comment on table private.kept_days is 'How much each person has put here without a call that was paid for, in one day. A crash forgets it.';
+
+alter table private.kept_days enable row level security;
+
+create function private.count_kept(bytes bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  today constant date := (private.clock() at time zone 'UTC')::date;
+  -- A row costs something beside its text.
+  added constant bigint := count_kept.bytes + 1000;
+  kept bigint;
+begin
+  insert into private.kept_days as days (user_id, day, bytes) values (auth.uid(), today, added)
+  on conflict on constraint kept_days_pkey do update
+    set day = excluded.day, bytes = excluded.bytes + case when days.day = excluded.day then days.bytes else 0 end
+  returning days.bytes into kept;
+  if kept > 500000000 then
+    perform private.fail(
+      429, 'rate_limited', 'This is more than 500 MB in a day of what was brought along, copied, shared or asked in vain.',
+      'Go on tomorrow.'
+    );
+  end if;
+end
+$$;
+
+comment on function private.count_kept is 'Counts what the caller puts here without a call that is paid for: 500 MB a day.';
+
 -- policies and grants -----------------------------------------------------------------------
 
 create policy "people see their own folders" on private.folders
@@ -5828,6 +5867,7 @@ create policy "authors see the messages of their conversations" on private.messa
   );
 
 grant select on private.folders, private.conversations, private.messages to authenticated, service_role;
+grant select on private.kept_days to service_role;
 grant update (name) on private.folders to authenticated;
 grant update (folder_id, title, has_own_title, leaf_id, pinned_at, archived_at, deleted_at) on private.conversations to authenticated;
 grant update (title) on private.conversations to service_role;
@@ -6425,6 +6465,9 @@ begin
     end if;
   end if;
 
+  if is_new and not verdict.allowed then
+    perform private.count_kept(octet_length(asked.content));
+  end if;
   -- Both in one statement, because each reads the checks of the table anew.
   insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
   select
@@ -7259,6 +7302,7 @@ declare
   added constant uuid := private.new_id();
   model_id constant text := jsonb_path_query_array(branch, '$[*].model_id ? (@ != null)') ->> -1;
 begin
+  perform private.count_kept(octet_length(branch::text));
   insert into private.conversations (id, account_id, user_id, title, has_own_title, model_id, message_count)
   values (
     added, add_branch.account_id, auth.uid(), add_branch.title, add_branch.has_own_title, model_id, jsonb_array_length(branch)
@@ -7733,6 +7777,7 @@ begin
   if not found then
     return false;
   end if;
+  perform private.count_kept(octet_length(conversation::text));
 
   with listed as materialized (
     select private.new_id() as id, message, message ->> 'id' as source_id, position
@@ -7850,7 +7895,8 @@ grant execute on function api.import_conversations to authenticated;
 -- chat, sharing: snapshots of a branch that whoever has the link can read, and forks of them.
 --
 -- A snapshot never changes, names nobody, holds neither instructions nor reasoning, and is gone the
--- moment it is revoked, it expires or its conversation is deleted.
+-- moment it is revoked or expires, its conversation is deleted, its author leaves the account or the
+-- account is suspended.
 
 create table private.shares (
   id text primary key,
@@ -7878,16 +7924,8 @@ create policy "authors see what they shared" on private.shares
     user_id = (select auth.uid())
     and exists (select from private.conversations where conversations.id = shares.conversation_id)
   );
-create policy "authors revoke what they shared" on private.shares
-  for update to authenticated
-  using (
-    user_id = (select auth.uid())
-    and exists (select from private.conversations where conversations.id = shares.conversation_id)
-  )
-  with check (user_id = (select auth.uid()));
 
 grant select on private.shares to authenticated, service_role;
-grant update (revoked_at) on private.shares to authenticated;
 
 -- sharing -----------------------------------------------------------------------------------
 
@@ -7943,9 +7981,20 @@ begin
   elsif octet_length(shown::text) > 20971520 then
     perform private.fail(413, 'too_large', 'This branch is longer than 20 MB, too long to share.', 'Share an earlier message.');
   end if;
+  perform private.count_kept(octet_length(shown::text));
   insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count, expires_at)
   values (
-    private.new_share_id(), conversation.id, conversation.user_id, leaf, conversation.title, shown,
+    private.new_share_id(), conversation.id, conversation.user_id, leaf,
+    -- A title made of words that are not in this branch must not give them away.
+    case
+      when conversation.has_own_title or not exists (
+        select from private.messages
+        where messages.conversation_id = conversation.id and messages.role = 'user'
+          and messages.created_at < (shown #>> '{0,created_at}')::timestamptz
+      ) then conversation.title
+      else private.title_of(shown #>> '{0,content}')
+    end,
+    shown,
     jsonb_array_length(shown), until_at
   )
   returning shares.id into added;
@@ -7954,6 +8003,24 @@ end
 $$;
 
 comment on function private.add_share is 'Takes a snapshot of a branch of the caller''s.';
+
+create function private.end_share(share_id text)
+returns boolean
+language plpgsql
+volatile
+-- As its owner, because whoever has left the account sees its links no more, and must be able to end them.
+security definer
+set search_path = ''
+as $$
+begin
+  -- Nobody will read what it showed, so that is not kept until the link is forgotten.
+  update private.shares set revoked_at = coalesce(shares.revoked_at, private.clock()), messages = '[]'
+  where shares.id = end_share.share_id and shares.user_id = auth.uid();
+  return found;
+end
+$$;
+
+comment on function private.end_share is 'Ends a link of the caller''s, and tells whether there is one.';
 
 create function private.require_share(share_id text)
 returns private.shares
@@ -7968,6 +8035,8 @@ begin
   select shares.* into share
   from private.shares
   join private.conversations on conversations.id = shares.conversation_id and conversations.deleted_at is null
+  join private.accounts on accounts.id = conversations.account_id and accounts.suspended_at is null
+  join private.members on members.account_id = accounts.id and members.user_id = shares.user_id
   where shares.id = require_share.share_id
     and shares.revoked_at is null
     and coalesce(shares.expires_at, 'infinity') > private.clock();
@@ -8044,7 +8113,7 @@ $$;
 comment on function private.purge_shares is 'Removes snapshots that nobody could read for 30 days.';
 
 grant execute on function private.read_share to anon, authenticated;
-grant execute on function private.add_share, private.fork_share to authenticated;
+grant execute on function private.add_share, private.end_share, private.fork_share to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
 
@@ -8082,8 +8151,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  update private.shares set revoked_at = coalesce(shares.revoked_at, private.clock()) where shares.id = revoke_share.share_id;
-  if not found then
+  if not private.end_share(revoke_share.share_id) then
     perform private.fail(404, 'not_found', 'There is no such link of yours.', 'Choose one from your list.');
   end if;
   return query select * from api.shares where shares.id = revoke_share.share_id;

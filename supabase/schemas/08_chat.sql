@@ -148,6 +148,45 @@ create index messages_created_at_idx on private.messages (created_at) where stat
 -- An answer is empty as it begins, and each version of a row is indexed anew.
 create index messages_words_idx on private.messages using gin (user_id, private.search_vector(content)) where content <> '';
 
+create unlogged table private.kept_days (
+  user_id uuid primary key references auth.users (id) on delete cascade,
+  day date not null,
+  bytes bigint not null
+)
+with (fillfactor = 60);
+
+comment on table private.kept_days is 'How much each person has put here without a call that was paid for, in one day. A crash forgets it.';
+
+alter table private.kept_days enable row level security;
+
+create function private.count_kept(bytes bigint)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  today constant date := (private.clock() at time zone 'UTC')::date;
+  -- A row costs something beside its text.
+  added constant bigint := count_kept.bytes + 1000;
+  kept bigint;
+begin
+  insert into private.kept_days as days (user_id, day, bytes) values (auth.uid(), today, added)
+  on conflict on constraint kept_days_pkey do update
+    set day = excluded.day, bytes = excluded.bytes + case when days.day = excluded.day then days.bytes else 0 end
+  returning days.bytes into kept;
+  if kept > 500000000 then
+    perform private.fail(
+      429, 'rate_limited', 'This is more than 500 MB in a day of what was brought along, copied, shared or asked in vain.',
+      'Go on tomorrow.'
+    );
+  end if;
+end
+$$;
+
+comment on function private.count_kept is 'Counts what the caller puts here without a call that is paid for: 500 MB a day.';
+
 -- policies and grants -----------------------------------------------------------------------
 
 create policy "people see their own folders" on private.folders
@@ -172,6 +211,7 @@ create policy "authors see the messages of their conversations" on private.messa
   );
 
 grant select on private.folders, private.conversations, private.messages to authenticated, service_role;
+grant select on private.kept_days to service_role;
 grant update (name) on private.folders to authenticated;
 grant update (folder_id, title, has_own_title, leaf_id, pinned_at, archived_at, deleted_at) on private.conversations to authenticated;
 grant update (title) on private.conversations to service_role;

@@ -215,6 +215,9 @@ begin
     end if;
   end if;
 
+  if is_new and not verdict.allowed then
+    perform private.count_kept(octet_length(asked.content));
+  end if;
   -- Both in one statement, because each reads the checks of the table anew.
   insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
   select

@@ -70,6 +70,7 @@ declare
   added constant uuid := private.new_id();
   model_id constant text := jsonb_path_query_array(branch, '$[*].model_id ? (@ != null)') ->> -1;
 begin
+  perform private.count_kept(octet_length(branch::text));
   insert into private.conversations (id, account_id, user_id, title, has_own_title, model_id, message_count)
   values (
     added, add_branch.account_id, auth.uid(), add_branch.title, add_branch.has_own_title, model_id, jsonb_array_length(branch)

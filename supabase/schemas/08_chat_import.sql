@@ -145,6 +145,7 @@ begin
   if not found then
     return false;
   end if;
+  perform private.count_kept(octet_length(conversation::text));
 
   with listed as materialized (
     select private.new_id() as id, message, message ->> 'id' as source_id, position

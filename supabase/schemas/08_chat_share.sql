@@ -1,7 +1,8 @@
 -- chat, sharing: snapshots of a branch that whoever has the link can read, and forks of them.
 --
 -- A snapshot never changes, names nobody, holds neither instructions nor reasoning, and is gone the
--- moment it is revoked, it expires or its conversation is deleted.
+-- moment it is revoked or expires, its conversation is deleted, its author leaves the account or the
+-- account is suspended.
 
 create table private.shares (
   id text primary key,
@@ -29,16 +30,8 @@ create policy "authors see what they shared" on private.shares
     user_id = (select auth.uid())
     and exists (select from private.conversations where conversations.id = shares.conversation_id)
   );
-create policy "authors revoke what they shared" on private.shares
-  for update to authenticated
-  using (
-    user_id = (select auth.uid())
-    and exists (select from private.conversations where conversations.id = shares.conversation_id)
-  )
-  with check (user_id = (select auth.uid()));
 
 grant select on private.shares to authenticated, service_role;
-grant update (revoked_at) on private.shares to authenticated;
 
 -- sharing -----------------------------------------------------------------------------------
 
@@ -94,9 +87,20 @@ begin
   elsif octet_length(shown::text) > 20971520 then
     perform private.fail(413, 'too_large', 'This branch is longer than 20 MB, too long to share.', 'Share an earlier message.');
   end if;
+  perform private.count_kept(octet_length(shown::text));
   insert into private.shares (id, conversation_id, user_id, leaf_id, title, messages, message_count, expires_at)
   values (
-    private.new_share_id(), conversation.id, conversation.user_id, leaf, conversation.title, shown,
+    private.new_share_id(), conversation.id, conversation.user_id, leaf,
+    -- A title made of words that are not in this branch must not give them away.
+    case
+      when conversation.has_own_title or not exists (
+        select from private.messages
+        where messages.conversation_id = conversation.id and messages.role = 'user'
+          and messages.created_at < (shown #>> '{0,created_at}')::timestamptz
+      ) then conversation.title
+      else private.title_of(shown #>> '{0,content}')
+    end,
+    shown,
     jsonb_array_length(shown), until_at
   )
   returning shares.id into added;
@@ -105,6 +109,24 @@ end
 $$;
 
 comment on function private.add_share is 'Takes a snapshot of a branch of the caller''s.';
+
+create function private.end_share(share_id text)
+returns boolean
+language plpgsql
+volatile
+-- As its owner, because whoever has left the account sees its links no more, and must be able to end them.
+security definer
+set search_path = ''
+as $$
+begin
+  -- Nobody will read what it showed, so that is not kept until the link is forgotten.
+  update private.shares set revoked_at = coalesce(shares.revoked_at, private.clock()), messages = '[]'
+  where shares.id = end_share.share_id and shares.user_id = auth.uid();
+  return found;
+end
+$$;
+
+comment on function private.end_share is 'Ends a link of the caller''s, and tells whether there is one.';
 
 create function private.require_share(share_id text)
 returns private.shares
@@ -119,6 +141,8 @@ begin
   select shares.* into share
   from private.shares
   join private.conversations on conversations.id = shares.conversation_id and conversations.deleted_at is null
+  join private.accounts on accounts.id = conversations.account_id and accounts.suspended_at is null
+  join private.members on members.account_id = accounts.id and members.user_id = shares.user_id
   where shares.id = require_share.share_id
     and shares.revoked_at is null
     and coalesce(shares.expires_at, 'infinity') > private.clock();
@@ -195,7 +219,7 @@ $$;
 comment on function private.purge_shares is 'Removes snapshots that nobody could read for 30 days.';
 
 grant execute on function private.read_share to anon, authenticated;
-grant execute on function private.add_share, private.fork_share to authenticated;
+grant execute on function private.add_share, private.end_share, private.fork_share to authenticated;
 
 -- api ---------------------------------------------------------------------------------------
 
@@ -233,8 +257,7 @@ security invoker
 set search_path = ''
 as $$
 begin
-  update private.shares set revoked_at = coalesce(shares.revoked_at, private.clock()) where shares.id = revoke_share.share_id;
-  if not found then
+  if not private.end_share(revoke_share.share_id) then
     perform private.fail(404, 'not_found', 'There is no such link of yours.', 'Choose one from your list.');
   end if;
   return query select * from api.shares where shares.id = revoke_share.share_id;

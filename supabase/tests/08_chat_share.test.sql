@@ -165,6 +165,32 @@ select tests.throws($$select api.fork_conversation(talk, md5('e')::uuid) from id
 select tests.throws($$select api.fork_conversation(talk, md5('x')::uuid) from ids$$, 404, 'not_found', 'or what is not there');
 select is((select count(*) from ids, api.messages where conversation_id = talk), 6::bigint, 'the first one stays as it was');
 
+-- the end of whoever shared ------------------------------------------------------------------------------------
+
+select tests.sign_out();
+update private.accounts set suspended_at = private.clock() from ids where accounts.id = engine;
+select tests.throws($$select api.read_share(id) from open$$, 404, 'not_found', 'the links of a suspended account show nothing');
+update private.accounts set suspended_at = null from ids where accounts.id = engine;
+delete from private.members using ids where account_id = engine and user_id = ada;
+select tests.throws($$select api.read_share(id) from open$$, 404, 'not_found', 'nor do those of somebody who left it');
+select tests.sign_in_as('Ada');
+select lives_ok($$select api.revoke_share(id) from open$$, 'who may end them all the same');
+select tests.sign_out();
+insert into private.members (account_id, user_id, role) select engine, ada, 'member' from ids;
+select tests.throws($$select api.read_share(id) from open$$, 404, 'not_found', 'for good');
+select is((select messages from private.shares join open using (id)), '[]', 'and nothing of them is kept');
+
+insert into private.messages (conversation_id, id, user_id, parent_id, role, content, created_at)
+select talk, md5('f')::uuid, ada, md5('s')::uuid, 'user', 'Said anew', private.clock() + interval '1 second' from ids;
+delete from private.shares where title = 'Many';
+select tests.sign_in_as('Ada');
+select is((select title from ids, api.create_share(talk, md5('b')::uuid)), 'Changed', 'a link has the title of its conversation');
+select is((select title from ids, api.create_share(talk, md5('f')::uuid)), 'Said anew', 'unless that may be of words that were edited away');
+select tests.sign_out();
+update private.conversations set has_own_title = true from ids where conversations.id = talk;
+select tests.sign_in_as('Ada');
+select is((select title from ids, api.create_share(talk, md5('f')::uuid)), 'Changed', 'and somebody gave it');
+
 -- bringing along --------------------------------------------------------------------------------------------------
 
 create temporary table file as select '[
@@ -280,6 +306,32 @@ select is(
   ]') - 'rejected',
   '{"imported": 2, "duplicates": 1}', 'what has an empty id is known by what it says'
 );
+
+-- how much in a day ------------------------------------------------------------------------------------------------
+
+select tests.sign_out();
+delete from private.kept_days;
+select tests.sign_in_as('Eve');
+select is(api.start_answer(
+  eves, md5('vain')::uuid, md5('vain answer')::uuid, '{acme/none}', jsonb_build_object('id', md5('vain question'), 'content', repeat('é', 500))
+) #>> '{verdict,allowed}', 'false', 'a question that is refused') from ids;
+select tests.sign_out();
+select is((select bytes from private.kept_days), 2000::bigint, 'counts as what is kept unpaid');
+create temporary table link as select shares.id from private.shares where shares.revoked_at is null and shares.message_count > 0 limit 1;
+grant select on link to public;
+update private.kept_days set bytes = 499999500;
+select tests.sign_in_as('Eve');
+select tests.throws($$select api.fork_share(link.id, eves) from link, ids$$, 429, 'rate_limited', 'nobody has copies of more than 500 MB in a day');
+select tests.throws(
+  $$select api.import_conversations(eves, 'chatgpt', '[{"id": "x", "messages": [{"id": "a", "role": "user", "content": "Hello"}]}]', false) from ids$$,
+  429, 'rate_limited', 'or brings along more'
+);
+select tests.throws(
+  format($$select api.start_answer(eves, md5('vain')::uuid, md5('next')::uuid, '{acme/none}', '{"id": "%s", "content": "%s"}') from ids$$, md5('q2'), 'x'),
+  429, 'rate_limited', 'or asks more in vain'
+);
+select tests.travel('1 day');
+select lives_ok($$select api.fork_share(link.id, eves) from link, ids$$, 'the next day there is room again');
 
 select * from finish();
 rollback;
