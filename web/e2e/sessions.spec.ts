@@ -1,4 +1,4 @@
-import { expect, signIn, test, watch } from './test.ts';
+import { createPerson, expect, signIn, test, watch } from './test.ts';
 
 test('signing out everywhere reaches a browser elsewhere, with a word about it', async ({
   page,
@@ -43,6 +43,26 @@ test('signing out in one tab closes the other', async ({ page, person, context }
   await second.getByRole('button', { name: 'Sign out here' }).click();
   await expect(second).toHaveURL('/signin');
   await expect(page).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
+});
+
+test('a tab does not go on for one person when another has signed in', async ({
+  page,
+  person,
+  context,
+}) => {
+  const second = await context.newPage();
+  await second.goto('/signin');
+  await expect(second.getByLabel('Email')).toBeVisible();
+  await signIn(page, person, '/signin?next=/app/settings/profile');
+  await expect(page.getByText(person.email).first()).toBeVisible();
+  const other = await createPerson();
+  await second.getByLabel('Email').fill(other.email);
+  await second.getByLabel('Password', { exact: true }).fill(other.password);
+  await second.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await expect(second).toHaveURL('/app/chat');
+  await expect(page).toHaveURL('/app/chat');
+  await page.goto('/app/settings/profile');
+  await expect(page.getByText(other.email).first()).toBeVisible();
 });
 
 test('an expired session that cannot be renewed ends in a clear word', async ({ page, person }) => {

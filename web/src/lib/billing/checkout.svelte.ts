@@ -71,6 +71,8 @@ export class Checkout {
     this.what = wanted.what;
     try {
       const purchase = await this.#begin(wanted);
+      // Whoever has gone on to another page is not asked for a card there.
+      if (!isLatest()) return;
       if (!purchase) {
         this.#deps.keys.forget(wanted.what);
         this.phase = 'arrived';

@@ -152,6 +152,21 @@ test('a look that fails is repeated', async () => {
   expect(checkout.phase).toBe('arrived');
 });
 
+test('whoever went on to another page before the window came is not asked for a card', async () => {
+  let opened = 0;
+  const { checkout, buy } = play({
+    open: async () => {
+      opened += 1;
+      return { paid };
+    },
+  });
+  await buy(async () => {
+    checkout.clear();
+    return purchase;
+  });
+  expect([opened, checkout.phase]).toEqual([0, 'idle']);
+});
+
 test('once cleared, nothing is told of it any more', async () => {
   const { checkout, buy, arrivals } = play({
     hasArrived: async () => false,

@@ -127,6 +127,15 @@ test('a refusal is told with its rule and tried no more', async () => {
   expect(calls).toEqual(['open']);
 });
 
+test('until when a refusal holds is counted from now, whatever the clock here says', async () => {
+  const body = { error: { code: 'rate_limited' }, resets_at: '2001-01-01T00:00:00Z' };
+  const before = Date.now();
+  const { deps } = play([Response.json(body, { status: 429, headers: { 'retry-after': '20' } })]);
+  const { resetsAt } = (await follow(deps).catch((error: unknown) => error)) as Refusal;
+  expect(resetsAt!.getTime()).toBeGreaterThanOrEqual(before + 20_000);
+  expect(resetsAt!.getTime()).toBeLessThanOrEqual(Date.now() + 20_000);
+});
+
 test('a gateway that stumbles is tried again; a page of HTML with 404 is not', async () => {
   const stumbling = play([new Response('<html>', { status: 502 }), run + done]);
   expect((await follow(stumbling.deps)).kinds).toEqual(['waiting', 'run', 'done']);

@@ -11,7 +11,8 @@ export class Refusal extends Error {
   readonly resetsAt: Date | null;
   readonly requestId: string | null;
 
-  constructor(status: number, body: Record<string, unknown>) {
+  /** The wait is told in seconds too, because clocks of browsers are wrong. */
+  constructor(status: number, body: Record<string, unknown>, waitSeconds: number | null = null) {
     const field = (name: string) => (typeof body[name] === 'string' ? body[name] : null);
     super(field('message') ?? 'The call was refused.');
     this.status = status;
@@ -22,7 +23,8 @@ export class Refusal extends Error {
     const shortfall = Number(body['shortfall_micros'] ?? NaN);
     this.shortfallMicros = Number.isFinite(shortfall) ? shortfall : null;
     const resetsAt = field('resets_at');
-    this.resetsAt = resetsAt === null ? null : new Date(resetsAt);
+    const at = waitSeconds === null ? resetsAt : Date.now() + waitSeconds * 1000;
+    this.resetsAt = at === null ? null : new Date(at);
   }
 }
 
@@ -51,7 +53,9 @@ function fields(value: unknown): Record<string, unknown> | null {
 async function refusalOf(response: Response): Promise<Refusal | null> {
   const body = fields(await response.json().catch(() => null));
   const error = fields(body?.['error']);
-  if (error) return new Refusal(response.status, { ...body, ...error });
+  const wait = response.headers.get('retry-after');
+  if (error)
+    return new Refusal(response.status, { ...body, ...error }, wait === null ? null : Number(wait));
   // Without an error of ours it comes from something in between, which may be over in a moment.
   return response.status >= 500 ? null : new Refusal(response.status, {});
 }
