@@ -297,3 +297,17 @@ test('a receipt opens on the side with more room', async ({ page, person }) => {
     await page.keyboard.press('Escape');
   }
 });
+
+test('a conversation is known by its title, and prints on as many sheets as it takes', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await expect(page).toHaveTitle('New chat · OneAI');
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'What makes the tides?\n'.repeat(100));
+  await expect(page).toHaveTitle(/[^·]{5,} · OneAI$/);
+  await expect(page).not.toHaveTitle('Chat · OneAI');
+  const pdf = await page.pdf({ format: 'A5' });
+  expect(pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)?.length).toBeGreaterThan(3);
+});

@@ -4,6 +4,8 @@ const collapsedKey = 'sidebar-collapsed';
 
 /** The frame around every page of the app: its sidebar, and the drawer it is on a phone. */
 export class Shell {
+  /** What the page shows, where that has a name of its own. */
+  title = $state<string | null>(null);
   drawerOpen = $state(false);
   collapsed = $state(localStorage.getItem(collapsedKey) === 'true');
 
