@@ -1,7 +1,7 @@
 // What nobody should send: it is refused in the API's own words, and costs nobody anything.
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { base, booksOf, type Customer, newCustomer, newKey, stack } from './customer.ts';
+import { base, booksOf, type Customer, newCustomer, newKey, sql, stack } from './customer.ts';
 
 let customer: Customer;
 beforeAll(async () => {
@@ -71,7 +71,16 @@ describe('who is not let in', () => {
   test('a revoked key, an expired one, one without the scope or the model', async () => {
     const revoked = await newKey(customer);
     await customer.rpc('revoke_key', { key_id: revoked.key.id });
-    expect(await post(good, { key: revoked.secret })).toMatchObject({ status: 401 });
+    const expired = await newKey(await newCustomer());
+    expect(await post(good, { key: expired.secret })).toMatchObject({ status: 200 });
+    await sql`
+      update private.api_keys set expires_at = now() - interval '1 second' where id = ${expired.key.id}`;
+    for (const { secret } of [revoked, expired]) {
+      expect(await post(good, { key: secret })).toMatchObject({
+        status: 401,
+        answer: { error: { code: 'invalid_api_key' } },
+      });
+    }
     const reading = await newKey(customer, { scopes: ['read'] });
     expect(await post(good, { key: reading.secret })).toMatchObject({
       status: 403,
@@ -87,6 +96,15 @@ describe('who is not let in', () => {
       headers: { authorization: `Bearer ${spending.secret}` },
     });
     expect(response.status).toBe(403);
+  });
+
+  test('a plan without the model', async () => {
+    const { key, accountId } = await newCustomer({ plan: 'free' });
+    expect(await post({ ...good, model: 'openai/gpt-4' }, { key })).toMatchObject({
+      status: 403,
+      answer: { error: { code: 'model_not_allowed', param: 'model' } },
+    });
+    expect(await booksOf(accountId)).toMatchObject({ charged: 0, held: 0, open: 0, receipts: 0 });
   });
 });
 
@@ -359,6 +377,9 @@ test('addresses and methods that are not there are said not to be', async () => 
     ['GET', 'chat/completions', 405],
     ['DELETE', 'models', 405],
     ['PATCH', 'key', 405],
+    ['PROPFIND', 'models', 405],
+    // Nobody has it: the server in front of us does not read on.
+    ['BREW', 'chat/completions', 400],
     ['POST', 'completions', 404],
     ['GET', 'models/../../jobs', 404],
     ['GET', '__proto__', 404],
