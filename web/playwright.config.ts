@@ -26,7 +26,7 @@ export default defineConfig({
     {
       name: 'phone',
       // What differs on a phone: the layout and what can be reached in it.
-      testMatch: /(accessibility|chat|chat-states|shell|sign-up)\.spec\.ts/,
+      testMatch: /(accessibility|chat|chat-list|chat-states|shell|sign-up)\.spec\.ts/,
       use: { ...devices['Desktop Chrome'], viewport: { width: 360, height: 740 }, hasTouch: true },
     },
   ],

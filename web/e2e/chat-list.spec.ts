@@ -1,6 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
-import { answers, ask, chooseModel, composer, list, openChat, questions } from './chat.ts';
+import {
+  answers,
+  ask,
+  chooseModel,
+  composer,
+  expectDrawerClosed,
+  list,
+  openChat,
+  questions,
+  showList,
+} from './chat.ts';
 import { createPerson, expect, signIn, test } from './test.ts';
 
 test.beforeEach(async ({ page, person }) => {
@@ -11,7 +21,13 @@ test.beforeEach(async ({ page, person }) => {
 const row = (page: Page, title: string | RegExp) =>
   list(page).getByRole('listitem').filter({ hasText: title });
 
+async function openRow(page: Page, title: string | RegExp) {
+  await row(page, title).getByRole('link').click();
+  await expectDrawerClosed(page);
+}
+
 async function act(page: Page, title: string | RegExp, action: string) {
+  await showList(page);
   await row(page, title).hover();
   await row(page, title).getByRole('button', { name: 'More about' }).click();
   await page.getByRole('menuitem', { name: action }).click();
@@ -47,6 +63,7 @@ test('conversations are named, pinned, filed, archived, deleted and brought back
     .getByRole('button', { name: /show all conversations/ })
     .click();
 
+  await page.goto('/app/chat');
   await act(page, 'Oysters', 'Archive');
   const unarchive = await pointAtUndo(page);
   await expect(row(page, 'Oysters')).toHaveCount(0);
@@ -54,26 +71,32 @@ test('conversations are named, pinned, filed, archived, deleted and brought back
   await expect(row(page, 'Oysters')).toBeVisible();
   await expect(unarchive).toHaveCount(0);
 
+  await openRow(page, 'Oysters');
   await act(page, 'Oysters', 'Delete');
-  const undelete = await pointAtUndo(page);
   await expect(page).toHaveURL('/app/chat');
+  await expectDrawerClosed(page);
+  await showList(page);
+  const undelete = await pointAtUndo(page);
   await expect(row(page, 'Oysters')).toHaveCount(0);
   await undelete.click();
   await expect(row(page, 'Oysters')).toBeVisible();
   await page.reload();
+  await showList(page);
   await expect(row(page, 'Oysters')).toBeVisible();
 });
 
 test('a search finds the passage and leads to it; a filter narrows it', async ({ page }) => {
   await ask(page, 'a heliotrope in the window');
   await page.goto('/app/chat');
-  await page.getByLabel('Search conversations').fill('heliot');
+  await showList(page);
+  await list(page).getByLabel('Search conversations').fill('heliot');
   await expect(row(page, 'heliotrope').locator('mark').first()).toHaveText(/heliot/i);
-  await row(page, 'heliotrope').getByRole('link').click();
+  await openRow(page, 'heliotrope');
   await expect(questions(page)).toContainText('a heliotrope in the window');
 
-  await page.getByRole('button', { name: 'Filters' }).click();
-  await page.getByRole('combobox', { name: 'Model' }).selectOption('Sandbox: Slow');
+  await showList(page);
+  await list(page).getByRole('button', { name: 'Filters' }).click();
+  await list(page).getByRole('combobox', { name: 'Model' }).selectOption('Sandbox: Slow');
   await expect(list(page)).toContainText('Nothing found.');
   await list(page).getByRole('button', { name: 'Show all' }).click();
   await expect(row(page, /./)).toHaveCount(1);
@@ -88,15 +111,21 @@ test('what is searched for before the account is known is found once it is', asy
     await route.continue();
   });
   await page.goto('/app/chat');
-  await page.getByLabel('Search conversations').fill('heliot');
+  await showList(page);
+  const search = list(page).getByLabel('Search conversations');
+  await search.fill('heliot');
   // The search waits for a pause in the typing: this timer is set after its own, and due after it.
   await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
   know();
   await expect(row(page, 'heliotrope').locator('mark').first()).toHaveText(/heliot/i);
-  await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
+  await expect(search).toHaveValue('heliot');
 });
 
-test('who writes elsewhere before the composer is there goes on writing', async ({ page }) => {
+test('who writes elsewhere before the composer is there goes on writing', async ({
+  page,
+  viewport,
+}) => {
+  test.skip(viewport!.width < 768, 'On a phone there is no other field beside the composer.');
   await page.addInitScript(() => {
     const watching = new MutationObserver(() => {
       const search = document.querySelector<HTMLElement>('input[type=search]');
@@ -191,7 +220,8 @@ test('what is exported can be imported, by whoever has the file', async ({
   await other.getByRole('button', { name: 'Import 1' }).click();
   await expect(other.getByText('1 conversation is in your list now.')).toBeVisible();
   await other.getByRole('button', { name: 'Done' }).click();
-  await list(other).getByRole('listitem').getByRole('link').click();
+  await showList(other);
+  await openRow(other, /./);
   await expect(answers(other)).toContainText('worth keeping');
 
   await bring();

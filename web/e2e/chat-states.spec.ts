@@ -12,17 +12,11 @@ import {
   questions,
   send,
   sendButton,
+  showList,
 } from './chat.ts';
 import { expect, type Person, test } from './test.ts';
 
 const scroller = (page: Page) => page.getByRole('region', { name: 'Messages' });
-
-/** The list is a drawer on a phone. */
-async function showList(page: Page): Promise<void> {
-  if ((await list(page).count()) > 0) return;
-  await page.getByRole('button', { name: 'Open the menu' }).click();
-  await expect(list(page)).toBeVisible();
-}
 
 interface Old {
   title: string;

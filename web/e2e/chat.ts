@@ -11,6 +11,20 @@ export const stopButton = (page: Page) => page.getByRole('button', { name: 'Stop
 export const list = (page: Page) =>
   page.getByRole('region', { name: 'Conversations' }).filter({ visible: true });
 
+/** The list is a drawer on a phone. */
+export async function showList(page: Page): Promise<void> {
+  const menu = page.getByRole('button', { name: 'Open the menu' }).filter({ visible: true });
+  await expect(list(page).or(menu).first()).toBeVisible();
+  if ((await list(page).count()) > 0) return;
+  await menu.click();
+  await expect(list(page)).toBeVisible();
+}
+
+/** As when a page is opened from it. */
+export async function expectDrawerClosed(page: Page): Promise<void> {
+  await expect(page.getByRole('dialog', { name: 'Menu' })).toHaveCount(0);
+}
+
 export async function openChat(page: Page, person: Person): Promise<void> {
   await signIn(page, person);
   await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();

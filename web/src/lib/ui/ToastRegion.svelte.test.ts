@@ -1,6 +1,7 @@
-import { flushSync } from 'svelte';
+import { createRawSnippet, flushSync } from 'svelte';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { render } from 'vitest-browser-svelte';
+import Dialog from './Dialog.svelte';
 import ToastRegion from './ToastRegion.svelte';
 import { Toasts } from './toasts.svelte.ts';
 
@@ -11,6 +12,21 @@ describe('ToastRegion', () => {
   test('the live region is there before the first toast', async () => {
     const screen = await render(ToastRegion, { toasts: new Toasts() });
     expect(screen.getByRole('status').elements()).toHaveLength(1);
+  });
+
+  test('it can be reached over every dialog, and is there when they are gone', async () => {
+    const screen = await render(ToastRegion, { toasts: new Toasts() });
+    const region = screen.getByRole('region', { name: 'Notifications' }).element();
+    const children = createRawSnippet(() => ({ render: () => '<p>Words</p>' }));
+    const open = (title: string) => render(Dialog, { title, children, open: true });
+    const lower = await open('Lower');
+    const upper = await open('Upper');
+    expect(region.closest('dialog')).toHaveAccessibleName('Upper');
+    await upper.rerender({ open: false });
+    expect(region.closest('dialog')).toHaveAccessibleName('Lower');
+    await lower.rerender({ open: false });
+    expect(region.isConnected).toBe(true);
+    expect(region.closest('dialog')).toBeNull();
   });
 
   test('a toast leaves after its while', async () => {
