@@ -1,5 +1,7 @@
 // The official SDK of OpenAI, current and one major back: everything works by changing its address
 // and its key.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import PreviousOpenAI from 'openai-previous';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -7,12 +9,14 @@ import {
   base,
   booksOf,
   type Customer,
+  ledgerCharges,
   newCustomer,
+  priceOf,
   setCredits,
   settled,
   upstreamRuns,
 } from './customer.ts';
-import { holdAgainstDocument, recordingFetch } from './recorder.ts';
+import { countingFetch, holdAgainstDocument, recordingFetch } from './recorder.ts';
 
 holdAgainstDocument();
 
@@ -153,26 +157,35 @@ describe.each(Object.entries(sdks))('openai, %s', (_name, Sdk) => {
   });
 
   test('a picture is seen, and one at an address is passed on unopened', async () => {
-    for (const url of [
-      pixel,
-      'http://169.254.169.254/latest/meta-data',
-      'http://127.0.0.1:1/x.png',
-    ]) {
-      const { choices } = await clientOf().chat.completions.create({
+    let visits = 0;
+    const host = createServer((_request, response) => {
+      visits += 1;
+      response.end();
+    });
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    const near = `127.0.0.1:${(host.address() as AddressInfo).port}`;
+    const pictures = [
+      [pixel, 'a picture (`image/png`), 70 bytes, **1 × 1** pixels'],
+      ['http://169.254.169.254/latest/meta-data', 'a picture from **169.254.169.254**'],
+      [`http://${near}/x.png`, `a picture from **${near}**`],
+    ] as const;
+    const own = await newCustomer();
+    for (const [url, seen] of pictures) {
+      const content = [
+        { type: 'text' as const, text: 'What is this?' },
+        { type: 'image_url' as const, image_url: { url } },
+      ];
+      const { choices } = await clientOf(own.key).chat.completions.create({
         model,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'What is this?' },
-              { type: 'image_url', image_url: { url } },
-            ],
-          },
-        ],
-        max_tokens: 40,
+        messages: [{ role: 'user', content }],
+        max_tokens: 200,
       });
-      expect(choices[0]?.message.content).toMatch(/\w/);
+      expect(choices[0]?.message.content).toContain(seen);
+      const [sent] = (await upstreamRuns(own.accountId)).slice(-1);
+      expect(sent?.body).toMatchObject({ messages: [{ role: 'user', content }] });
     }
+    host.close();
+    expect(visits).toBe(0);
   });
 
   test('probabilities, stops and lengths go through', async () => {
@@ -290,13 +303,30 @@ describe.each(Object.entries(sdks))('openai, %s', (_name, Sdk) => {
     ).rejects.toMatchObject({ status: 402, code: 'insufficient_credits' });
   });
 
-  test('what passes is tried again, by us and by the SDK', async () => {
-    const { choices } = await clientOf(undefined, { maxRetries: 2 }).chat.completions.create({
+  test.each([
+    ['by us', 2, 1],
+    ['by the SDK once we gave up', 4, 2],
+  ])('what passes is tried again %s, and paid once', async (_who, failures, calls) => {
+    const own = await newCustomer();
+    const counted = countingFetch();
+    const client = clientOf(own.key, { maxRetries: 2, fetch: counted.fetch });
+    const { choices } = await client.chat.completions.create({
       model: 'sandbox/flaky',
       messages: [{ role: 'user', content: `Try ${crypto.randomUUID()}` }],
       max_tokens: 20,
+      ...{ sandbox: { fail_first: failures } },
     });
     expect(choices[0]?.message.content).toMatch(/\w/);
+    expect(counted.calls).toBe(calls);
+    const runs = await upstreamRuns(own.accountId);
+    expect(runs.map(({ outcome }) => outcome)).toEqual([
+      ...Array.from({ length: failures }, () => 'refused'),
+      'completed',
+    ]);
+    const { charged, receipts } = await settled(own.accountId);
+    expect(receipts).toBe(calls);
+    expect(charged).toBe(priceOf(runs.at(-1)!));
+    expect(await ledgerCharges(own.accountId)).toBe(charged);
   });
 
   test('too little money clamps the answer, and says so', async () => {

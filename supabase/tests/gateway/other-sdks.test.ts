@@ -3,27 +3,48 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
+import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { base, type Customer, newCustomer, settled, upstreamRuns } from './customer.ts';
-import { holdAgainstDocument, recordingFetch } from './recorder.ts';
+import {
+  base,
+  type Customer,
+  ledgerCharges,
+  newCustomer,
+  priceOf,
+  settled,
+  upstreamRuns,
+} from './customer.ts';
+import { countingFetch, holdAgainstDocument, recordingFetch } from './recorder.ts';
 
 holdAgainstDocument();
 
 const model = 'sandbox/fast';
+/** Its record of a call is there when it is first asked for. */
+const atOnce = { sandbox: { generation_misses: 0 } };
 let customer: Customer;
 beforeAll(async () => {
   customer = await newCustomer();
 });
 
+/** The one call of somebody who left was hung up upstream, and costs what was produced until then. */
+async function expectHungUp({ accountId }: Customer): Promise<number> {
+  const books = await settled(accountId);
+  const runs = await upstreamRuns(accountId);
+  expect(runs.map(({ outcome }) => outcome)).toEqual(['aborted']);
+  expect(books).toMatchObject({ held: 0, receipts: 1, charged: priceOf(runs[0]!) });
+  expect(await ledgerCharges(accountId)).toBe(books.charged);
+  return books.charged;
+}
+
 describe('the AI SDK', () => {
-  const provider = (key = customer.key) =>
+  const provider = (key = customer.key, options = {}) =>
     createOpenAICompatible({
       name: 'oneai',
       baseURL: base,
       apiKey: key,
       fetch: recordingFetch,
       includeUsage: true,
+      ...options,
     });
   const parameters = {
     type: 'object' as const,
@@ -71,23 +92,85 @@ describe('the AI SDK', () => {
     expect(text).toMatch(/\w/);
   });
 
-  test('tells a refusal as one, and retries what may pass', async () => {
-    const call = generateText({ model: provider()('nobody/none'), prompt: 'hello', maxRetries: 0 });
+  test('gets the form it asked for, and JSON of any form', async () => {
+    const own = await newCustomer();
+    const place = { ...parameters, additionalProperties: false };
+    const schema = jsonSchema<{ city: string }>(place);
+    const { output } = await generateText({
+      model: provider(own.key, { supportsStructuredOutputs: true })(model),
+      prompt: 'Where is the tower?',
+      output: Output.object({ schema }),
+    });
+    expect(Object.keys(output)).toEqual(['city']);
+    const free = await generateText({
+      model: provider(own.key)(model),
+      prompt: 'Where is the tower?',
+      output: Output.json(),
+    });
+    expect(free.output).toBeTypeOf('object');
+    const asked = (await upstreamRuns(own.accountId)).map(({ body }) => body?.['response_format']);
+    expect(asked).toMatchObject([
+      { type: 'json_schema', json_schema: { schema: place } },
+      { type: 'json_object' },
+    ]);
+  });
+
+  test('tells a refusal as one, and asks no second time', async () => {
+    const counted = countingFetch();
+    const call = generateText({
+      model: provider(undefined, { fetch: counted.fetch })('nobody/none'),
+      prompt: 'hello',
+    });
     await expect(call).rejects.toMatchObject({ statusCode: 404, isRetryable: false });
-    const late = AbortSignal.timeout(500);
-    await expect(
-      generateText({ model: provider()('sandbox/slow'), prompt: 'hello', abortSignal: late }),
-    ).rejects.toThrow();
+    expect(counted.calls).toBe(1);
+  });
+
+  test('retries what may pass, and pays once', async () => {
+    const own = await newCustomer();
+    const counted = countingFetch();
+    const { text } = await generateText({
+      model: provider(own.key, { fetch: counted.fetch })('sandbox/flaky'),
+      prompt: `Try ${crypto.randomUUID()}`,
+      maxOutputTokens: 20,
+      // We try three times ourselves.
+      providerOptions: { oneai: { sandbox: { fail_first: 4 } } },
+    });
+    expect(text).toMatch(/\w/);
+    expect(counted.calls).toBe(2);
+    const runs = await upstreamRuns(own.accountId);
+    expect(runs.map(({ outcome }) => outcome)).toEqual([
+      ...Array.from({ length: 4 }, () => 'refused'),
+      'completed',
+    ]);
+    const books = await settled(own.accountId);
+    expect(books).toMatchObject({ receipts: 2, charged: priceOf(runs.at(-1)!) });
+    expect(await ledgerCharges(own.accountId)).toBe(books.charged);
+  });
+
+  test('leaves in the middle of an answer, and pays for what was produced', async () => {
+    const own = await newCustomer();
+    const controller = new AbortController();
+    const { textStream } = streamText({
+      model: provider(own.key)('sandbox/long-200k'),
+      prompt: 'Go on',
+      abortSignal: controller.signal,
+      providerOptions: { oneai: atOnce },
+    });
+    let seen = 0;
+    for await (const _ of textStream) if ((seen += 1) === 5) controller.abort();
+    expect(seen).toBeGreaterThanOrEqual(5);
+    expect(await expectHungUp(own)).toBeGreaterThan(0);
   });
 });
 
 describe("Anthropic's SDK", () => {
-  const clientOf = (key = customer.key) =>
+  const clientOf = (key = customer.key, options = {}) =>
     new Anthropic({
       apiKey: key,
       baseURL: base.replace(/\/v1$/, ''),
       fetch: recordingFetch,
       maxRetries: 0,
+      ...options,
     });
   const hello = [{ role: 'user' as const, content: 'Say hello' }];
   const weather = {
@@ -134,9 +217,11 @@ describe("Anthropic's SDK", () => {
       .messages.stream({ ...ask, messages: hello })
       .finalMessage();
     expect(streamed.content.find((block) => block.type === 'tool_use')?.input).toEqual(call?.input);
-    const answered = await clientOf().messages.create({
+    const own = await newCustomer();
+    const url = 'http://169.254.169.254/latest/meta-data';
+    const answered = await clientOf(own.key).messages.create({
       model,
-      max_tokens: 40,
+      max_tokens: 200,
       tools: [weather],
       messages: [
         ...hello,
@@ -149,12 +234,28 @@ describe("Anthropic's SDK", () => {
               type: 'image',
               source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' },
             },
+            { type: 'image', source: { type: 'url', url } },
             { type: 'text', text: 'And now?' },
           ],
         },
       ],
     });
-    expect(answered.content[0]).toMatchObject({ type: 'text' });
+    const [block] = answered.content;
+    const text = block?.type === 'text' ? block.text : '';
+    expect(text).toContain('1. a picture (`image/png`), 8 bytes');
+    expect(text).toContain('2. a picture from **169.254.169.254**');
+    const [sent] = await upstreamRuns(own.accountId);
+    expect((sent?.body?.['messages'] as unknown[]).slice(-2)).toEqual([
+      { role: 'tool', tool_call_id: call!.id, content: 'sunny' },
+      {
+        role: 'user',
+        content: [
+          { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+          { type: 'image_url', image_url: { url } },
+          { type: 'text', text: 'And now?' },
+        ],
+      },
+    ]);
   });
 
   test('gets the form it asked for, and knows each request by its id', async () => {
@@ -197,6 +298,35 @@ describe("Anthropic's SDK", () => {
       messages: hello,
     });
     await expect(broken.finalMessage()).rejects.toThrow(/failed while answering/);
+  });
+
+  test('leaves in the middle of a message, and pays for what was produced', async () => {
+    const own = await newCustomer();
+    const stream = clientOf(own.key).messages.stream({
+      model: 'sandbox/long-200k',
+      max_tokens: 100_000,
+      messages: hello,
+      ...atOnce,
+    });
+    let seen = 0;
+    stream.on('text', () => {
+      if ((seen += 1) === 5) stream.abort();
+    });
+    await expect(stream.finalMessage()).rejects.toBeInstanceOf(Anthropic.APIUserAbortError);
+    expect(seen).toBeGreaterThanOrEqual(5);
+    expect(await expectHungUp(own)).toBeGreaterThan(0);
+  });
+
+  test('gives up after its timeout, which ends the call upstream too', async () => {
+    const own = await newCustomer();
+    const slow = clientOf(own.key, { timeout: 700 }).messages.create({
+      model: 'sandbox/slow',
+      max_tokens: 400,
+      messages: hello,
+      ...atOnce,
+    });
+    await expect(slow).rejects.toBeInstanceOf(Anthropic.APIConnectionTimeoutError);
+    await expectHungUp(own);
   });
 });
 
@@ -263,12 +393,7 @@ describe('curl', () => {
 
   test('that is killed stops its call', async () => {
     const own = await newCustomer();
-    const ask = JSON.stringify({
-      model: 'sandbox/long-200k',
-      stream: true,
-      messages: [{ role: 'user', content: 'go on' }],
-      sandbox: { generation_misses: 0 },
-    });
+    const ask = body({ model: 'sandbox/long-200k', stream: true, ...atOnce });
     const killed = curl(
       '--max-time',
       '2',
@@ -279,8 +404,6 @@ describe('curl', () => {
       ask,
     );
     await expect(killed).rejects.toMatchObject({ code: 28 });
-    const books = await settled(own.accountId);
-    expect(books.held).toBe(0);
-    expect((await upstreamRuns(own.accountId))[0]?.outcome).toBe('aborted');
+    expect(await expectHungUp(own)).toBeGreaterThan(0);
   });
 });

@@ -71,6 +71,18 @@ async function complaintsAbout(exchange: Exchange): Promise<string[]> {
     .map((one) => `${method} ${path} ${status}: ${one}`);
 }
 
+/** The same fetch, which counts what was sent. */
+export function countingFetch() {
+  const counted = {
+    calls: 0,
+    fetch: ((...request) => {
+      counted.calls += 1;
+      return recordingFetch(...request);
+    }) as typeof fetch,
+  };
+  return counted;
+}
+
 /** Called once in a file: when its tests are over, everything they said must be in the document. */
 export function holdAgainstDocument(): void {
   afterAll(async () => {
