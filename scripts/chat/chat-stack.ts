@@ -24,6 +24,13 @@ export interface Ended {
   completion_tokens: number | null;
 }
 
+/** A run that ended or was charged for, by the session that it was upstream. */
+export interface Booked {
+  session: string;
+  outcome: string | null;
+  ledger_micros: number;
+}
+
 export interface StoredMessage {
   run_id: string;
   status: string;
@@ -79,6 +86,27 @@ export async function startChatStack(start?: () => Promise<Backend>) {
         select run_id, outcome, cost_label, charged_micros::float8, upstream_micros::float8,
           (used).completion_tokens::float8
         from private.usage_events where run_id = any(${runIds})`;
+    },
+    /** Receipts beside what the ledger itself took; a charge for nothing known is a row of its own. */
+    async booked({ accountId }: Person): Promise<Booked[]> {
+      return sql<Booked[]>`
+        with charges as (
+          select fact, amount_micros from private.transactions
+          where account_id = ${accountId} and kind = 'charge'
+        ),
+        ended as (
+          select 'run:' || run_id as fact, run_id, outcome from private.usage_events
+          where account_id = ${accountId}
+        )
+        select
+          coalesce(
+            messages.conversation_id::text, replace(asked.idempotency_key, 'title:', 'title-'), fact
+          ) as session,
+          ended.outcome, coalesce(-charges.amount_micros, 0)::float8 as ledger_micros
+        from ended
+        full join charges using (fact)
+        left join private.messages on messages.run_id = ended.run_id
+        left join private.repeatable_runs as asked on asked.run_id = ended.run_id`;
     },
     async heldMicros({ accountId }: Person): Promise<number> {
       const [wallet] = await sql<{ held: number }[]>`

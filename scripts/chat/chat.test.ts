@@ -38,6 +38,13 @@ const idOf = (seen: Seen) => String(seen.run?.['run_id']);
 const joined = (frames: Frame[]) =>
   frames.map(({ content, reasoning }) => reasoning + content).join('');
 
+/** What is more than nothing, one after the other, in an order of its own. */
+const paid = (amounts: { session: string; micros: number }[]) =>
+  amounts
+    .filter(({ micros }) => micros > 0)
+    .map(({ session, micros }) => `${session} ${micros}`)
+    .sort();
+
 /** Opens a run and reads it in the background, once it is known which it is. */
 async function watch(question: object): Promise<{ runId: string; reading: Promise<Seen> }> {
   const response = await openRun(stack, person, question);
@@ -111,12 +118,15 @@ test(
   `${kills} kills of the function: every run ends once and is charged for what there was`,
   { timeout: long },
   async () => {
+    const asker = await stack.person();
+    const newStory = () => newQuestion(asker, 'Tell me of the sea.', ['sandbox/long-5k']);
+    const sessions: string[] = [];
+    const kept = new Set<string>();
     for (let kill = 0; kill < kills; kill += 1) {
-      const questions = Array.from({ length: 3 }, () =>
-        newQuestion(person, 'Tell me of the sea.', ['sandbox/long-5k']),
-      );
+      const questions = Array.from({ length: 3 }, newStory);
+      sessions.push(...questions.map(({ conversation_id }) => conversation_id));
       const running = questions.map(async (question) =>
-        readRun(await openRun(stack, person, question)),
+        readRun(await openRun(stack, asker, question)),
       );
       await sleep(upTo(900));
       const pid = stack.chatPid();
@@ -129,28 +139,47 @@ test(
       select id, run_id from private.messages where id = any(${questions.map(({ answer_id }) => answer_id)})`;
       const runIds = started.map(({ run_id }) => run_id);
       await stack.untilEnded(runIds);
-      const receipts = await stack.receipts(runIds);
-      expect(receipts.length, note).toBe(runIds.length);
       const messages = new Map(
         (await stack.messages(runIds)).map((message) => [message.run_id, message]),
       );
       for (const [at, run] of seen.entries()) {
         if (!run?.run) continue;
         const stored = messages.get(idOf(run));
-        const [asked] = await stack.asked(questions[at]?.conversation_id ?? '');
-        const receipt = receipts.find(({ run_id }) => run_id === idOf(run));
         // What the viewer saw and what was kept are the same text, one perhaps further than the other.
         const shown = joined(run.frames);
-        const kept = (stored?.reasoning ?? '') + (stored?.content ?? '');
-        expect(shown.startsWith(kept) || kept.startsWith(shown), note).toBe(true);
-        if (run.done) expect(kept, note).toBe(shown);
-        if (receipt?.cost_label === 'reconciled') {
-          expect(receipt.upstream_micros, note).toBe(Number(asked?.charged));
-        }
+        const text = (stored?.reasoning ?? '') + (stored?.content ?? '');
+        expect(shown.startsWith(text) || text.startsWith(shown), note).toBe(true);
+        if (run.done) expect(text, note).toBe(shown);
+        if (text !== '') kept.add(String(questions[at]?.conversation_id));
       }
       await vi.waitFor(() => expect(stack.chatPid()).toBeDefined(), patience);
     }
-    await vi.waitFor(async () => expect(await stack.heldMicros(person)).toBe(0), patience);
+    const inPeace = newStory();
+    sessions.push(inPeace.conversation_id);
+    const told = await readRun(await openRun(stack, asker, inPeace));
+    expect(told.done?.status).toBe('complete');
+
+    // The ledger took each bill of the upstream once, with a fifth on it, and nothing besides.
+    await vi.waitFor(async () => {
+      expect(await stack.heldMicros(asker)).toBe(0);
+      const booked = await stack.booked(asker);
+      // Their worker died before it could note which call upstream was theirs: the bill is our loss.
+      const lost = booked.flatMap(({ session, outcome }) => (outcome === 'expired' ? session : []));
+      expect(lost.filter((session) => kept.has(session))).toEqual([]);
+      const bills = await Promise.all(
+        sessions
+          .flatMap((session) => [session, `title-${session}`])
+          .filter((session) => !lost.includes(session))
+          .map(async (session) =>
+            (await stack.asked(session)).map(({ charged }) => ({
+              session,
+              micros: Math.ceil((Number(charged) * 6) / 5),
+            })),
+          ),
+      );
+      const charges = booked.map(({ session, ledger_micros: micros }) => ({ session, micros }));
+      expect(paid(charges), `seed ${seed}`).toEqual(paid(bills.flat()));
+    }, patience);
   },
 );
 
