@@ -53,7 +53,7 @@ values
   ('oneai/auto', 30, null, true, null, null, null, '{anthropic/claude-sonnet-4.5,openai/gpt-4.1,qwen/qwen3-coder}', 'You asked about code: a model strong at programming.'),
   ('oneai/auto', 40, null, null, true, null, null, '{openai/o4-mini,deepseek/deepseek-r1,google/gemini-2.5-pro}', 'You asked about mathematics: a model that reasons step by step.'),
   ('oneai/auto', 50, null, null, null, true, null, '{openai/gpt-4.1-mini,anthropic/claude-haiku-4.5,google/gemini-2.5-flash}', 'Tools are in play: a model that is reliable with them.'),
-  ('oneai/auto', 100, null, null, null, null, null, '{openai/gpt-4o-mini,google/gemini-2.5-flash,anthropic/claude-haiku-4.5}', 'An everyday question: a quick and inexpensive model.'),
+  ('oneai/auto', 100, null, null, null, null, null, '{openai/gpt-4o-mini,google/gemini-2.5-flash,anthropic/claude-haiku-4.5,google/gemini-2.5-flash-lite}', 'An everyday question: a quick and inexpensive model.'),
   ('oneai/auto-fast', 100, null, null, null, null, null, '{google/gemini-2.5-flash-lite,openai/gpt-4.1-nano,openai/gpt-4o-mini}', 'You asked for speed: the quickest good model.'),
   ('oneai/auto-best', 100, null, null, null, null, null, '{anthropic/claude-opus-4.5,anthropic/claude-sonnet-4.5,openai/gpt-4.1,google/gemini-2.5-pro}', 'You asked for the best: the strongest model your plan includes.'),
   ('oneai/auto-code', 100, null, null, null, null, null, '{anthropic/claude-sonnet-4.5,openai/gpt-4.1,qwen/qwen3-coder}', 'You asked for code: a model strong at programming.');
