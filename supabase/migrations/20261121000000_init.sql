@@ -4345,6 +4345,11 @@ declare
   run_id constant uuid := private.new_id(at);
   request_id constant text := private.request_id();
   shape constant private.request_shape := request.shape;
+  -- Whoever knows how large a context the call needs has counted the prompt; of others it is bounded.
+  prompt_tokens constant bigint := coalesce(
+    case when (request.features).context_tokens is not null then (request.features).prompt_tokens end,
+    private.prompt_tokens_bound(shape)
+  );
   locked boolean;
   verdict private.verdict;
   wallet private.wallets;
@@ -4362,8 +4367,12 @@ declare
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
+  affordable_tokens bigint;
+  fewest_tokens bigint;
   output_tokens bigint;
   price_version_ids bigint[];
+  fixed_micros numeric[];
+  rate_micros numeric[];
   hold numeric := 0;
 begin
   -- From here on nothing of this account changes under us.
@@ -4468,17 +4477,29 @@ begin
     -- of which model ------------------------------------------------------------------------
     if request.models[1] like 'oneai/%' then
       -- Whoever allows a preset allows what it chooses.
-      if request.models[1] like any (key_models) then
-        key_models := null;
-      end if;
       select routed.model_ids, routed.reason into wanted_models, route_reason
-      from private.route_in_plan(wallet.plan_id, request.models[1], request.features, key_models) as routed;
+      from private.route_in_plan(
+        wallet.plan_id, request.models[1], request.features,
+        case when request.models[1] like any (key_models) then null else key_models end
+      ) as routed;
       if wanted_models is null then
         verdict := private.refusal(
           404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
           'Choose a model yourself.'
         );
         exit decide;
+      end if;
+      if cardinality(request.models) > 1 then
+        wanted_models := (wanted_models || array(
+          select named.model_id
+          from unnest(request.models[2:]) with ordinality as named (model_id, position)
+          where named.model_id <> all (wanted_models) and (key_models is null or named.model_id like any (key_models))
+          group by named.model_id
+          order by min(named.position)
+        ))[:10];
+      end if;
+      if request.models[1] like any (key_models) then
+        key_models := null;
       end if;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
@@ -4497,30 +4518,16 @@ begin
         and offers.is_embedding = (request.task = 'embedding')
         and (offers.closed_until is null or offers.closed_until <= at)
         and (key_models is null or offers.model_id like any (key_models));
-      if verdict.model_ids is not null then
-        -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
-        if offer.fixed_micros + offer.rate_micros * output_tokens <= room
-          and offer.max_output_tokens >= output_tokens
-          and offer.model_quota_id is not distinct from quota_id
-        then
-          verdict.model_ids := verdict.model_ids || offer.model_id;
-          verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
-          price_version_ids := price_version_ids || offer.price_version_id;
-          hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
-          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
-          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
-        end if;
-        continue;
-      end if;
 
-      -- The first model decides how long the answer may be. What the router chose, it chose in order:
-      -- one that cannot be had gives way to the next, and its refusal holds if none can.
+      -- What the router chose, it chose in order: one that cannot be had gives way to the next, and its
+      -- refusal holds if none can. A fallback that cannot be had is left out.
       if offer.model_id is null then
-        continue when route_reason is not null;
+        continue when route_reason is not null or verdict.model_ids is not null;
         verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
+        continue when verdict.model_ids is not null;
         if verdict.allowed is null then
           verdict := private.unaffordable(
             binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
@@ -4529,44 +4536,56 @@ begin
         continue when route_reason is not null;
         exit decide;
       end if;
-      quota_id := offer.model_quota_id;
       wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
       if shape.max_tokens is null then
         -- Nobody said how long: as long as the model can, beside the prompt.
-        wanted_tokens := least(wanted_tokens, greatest(
-          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4), 1
-        ));
-      end if;
-      output_tokens := wanted_tokens;
-      if offer.rate_micros > 0 then
-        output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
-      end if;
-      if quota_id is not null then
-        output_tokens := least(
-          output_tokens,
-          floor(
-            (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
-            / shape.choices
-          )
+        wanted_tokens := least(
+          wanted_tokens, greatest(offer.context_tokens - prompt_tokens, least(4096, offer.context_tokens / 4), 1)
         );
-        if output_tokens < 1 then
-          if verdict.allowed is null then
-            verdict := private.refusal(
-              429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-              'Choose another model, or wait for the next month.', resets_at => wallet.month_end
-            );
-          end if;
-          continue when route_reason is not null;
-          exit decide;
-        end if;
-        held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
       end if;
-      hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
-      price_version_ids := array[offer.price_version_id];
-      verdict.model_ids := array[offer.model_id];
-      verdict.upstream_names := array[offer.upstream_name];
-      verdict.max_prompt_usd := offer.upstream_prompt_usd;
-      verdict.max_completion_usd := offer.upstream_completion_usd;
+      affordable_tokens := wanted_tokens;
+      if offer.rate_micros > 0 then
+        affordable_tokens := least(wanted_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
+      end if;
+
+      if verdict.model_ids is not null then
+        -- A fallback must be able to answer at the length asked for. Where nobody asked for one, the
+        -- answer gives way to it, down to the fewest tokens.
+        continue when affordable_tokens < fewest_tokens or offer.model_quota_id is distinct from quota_id;
+        output_tokens := least(output_tokens, affordable_tokens);
+      else
+        quota_id := offer.model_quota_id;
+        output_tokens := affordable_tokens;
+        if quota_id is not null then
+          output_tokens := least(
+            output_tokens,
+            floor(
+              (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
+              / shape.choices
+            )
+          );
+          if output_tokens < 1 then
+            if verdict.allowed is null then
+              verdict := private.refusal(
+                429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+                'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+              );
+            end if;
+            continue when route_reason is not null;
+            exit decide;
+          end if;
+        end if;
+        fewest_tokens := case when shape.max_tokens is null then least(output_tokens, 4096) else output_tokens end;
+        -- To give way to a fallback is no clamp.
+        verdict.is_clamped := output_tokens < wanted_tokens;
+      end if;
+      verdict.model_ids := verdict.model_ids || offer.model_id;
+      verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
+      price_version_ids := price_version_ids || offer.price_version_id;
+      fixed_micros := fixed_micros || offer.fixed_micros;
+      rate_micros := rate_micros || offer.rate_micros;
+      verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
+      verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
     end loop;
     if verdict.model_ids is null then
       if verdict.allowed is null then
@@ -4574,10 +4593,17 @@ begin
       end if;
       exit decide;
     end if;
+    -- Any of them may answer: the dearest decides what is held.
+    for nth in 1..cardinality(verdict.model_ids) loop
+      hold := greatest(hold, ceil(fixed_micros[nth] + rate_micros[nth] * output_tokens));
+    end loop;
+    if quota_id is not null then
+      held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
+    end if;
 
     verdict := row(
       true, run_id, false, null, null, null, null, null, null, null, verdict.model_ids, route_reason,
-      output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
+      output_tokens, verdict.is_clamped, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
       wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
@@ -5271,11 +5297,12 @@ declare
   likely integer := 1;
   chosen record;
   plan_id text;
-  most_micros bigint;
+  room bigint;
 begin
   select
-    wallets.balance_micros - wallets.held_micros, plans.id, coalesce(own.max_cost_micros, plans.max_cost_micros)
-  into preview.available_micros, plan_id, most_micros
+    wallets.balance_micros - wallets.held_micros, plans.id,
+    least(wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros))
+  into preview.available_micros, plan_id, room
   from private.wallets
   join private.account_plans on account_plans.account_id = wallets.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -5301,26 +5328,58 @@ begin
   end if;
   with priced as (
     select
-      listed.position, models.id as model_id, price as price_version,
-      least(coalesce(shape.max_tokens, models.max_output_tokens), models.max_output_tokens) as max_tokens,
-      private.fixed_bound_micros(
-        shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
-      ) as fixed_micros,
-      price.output_bound_micros * shape.choices as rate_micros
+      listed.position, models.id as model_id, price as price_version, bound.fixed_micros, bound.rate_micros,
+      bound.fixed_micros + bound.rate_micros <= room as is_affordable,
+      least(
+        shape.max_tokens, models.max_output_tokens,
+        case when bound.rate_micros > 0 then greatest(floor((room - bound.fixed_micros) / bound.rate_micros), 1) end
+      )::integer as max_tokens,
+      shape.max_tokens is not null
+        or models.context_tokens - private.prompt_tokens_bound(shape) >= models.max_output_tokens as is_roomy
     from unnest(candidates) with ordinality as listed (model_id, position)
     join private.models on models.id = listed.model_id and models.enabled and models.retired_at is null
     join private.price_versions as price on price.id = models.price_version_id
+    cross join lateral (
+      select
+        private.fixed_bound_micros(
+          shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
+        ) as fixed_micros,
+        price.output_bound_micros * shape.choices as rate_micros
+    ) as bound
+  ),
+  first as (
+    select * from priced where priced.position <= likely order by priced.is_affordable desc, priced.position limit 1
+  ),
+  -- Which of them may answer, and how long, is decided as private.authorize_run does.
+  kept as (
+    select array_agg(priced.position) as positions, min(priced.max_tokens) as max_tokens
+    from priced
+    cross join first
+    where priced.position <= likely
+      and (
+        priced.position = first.position
+        or (
+          priced.is_affordable
+          and priced.max_tokens >= case when shape.max_tokens is null then least(first.max_tokens, 4096) else first.max_tokens end
+        )
+      )
+    -- Beside a long prompt it depends on how its tokens are counted: then each counts for all it can say.
+    having bool_and(priced.is_roomy)
   )
   select
-    priced.*,
-    priced.fixed_micros + priced.rate_micros <= least(preview.available_micros, most_micros) as is_affordable,
-    -- Any of them may answer, and the dearest decides what is held.
-    (select max(ceil(any_of.fixed_micros + any_of.rate_micros * any_of.max_tokens)) from priced as any_of) as cap_micros
+    first.model_id, first.price_version, first.is_affordable, least(first.max_tokens, kept.max_tokens) as max_tokens,
+    -- The dearest decides what is held.
+    (
+      select max(ceil(
+        any_of.fixed_micros
+        + any_of.rate_micros * case when any_of.position <= likely then least(any_of.max_tokens, kept.max_tokens) else any_of.max_tokens end
+      ))
+      from priced as any_of
+      where any_of.position > likely or kept.positions is null or any_of.position = any (kept.positions)
+    ) as cap_micros
   into chosen
-  from priced
-  where priced.position <= likely
-  order by is_affordable desc, priced.position
-  limit 1;
+  from first
+  left join kept on true;
   if chosen.model_id is null then
     perform private.fail(
       404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
@@ -5338,7 +5397,7 @@ begin
   preview.likely_high_micros := private.price_micros(chosen.price_version, row(
     ceil(shape.prompt_bytes / 3.0)::bigint + 1600 * shape.images, least(1200, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(preview.available_micros, 0), most_micros);
+  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(room, 0));
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end
@@ -6434,14 +6493,7 @@ begin
       'Shorten the message, or choose a model with a larger context.'
     );
   else
-    if wanted_models[1] like 'oneai/%' then
-      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
-      select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-      from private.account_plans
-      cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
-      join private.models on models.id = any (routed.model_ids)
-      where account_plans.account_id = conversation.account_id;
-    elsif cardinality(wanted_models) > 1 then
+    if cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.
       wanted_models := wanted_models[1] || array(
         select fallback.id
@@ -6451,11 +6503,28 @@ begin
         order by fallback.position
       );
     end if;
+    if wanted_models[1] like 'oneai/%' then
+      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
+      if options.max_tokens > reserve then
+        select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
+        from private.account_plans
+        cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
+        join private.models on models.id = any (routed.model_ids)
+        where account_plans.account_id = conversation.account_id;
+      end if;
+    else
+      features.prompt_tokens := context.tokens;
+      features.context_tokens := context.tokens + reserve;
+    end if;
     verdict := private.authorize_run(row(
       conversation.account_id, conversation.user_id, null, 'completion', wanted_models,
       private.require_shape(row(
         context.bytes, context.count, 0,
-        least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1)), 1, 0
+        -- Where nobody said how long, each model has its own room beside what it is told.
+        case when options.max_tokens is not null then
+          least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1))
+        end,
+        1, 0
       )::private.request_shape),
       features, options.max_cost_micros, idempotency_key, start_answer.request_hash
     ));

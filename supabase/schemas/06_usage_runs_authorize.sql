@@ -65,6 +65,11 @@ declare
   run_id constant uuid := private.new_id(at);
   request_id constant text := private.request_id();
   shape constant private.request_shape := request.shape;
+  -- Whoever knows how large a context the call needs has counted the prompt; of others it is bounded.
+  prompt_tokens constant bigint := coalesce(
+    case when (request.features).context_tokens is not null then (request.features).prompt_tokens end,
+    private.prompt_tokens_bound(shape)
+  );
   locked boolean;
   verdict private.verdict;
   wallet private.wallets;
@@ -82,8 +87,12 @@ declare
   quota_id bigint;
   held_tokens bigint := 0;
   wanted_tokens integer;
+  affordable_tokens bigint;
+  fewest_tokens bigint;
   output_tokens bigint;
   price_version_ids bigint[];
+  fixed_micros numeric[];
+  rate_micros numeric[];
   hold numeric := 0;
 begin
   -- From here on nothing of this account changes under us.
@@ -188,17 +197,29 @@ begin
     -- of which model ------------------------------------------------------------------------
     if request.models[1] like 'oneai/%' then
       -- Whoever allows a preset allows what it chooses.
-      if request.models[1] like any (key_models) then
-        key_models := null;
-      end if;
       select routed.model_ids, routed.reason into wanted_models, route_reason
-      from private.route_in_plan(wallet.plan_id, request.models[1], request.features, key_models) as routed;
+      from private.route_in_plan(
+        wallet.plan_id, request.models[1], request.features,
+        case when request.models[1] like any (key_models) then null else key_models end
+      ) as routed;
       if wanted_models is null then
         verdict := private.refusal(
           404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
           'Choose a model yourself.'
         );
         exit decide;
+      end if;
+      if cardinality(request.models) > 1 then
+        wanted_models := (wanted_models || array(
+          select named.model_id
+          from unnest(request.models[2:]) with ordinality as named (model_id, position)
+          where named.model_id <> all (wanted_models) and (key_models is null or named.model_id like any (key_models))
+          group by named.model_id
+          order by min(named.position)
+        ))[:10];
+      end if;
+      if request.models[1] like any (key_models) then
+        key_models := null;
       end if;
     end if;
     foreach wanted_model in array coalesce(wanted_models, array['']) loop
@@ -217,30 +238,16 @@ begin
         and offers.is_embedding = (request.task = 'embedding')
         and (offers.closed_until is null or offers.closed_until <= at)
         and (key_models is null or offers.model_id like any (key_models));
-      if verdict.model_ids is not null then
-        -- A fallback is kept if it can give an answer of the same length with what may be set aside at most.
-        if offer.fixed_micros + offer.rate_micros * output_tokens <= room
-          and offer.max_output_tokens >= output_tokens
-          and offer.model_quota_id is not distinct from quota_id
-        then
-          verdict.model_ids := verdict.model_ids || offer.model_id;
-          verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
-          price_version_ids := price_version_ids || offer.price_version_id;
-          hold := greatest(hold, ceil(offer.fixed_micros + offer.rate_micros * output_tokens));
-          verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
-          verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
-        end if;
-        continue;
-      end if;
 
-      -- The first model decides how long the answer may be. What the router chose, it chose in order:
-      -- one that cannot be had gives way to the next, and its refusal holds if none can.
+      -- What the router chose, it chose in order: one that cannot be had gives way to the next, and its
+      -- refusal holds if none can. A fallback that cannot be had is left out.
       if offer.model_id is null then
-        continue when route_reason is not null;
+        continue when route_reason is not null or verdict.model_ids is not null;
         verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
+        continue when verdict.model_ids is not null;
         if verdict.allowed is null then
           verdict := private.unaffordable(
             binding, least(ceil(offer.fixed_micros + offer.rate_micros - room), 9007199254740991)::bigint, verdict.resets_at
@@ -249,44 +256,56 @@ begin
         continue when route_reason is not null;
         exit decide;
       end if;
-      quota_id := offer.model_quota_id;
       wanted_tokens := least(shape.max_tokens, offer.max_output_tokens);
       if shape.max_tokens is null then
         -- Nobody said how long: as long as the model can, beside the prompt.
-        wanted_tokens := least(wanted_tokens, greatest(
-          offer.context_tokens - private.prompt_tokens_bound(shape), least(4096, offer.context_tokens / 4), 1
-        ));
-      end if;
-      output_tokens := wanted_tokens;
-      if offer.rate_micros > 0 then
-        output_tokens := least(output_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
-      end if;
-      if quota_id is not null then
-        output_tokens := least(
-          output_tokens,
-          floor(
-            (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
-            / shape.choices
-          )
+        wanted_tokens := least(
+          wanted_tokens, greatest(offer.context_tokens - prompt_tokens, least(4096, offer.context_tokens / 4), 1)
         );
-        if output_tokens < 1 then
-          if verdict.allowed is null then
-            verdict := private.refusal(
-              429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-              'Choose another model, or wait for the next month.', resets_at => wallet.month_end
-            );
-          end if;
-          continue when route_reason is not null;
-          exit decide;
-        end if;
-        held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
       end if;
-      hold := ceil(offer.fixed_micros + offer.rate_micros * output_tokens);
-      price_version_ids := array[offer.price_version_id];
-      verdict.model_ids := array[offer.model_id];
-      verdict.upstream_names := array[offer.upstream_name];
-      verdict.max_prompt_usd := offer.upstream_prompt_usd;
-      verdict.max_completion_usd := offer.upstream_completion_usd;
+      affordable_tokens := wanted_tokens;
+      if offer.rate_micros > 0 then
+        affordable_tokens := least(wanted_tokens, floor((room - offer.fixed_micros) / offer.rate_micros));
+      end if;
+
+      if verdict.model_ids is not null then
+        -- A fallback must be able to answer at the length asked for. Where nobody asked for one, the
+        -- answer gives way to it, down to the fewest tokens.
+        continue when affordable_tokens < fewest_tokens or offer.model_quota_id is distinct from quota_id;
+        output_tokens := least(output_tokens, affordable_tokens);
+      else
+        quota_id := offer.model_quota_id;
+        output_tokens := affordable_tokens;
+        if quota_id is not null then
+          output_tokens := least(
+            output_tokens,
+            floor(
+              (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
+              / shape.choices
+            )
+          );
+          if output_tokens < 1 then
+            if verdict.allowed is null then
+              verdict := private.refusal(
+                429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
+                'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+              );
+            end if;
+            continue when route_reason is not null;
+            exit decide;
+          end if;
+        end if;
+        fewest_tokens := case when shape.max_tokens is null then least(output_tokens, 4096) else output_tokens end;
+        -- To give way to a fallback is no clamp.
+        verdict.is_clamped := output_tokens < wanted_tokens;
+      end if;
+      verdict.model_ids := verdict.model_ids || offer.model_id;
+      verdict.upstream_names := verdict.upstream_names || offer.upstream_name;
+      price_version_ids := price_version_ids || offer.price_version_id;
+      fixed_micros := fixed_micros || offer.fixed_micros;
+      rate_micros := rate_micros || offer.rate_micros;
+      verdict.max_prompt_usd := greatest(verdict.max_prompt_usd, offer.upstream_prompt_usd);
+      verdict.max_completion_usd := greatest(verdict.max_completion_usd, offer.upstream_completion_usd);
     end loop;
     if verdict.model_ids is null then
       if verdict.allowed is null then
@@ -294,10 +313,17 @@ begin
       end if;
       exit decide;
     end if;
+    -- Any of them may answer: the dearest decides what is held.
+    for nth in 1..cardinality(verdict.model_ids) loop
+      hold := greatest(hold, ceil(fixed_micros[nth] + rate_micros[nth] * output_tokens));
+    end loop;
+    if quota_id is not null then
+      held_tokens := private.prompt_tokens_bound(shape) + output_tokens * shape.choices;
+    end if;
 
     verdict := row(
       true, run_id, false, null, null, null, null, null, null, null, verdict.model_ids, route_reason,
-      output_tokens, output_tokens < wanted_tokens, hold, wallet.balance_micros - wallet.held_micros - hold,
+      output_tokens, verdict.is_clamped, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
       wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names

@@ -126,11 +126,12 @@ declare
   likely integer := 1;
   chosen record;
   plan_id text;
-  most_micros bigint;
+  room bigint;
 begin
   select
-    wallets.balance_micros - wallets.held_micros, plans.id, coalesce(own.max_cost_micros, plans.max_cost_micros)
-  into preview.available_micros, plan_id, most_micros
+    wallets.balance_micros - wallets.held_micros, plans.id,
+    least(wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros))
+  into preview.available_micros, plan_id, room
   from private.wallets
   join private.account_plans on account_plans.account_id = wallets.account_id
   join private.plans on plans.id = account_plans.plan_id
@@ -156,26 +157,58 @@ begin
   end if;
   with priced as (
     select
-      listed.position, models.id as model_id, price as price_version,
-      least(coalesce(shape.max_tokens, models.max_output_tokens), models.max_output_tokens) as max_tokens,
-      private.fixed_bound_micros(
-        shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
-      ) as fixed_micros,
-      price.output_bound_micros * shape.choices as rate_micros
+      listed.position, models.id as model_id, price as price_version, bound.fixed_micros, bound.rate_micros,
+      bound.fixed_micros + bound.rate_micros <= room as is_affordable,
+      least(
+        shape.max_tokens, models.max_output_tokens,
+        case when bound.rate_micros > 0 then greatest(floor((room - bound.fixed_micros) / bound.rate_micros), 1) end
+      )::integer as max_tokens,
+      shape.max_tokens is not null
+        or models.context_tokens - private.prompt_tokens_bound(shape) >= models.max_output_tokens as is_roomy
     from unnest(candidates) with ordinality as listed (model_id, position)
     join private.models on models.id = listed.model_id and models.enabled and models.retired_at is null
     join private.price_versions as price on price.id = models.price_version_id
+    cross join lateral (
+      select
+        private.fixed_bound_micros(
+          shape, price.minimum_micros, price.request_micros, price.prompt_bound_micros, price.image_micros, price.search_micros
+        ) as fixed_micros,
+        price.output_bound_micros * shape.choices as rate_micros
+    ) as bound
+  ),
+  first as (
+    select * from priced where priced.position <= likely order by priced.is_affordable desc, priced.position limit 1
+  ),
+  -- Which of them may answer, and how long, is decided as private.authorize_run does.
+  kept as (
+    select array_agg(priced.position) as positions, min(priced.max_tokens) as max_tokens
+    from priced
+    cross join first
+    where priced.position <= likely
+      and (
+        priced.position = first.position
+        or (
+          priced.is_affordable
+          and priced.max_tokens >= case when shape.max_tokens is null then least(first.max_tokens, 4096) else first.max_tokens end
+        )
+      )
+    -- Beside a long prompt it depends on how its tokens are counted: then each counts for all it can say.
+    having bool_and(priced.is_roomy)
   )
   select
-    priced.*,
-    priced.fixed_micros + priced.rate_micros <= least(preview.available_micros, most_micros) as is_affordable,
-    -- Any of them may answer, and the dearest decides what is held.
-    (select max(ceil(any_of.fixed_micros + any_of.rate_micros * any_of.max_tokens)) from priced as any_of) as cap_micros
+    first.model_id, first.price_version, first.is_affordable, least(first.max_tokens, kept.max_tokens) as max_tokens,
+    -- The dearest decides what is held.
+    (
+      select max(ceil(
+        any_of.fixed_micros
+        + any_of.rate_micros * case when any_of.position <= likely then least(any_of.max_tokens, kept.max_tokens) else any_of.max_tokens end
+      ))
+      from priced as any_of
+      where any_of.position > likely or kept.positions is null or any_of.position = any (kept.positions)
+    ) as cap_micros
   into chosen
-  from priced
-  where priced.position <= likely
-  order by is_affordable desc, priced.position
-  limit 1;
+  from first
+  left join kept on true;
   if chosen.model_id is null then
     perform private.fail(
       404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
@@ -193,7 +226,7 @@ begin
   preview.likely_high_micros := private.price_micros(chosen.price_version, row(
     ceil(shape.prompt_bytes / 3.0)::bigint + 1600 * shape.images, least(1200, preview.max_tokens) * shape.choices, 0, 0, 0, 0, shape.images, shape.searches
   ));
-  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(preview.available_micros, 0), most_micros);
+  preview.cap_micros := least(9007199254740991, chosen.cap_micros, greatest(room, 0));
   preview.likely_high_micros := least(preview.likely_high_micros, greatest(preview.cap_micros, preview.likely_low_micros));
   return preview;
 end

@@ -184,14 +184,7 @@ begin
       'Shorten the message, or choose a model with a larger context.'
     );
   else
-    if wanted_models[1] like 'oneai/%' then
-      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
-      select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-      from private.account_plans
-      cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
-      join private.models on models.id = any (routed.model_ids)
-      where account_plans.account_id = conversation.account_id;
-    elsif cardinality(wanted_models) > 1 then
+    if cardinality(wanted_models) > 1 then
       -- What falls back must take it in as well.
       wanted_models := wanted_models[1] || array(
         select fallback.id
@@ -201,11 +194,28 @@ begin
         order by fallback.position
       );
     end if;
+    if wanted_models[1] like 'oneai/%' then
+      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
+      if options.max_tokens > reserve then
+        select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
+        from private.account_plans
+        cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
+        join private.models on models.id = any (routed.model_ids)
+        where account_plans.account_id = conversation.account_id;
+      end if;
+    else
+      features.prompt_tokens := context.tokens;
+      features.context_tokens := context.tokens + reserve;
+    end if;
     verdict := private.authorize_run(row(
       conversation.account_id, conversation.user_id, null, 'completion', wanted_models,
       private.require_shape(row(
         context.bytes, context.count, 0,
-        least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1)), 1, 0
+        -- Where nobody said how long, each model has its own room beside what it is told.
+        case when options.max_tokens is not null then
+          least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1))
+        end,
+        1, 0
       )::private.request_shape),
       features, options.max_cost_micros, idempotency_key, start_answer.request_hash
     ));

@@ -12,7 +12,7 @@ grant select on mine to public;
 insert into private.models (id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd)
 values
   ('acme/small', 'Small', 32000, 4000, 0, 0), ('acme/dear', 'Dear', 32000, 2000, 0, 0), ('acme/huge', 'Huge', 32000, 500, 0, 0),
-  ('acme/barred', 'Barred', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/gift', 'Gift', 32000, 4000, 0, 0);
+  ('acme/barred', 'Barred', 32000, 4000, 0, 0), ('acme/off', 'Off', 32000, 4000, 0, 0), ('acme/tight', 'Tight', 600, 4000, 0, 0), ('acme/gift', 'Gift', 32000, 4000, 0, 0);
 update private.models set enabled = false where id = 'acme/off';
 insert into private.pricing_rules (pattern, priority, input_credits_per_1k, output_credits_per_1k)
 values
@@ -91,7 +91,7 @@ select is(
   'of a preset, what the dearest of the models that may answer costs, and not of one that the plan bars'
 );
 select is(
-  pg_temp.compares('oneai/pick', 3000, '{"has_code": true}'), 'acme/small acme/small 15540', 'a fallback that cannot answer at that length counts for what it can'
+  pg_temp.compares('oneai/pick', 3000, '{"has_code": true}'), 'acme/small acme/small 0', 'a fallback that cannot answer at that length counts for nothing'
 );
 select results_eq(
   $$select model_id, route_reason, cap_micros from pg_temp.preview('oneai/pick', 10, '{"has_code": true}')$$,
@@ -107,6 +107,15 @@ select results_eq(
   'before anybody has looked at the text, any of the preset''s models may be what is held for'
 );
 update private.router_rules set models = '{acme/huge,acme/small}' where priority = 3 and preset_id = 'oneai/pick';
+select is(
+  pg_temp.compares('oneai/pick', null, '{"has_code": true}'), 'acme/small acme/small 0', 'nor one that cannot say what the first can, if that is under 4,096 tokens'
+);
+update private.router_rules set models = '{acme/tight,acme/huge}' where priority = 1 and preset_id = 'oneai/pick';
+select is(
+  pg_temp.compares('oneai/pick', null, '{"has_code": true}'), 'acme/tight acme/tight 12000',
+  'where the prompt leaves a model less than it can say, each counts for all it can, and never for less than is held'
+);
+update private.router_rules set models = '{acme/off,acme/barred,acme/small,acme/dear}' where priority = 1 and preset_id = 'oneai/pick';
 select tests.throws($$select pg_temp.preview('oneai/none')$$, 404, 'not_found', 'of a preset that is not there nothing is said');
 select tests.throws($$select pg_temp.preview('acme/off')$$, 404, 'not_found', 'nor of a model that is off');
 select tests.throws('select pg_temp.preview(null)', 404, 'not_found', 'nor of none');
