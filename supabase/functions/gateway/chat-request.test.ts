@@ -76,6 +76,12 @@ Deno.test('what is new goes on, what is ours or dear does not, and what matters 
   assertEquals(paramOf({ model: 'a/b', messages: hello, plugins: [{}] }), 'plugins');
 });
 
+Deno.test('a preset is no fallback, and named as left out', () => {
+  const models = ['oneai/auto', 'a/b', 'oneai/auto-fast'];
+  assertEquals(read({ model: 'a/b', models, messages: hello }).ignored, ['models[0]', 'models[2]']);
+  assertEquals(read({ models, messages: hello }).ignored, ['models[2]']);
+});
+
 Deno.test("OpenAI's responses are read into a conversation", () => {
   const { body, shape, includeUsage } = readResponsesRequest(
     {

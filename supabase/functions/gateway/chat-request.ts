@@ -62,6 +62,9 @@ export function readChatRequest(fields: Fields, bodyBytes: number): CallRequest 
 
   const shape = shapeOf(bodyBytes, prompt, { choices, maxTokens, tools: tools.length });
   const { body, ignored } = passOn(fields, handled);
+  for (const [at, id] of (readArray(fields['models'], 'models', 10) ?? []).entries()) {
+    if (id !== models[0] && String(id).startsWith('oneai/')) ignored.push(`models[${at}]`);
+  }
   const { cache_control } = body;
   return {
     models,

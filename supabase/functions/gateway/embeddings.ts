@@ -31,9 +31,10 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
   const prompt = { messages: input.length, images: 0, imageBytes: 0, lastText: '' };
   const shape = shapeOf(body.size, prompt, { choices: 1, maxTokens: 1, tools: 0 });
   const { body: rest, ignored } = passOn(fields, handled);
+  const [model, ...fallbacks] = readModels(fields);
   const { verdict, account_id } = await startCall(
     context,
-    { models: readModels(fields).slice(0, 1), shape, features: featuresOf(shape, prompt, 0) },
+    { models: [model!], shape, features: featuresOf(shape, prompt, 0) },
     { task: 'embedding', idempotencyKey: null, body },
   );
 
@@ -74,7 +75,11 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
     ...corsHeaders,
     ...headersOf(verdict),
     'x-request-id': requestId,
-    ...ignoredHeader([...ignored, ...(isRepeatable ? ['Idempotency-Key'] : [])]),
+    ...ignoredHeader([
+      ...ignored,
+      ...(fallbacks.length > 0 ? ['models'] : []),
+      ...(isRepeatable ? ['Idempotency-Key'] : []),
+    ]),
   };
   return Response.json(whole, { headers });
 }

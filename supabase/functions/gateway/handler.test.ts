@@ -281,7 +281,7 @@ const embed = () =>
   new Request('http://x/gateway/v1/embeddings', {
     method: 'POST',
     headers: { authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model: 'sandbox/embed', input: 'hello' }),
+    body: JSON.stringify({ model: 'sandbox/embed', models: ['sandbox/other'], input: 'hello' }),
   });
 
 Deno.test(
@@ -314,6 +314,7 @@ Deno.test(
       });
       const { usage } = (await response.json()) as { usage: { cost: number | null } };
       assertEquals([response.status, usage.cost], [200, cost]);
+      assertEquals(response.headers.get('x-oneai-ignored'), 'models');
       assertEquals(reports, Math.min(failures + 1, 3));
     }
   },
