@@ -118,17 +118,20 @@ immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  -- Its beginning tells, and only a preset asks for it.
+  text constant text := case when jsonb_typeof(features -> 'text') = 'string' then left(features ->> 'text', 8000) end;
 begin
   -- Only the router asks, so most callers say nothing.
   if features = '{}' then
     return null;
   end if;
   return row(
-    features -> 'has_code' = 'true',
-    features -> 'has_math' = 'true',
+    coalesce(private.is_about_code(text), features -> 'has_code' = 'true'),
+    coalesce(private.is_about_mathematics(text), features -> 'has_math' = 'true'),
     features -> 'has_images' = 'true',
     features -> 'has_tools' = 'true',
-    case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end,
+    coalesce(private.language_of(text), case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end),
     private.read_count('prompt_tokens', features -> 'prompt_tokens'),
     private.read_count('context_tokens', features -> 'context_tokens'),
     case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
@@ -192,7 +195,7 @@ end
 $$;
 
 comment on function private.read_shape is 'The shape of a request out of JSON.';
-comment on function private.read_features is 'What the router may know out of JSON.';
+comment on function private.read_features is 'What the router may know out of JSON: what its text tells goes before what is said of it.';
 comment on function private.read_report is 'What became of a run out of JSON.';
 
 grant execute on function

@@ -124,6 +124,7 @@ declare
   preview private.cost_preview;
   candidates text[] := array[preview_cost.model];
   likely integer := 1;
+  is_known constant boolean := not features is null;
   chosen record;
   plan_id text;
   room bigint;
@@ -144,10 +145,13 @@ begin
   end if;
 
   if preview_cost.model like 'oneai/%' then
+    -- Counted as when an answer is asked for, where nobody has.
+    features.prompt_tokens := coalesce(features.prompt_tokens, (shape.prompt_bytes + 26 * shape.messages) / 3);
+    features.context_tokens := coalesce(features.context_tokens, features.prompt_tokens + least(shape.max_tokens, 4096));
     select routed.model_ids, routed.reason into candidates, preview.route_reason
     from private.route_in_plan(plan_id, preview_cost.model, features) as routed;
     likely := cardinality(candidates);
-    if features is null then
+    if not is_known then
       -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.
       candidates := candidates || array(
         select unnest(router_rules.models) from private.router_rules
@@ -264,7 +268,7 @@ as $$
 $$;
 
 comment on function api.preview_cost is
-  'The likely range and the hard cap of a request before it is made. The shape has prompt_bytes, messages, images, max_tokens, choices, searches.';
+  'The likely range and the hard cap of a request before it is made. The shape has prompt_bytes, messages, images, max_tokens, choices, searches; of the features a preset wants the beginning of the text.';
 
 create function api.start_run(
   account_id uuid, models text[], shape jsonb, features jsonb default '{}', task text default 'completion',

@@ -166,30 +166,6 @@ $$;
 
 comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
 
-create function private.language_of(content text)
-returns text
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
-begin
-  return case
-    when content ~ '[\u3040-\u30ff]' then 'ja'
-    when content ~ '[\u4e00-\u9fff]' then 'zh'
-    when content ~ '[\uac00-\ud7af]' then 'ko'
-    when content ~ '[\u0400-\u04ff]' then 'ru'
-    when content ~ '[\u0600-\u06ff]' then 'ar'
-    when content ~ '[\u0900-\u097f]' then 'hi'
-    when content ~ '[\u0590-\u05ff]' then 'he'
-    when content ~ '[\u0e00-\u0e7f]' then 'th'
-    when content ~ '[\u0370-\u03ff]{3}' then 'el'
-  end;
-end
-$$;
-
-comment on function private.language_of is 'The language of a text as far as its script tells, for the router.';
-
 create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
 returns private.request_features
 language plpgsql
@@ -197,15 +173,9 @@ immutable
 security invoker
 set search_path = ''
 as $$
-declare
-  start constant text := left(content, 8000);
 begin
   return private.read_features(jsonb_build_object(
-    'has_code', start ~ '```|(^|\n)\s*(def |class |function |import |#include|SELECT .* FROM )|=>|\w\(\)|;\s*(\n|$)'
-      or start ~* '\y(python|javascript|typescript|sql|regex|stack ?trace|compiler|refactor)\y',
-    'has_math', start ~ '\$\$|\\\(|\\\[|\\(frac|sum|int|sqrt)\y|∑|∫|√'
-      or start ~* '\y(integral|derivative|equation|theorem|prove that|solve for)\y',
-    'language', private.language_of(start),
+    'text', left(content, 8000),
     'prompt_tokens', prompt_tokens,
     'context_tokens', context_tokens,
     'excluded_models', excluded_models

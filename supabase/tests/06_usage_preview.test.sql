@@ -36,7 +36,7 @@ as $$
   where amount <> balance_micros - held_micros
 $$;
 
-create function pg_temp.preview(model text, max_tokens integer default 10, features text default '{}')
+create function pg_temp.preview(model text, max_tokens integer default 10, features text default '{}', prompt_bytes integer default 100)
 returns private.cost_preview
 language plpgsql
 as $$
@@ -45,7 +45,7 @@ declare
 begin
   perform tests.sign_in_as('Ada');
   select previewed.* into preview
-  from mine, api.preview_cost(account_id, model, jsonb_build_object('prompt_bytes', 100, 'max_tokens', max_tokens), features::jsonb) as previewed;
+  from mine, api.preview_cost(account_id, model, jsonb_build_object('prompt_bytes', prompt_bytes, 'max_tokens', max_tokens), features::jsonb) as previewed;
   perform tests.sign_out();
   return preview;
 end
@@ -116,6 +116,23 @@ select is(
   'where the prompt leaves a model less than it can say, each counts for all it can, and never for less than is held'
 );
 update private.router_rules set models = '{acme/off,acme/barred,acme/small,acme/dear}' where priority = 1 and preset_id = 'oneai/pick';
+select results_eq(
+  $$select model_id, route_reason, cap_micros from pg_temp.preview('oneai/pick', 10, '{"text": "How do I sort a list in Python?"}')$$,
+  $$values ('acme/small', 'Code.', 1380::bigint)$$, 'once its text is known, what is chosen for it'
+);
+select is(
+  pg_temp.compares('oneai/pick', 10, '{"text": "How do I sort a list in Python?"}'), 'acme/small acme/small 0', 'which is what is called'
+);
+select is((pg_temp.preview('oneai/pick', 10, '{"text": "Good day"}')).model_id, 'acme/huge', 'and for another text another');
+insert into private.presets (id, name, description) values ('oneai/long', 'Long', 'For tests.');
+insert into private.router_rules (preset_id, priority, min_prompt_tokens, models, reason)
+values ('oneai/long', 1, 20000, '{acme/dear}', 'Long.'), ('oneai/long', 2, null, '{acme/small}', 'Short.');
+select is((pg_temp.preview('oneai/long', 10, '{"text": "Hi"}', 60000)).route_reason, 'Long.', 'how long it is tells as well');
+select is((pg_temp.preview('oneai/long', 10, '{"text": "Hi"}', 59000)).route_reason, 'Short.', 'from where a rule says');
+select tests.throws(
+  $$select pg_temp.preview('oneai/long', 4000, '{"text": "Hi", "prompt_tokens": 30000}')$$, 404, 'not_found',
+  'a model without room for the answer is not named'
+);
 select tests.throws($$select pg_temp.preview('oneai/none')$$, 404, 'not_found', 'of a preset that is not there nothing is said');
 select tests.throws($$select pg_temp.preview('acme/off')$$, 404, 'not_found', 'nor of a model that is off');
 select tests.throws('select pg_temp.preview(null)', 404, 'not_found', 'nor of none');

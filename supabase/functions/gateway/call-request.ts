@@ -1,3 +1,4 @@
+import { storableText } from '../_shared/storable-text.ts';
 import { invalid } from './api-error.ts';
 import { type Fields, isFields } from './fields.ts';
 
@@ -27,12 +28,13 @@ export interface Shape {
   max_tokens?: number;
 }
 
+/** What only the gateway knows of a call; what its text is about, the database tells. */
 export interface Features {
-  has_code: boolean;
-  has_math: boolean;
+  text?: string;
   has_images: boolean;
   has_tools: boolean;
   prompt_tokens: number;
+  context_tokens: number;
 }
 
 /** What a prompt is made of, as far as its price goes. */
@@ -41,6 +43,7 @@ export interface PromptMeasure {
   images: number;
   /** Bytes of pictures that are in the request itself; they count as pictures, not as text. */
   imageBytes: number;
+  /** What the user said last. */
   lastText: string;
 }
 
@@ -64,20 +67,23 @@ export function shapeOf(
   };
 }
 
-const code =
-  /```|\b(?:function|class|def|import|const|return|select\s.+\sfrom|code|bug|regex|refactor|compile|typescript|javascript|python|rust|golang|sql)\b/i;
-const maths =
-  /\\(?:frac|sum|int|sqrt)|\b(?:solve|equation|integral|derivative|theorem|proof|prove|probability|matrix|calculate)\b|\d\s*[-+*/^=]\s*\d/i;
+/** An answer is rarely longer; a model that can give no more is not left out for it. */
+const roomForAnswer = 16_384;
 
-/** What the router may know of the request. */
-export function featuresOf(shape: Shape, prompt: PromptMeasure, tools: number): Features {
-  const text = prompt.lastText.slice(0, 20_000);
+/** What the router may know of the request. Only a preset is chosen by its text. */
+export function featuresOf(
+  [wanted]: string[],
+  shape: Shape,
+  prompt: PromptMeasure,
+  tools: number,
+): Features {
+  const prompt_tokens = Math.ceil(shape.prompt_bytes / 4);
   return {
-    has_code: code.test(text),
-    has_math: maths.test(text),
+    ...(wanted?.startsWith('oneai/') ? { text: storableText(prompt.lastText.slice(0, 8000)) } : {}),
     has_images: prompt.images > 0,
     has_tools: tools > 0,
-    prompt_tokens: Math.ceil(shape.prompt_bytes / 4),
+    prompt_tokens,
+    context_tokens: prompt_tokens + Math.min(shape.max_tokens ?? 4096, roomForAnswer),
   };
 }
 

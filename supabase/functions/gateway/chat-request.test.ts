@@ -44,6 +44,37 @@ Deno.test('what a call can cost is counted from all of it', () => {
   });
 });
 
+Deno.test('a preset is chosen by what the user said last, another model by nothing of it', () => {
+  const messages = [
+    { role: 'user', content: [{ type: 'text', text: `a\0${'b'.repeat(7997)}🦊 and more` }] },
+    { role: 'assistant', content: [{ type: 'text', text: 'I look' }] },
+    { role: 'tool', tool_call_id: 'x', content: [{ type: 'text', text: 'sunny' }] },
+  ];
+  const tools = [{ type: 'function', function: { name: 'f' } }];
+  const { features, shape } = read({ model: 'oneai/auto', messages, tools, max_tokens: 100 });
+  const prompt_tokens = Math.ceil(shape.prompt_bytes / 4);
+  assertEquals(features, {
+    text: `a\ufffd${'b'.repeat(7997)}\ufffd`,
+    has_images: false,
+    has_tools: true,
+    prompt_tokens,
+    context_tokens: prompt_tokens + 100,
+  });
+  assertEquals('text' in read({ model: 'a/b', messages }).features, false);
+});
+
+Deno.test('room is wanted for a usual answer, or for what is asked for within reason', () => {
+  const roomOf = (fields: Fields) => {
+    const { prompt_tokens, context_tokens } = read({
+      model: 'a/b',
+      messages: hello,
+      ...fields,
+    }).features;
+    return context_tokens - prompt_tokens;
+  };
+  assertEquals([roomOf({}), roomOf({ max_tokens: 10_000_000 })], [4096, 16_384]);
+});
+
 Deno.test('the wanted model comes first, then what to fall back to, each once', () => {
   const one = { messages: hello, model: 'a/b', models: ['c/d', 'a/b'] };
   assertEquals(read(one).models, ['a/b', 'c/d']);

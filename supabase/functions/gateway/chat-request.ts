@@ -69,7 +69,7 @@ export function readChatRequest(fields: Fields, bodyBytes: number): CallRequest 
   return {
     models,
     shape,
-    features: featuresOf(shape, prompt, tools.length),
+    features: featuresOf(models, shape, prompt, tools.length),
     body: {
       ...body,
       ...(isFields(cache_control) ? (withUsualCache({ cache_control }) as Fields) : {}),
@@ -181,30 +181,29 @@ function measure(message: unknown, param: string, prompt: PromptMeasure): void {
     throw invalid(`${param}.content`, `${param}.content must be a string or an array of parts.`);
   }
   for (const [at, part] of (parts ?? []).entries()) {
-    measurePart(part, `${param}.content[${at}]`, prompt);
+    const text = measurePart(part, `${param}.content[${at}]`, prompt);
+    if (fields['role'] === 'user') prompt.lastText = text ?? prompt.lastText;
   }
 }
 
-function measurePart(part: unknown, param: string, prompt: PromptMeasure): void {
+/** Returns the text of a part that is one. */
+function measurePart(part: unknown, param: string, prompt: PromptMeasure): string | undefined {
   const fields = required(readObject(part, param), param);
   switch (fields['type']) {
     case 'text':
-      prompt.lastText = required(
-        readText(fields['text'], `${param}.text`, 20_000_000),
-        `${param}.text`,
-      );
-      return;
+      return required(readText(fields['text'], `${param}.text`, 20_000_000), `${param}.text`);
     case 'refusal':
       readText(fields['refusal'], `${param}.refusal`, 20_000_000);
-      return;
+      return undefined;
     case 'image_url': {
       const image = required(readObject(fields['image_url'], `${param}.image_url`), param);
-      return measureImage(image['url'], `${param}.image_url.url`, prompt);
+      measureImage(image['url'], `${param}.image_url.url`, prompt);
+      return undefined;
     }
     case 'input_audio':
       // Its bytes count as text, which no sound has more tokens than.
       required(readObject(fields['input_audio'], `${param}.input_audio`), param);
-      return;
+      return undefined;
     default:
       throw unsupported(
         `${param}.type`,

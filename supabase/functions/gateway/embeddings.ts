@@ -34,7 +34,7 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
   const [model, ...fallbacks] = readModels(fields);
   const { verdict, account_id } = await startCall(
     context,
-    { models: [model!], shape, features: featuresOf(shape, prompt, 0) },
+    { models: [model!], shape, features: featuresOf([model!], shape, prompt, 0) },
     { task: 'embedding', idempotencyKey: null, body },
   );
 

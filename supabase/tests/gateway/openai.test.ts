@@ -201,12 +201,36 @@ describe.each(Object.entries(sdks))('openai, %s', (_name, Sdk) => {
     expect(choices[0]?.logprobs?.content?.[0]?.top_logprobs).toHaveLength(2);
   });
 
-  test('a router chooses, and says why', async () => {
+  test.each([
+    ['Summarise the meeting of 2026-11-27.', 'openai/gpt-4o-mini', /^An everyday question/, {}],
+    ['Sort a list in Python.', 'anthropic/claude-sonnet-4.5', /^You asked about code/, {}],
+    ['Solve 2x + 3 = 7.', 'openai/o4-mini', /^You asked about mathematics/, {}],
+    [
+      'What is it like in Paris?',
+      'openai/gpt-4.1-mini',
+      /^Tools are in play/,
+      { tools: [weather] },
+    ],
+    [
+      [
+        { type: 'text' as const, text: 'What is this?' },
+        { type: 'image_url' as const, image_url: { url: pixel } },
+      ],
+      'google/gemini-2.5-flash',
+      /^You sent an image/,
+      {},
+    ],
+  ])('a router chooses, and says why: %j', async (content, chosen, reason, others) => {
     const { data, response } = await clientOf()
-      .chat.completions.create({ model: 'oneai/auto', messages: hello, max_tokens: 20 })
+      .chat.completions.create({
+        model: 'oneai/auto',
+        messages: [{ role: 'user', content }],
+        max_tokens: 20,
+        ...others,
+      })
       .withResponse();
-    expect(data.model).not.toMatch(/^oneai/);
-    expect(response.headers.get('x-oneai-route-reason')).toMatch(/\w/);
+    expect(data.model).toBe(chosen);
+    expect(response.headers.get('x-oneai-route-reason')).toMatch(reason);
   });
 
   test('a model that fails is replaced by the next', async () => {
