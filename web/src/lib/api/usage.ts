@@ -1,3 +1,4 @@
+import { storable } from '#lib/storable.ts';
 import type { Client } from '#lib/supabase.ts';
 import type { Filled } from './filled.ts';
 import type { Database } from './database.gen.ts';
@@ -88,10 +89,13 @@ export async function previewCost(
   accountId: string,
   model: string,
   shape: { prompt_bytes: number; messages: number },
+  text: string,
   signal: AbortSignal,
 ): Promise<Preview> {
+  // What a preset will choose depends on how the text begins.
+  const features = model.startsWith('oneai/') ? { text: storable(text.slice(0, 8000)) } : {};
   const { data } = await client
-    .rpc('preview_cost', { account_id: accountId, model, shape })
+    .rpc('preview_cost', { account_id: accountId, model, shape, features })
     .abortSignal(signal)
     .throwOnError();
   return data as Preview;

@@ -1,4 +1,5 @@
 import type { ImportResult } from '#lib/api/chat.ts';
+import { storable } from '#lib/storable.ts';
 import type { ImportedConversation } from './imported.ts';
 
 const mostAtOnce = 50;
@@ -9,11 +10,6 @@ export interface BatchResult {
   imported: number;
   duplicates: number;
   rejected: { title: string; reason: string }[];
-}
-
-/** Postgres keeps no U+0000 and no half of a surrogate pair; everything else stays as it is. */
-function storable(value: string): string {
-  return value.replaceAll('\0', '').toWellFormed();
 }
 
 /** Of a text and its JSON: what cannot be kept is written as an escape there, and rarely is any. */
