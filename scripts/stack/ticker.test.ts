@@ -26,6 +26,12 @@ const schedule = (name: string, command: string, every = '1 seconds') => sql`
 const ticksOf = async (name: string) =>
   (await sql`select * from private.probe_ticks where name = ${name}`).length;
 
+test('health knows the ticker', async () => {
+  const [known] = await sql`select is_well, state from admin.health where name = 'Schedules'`;
+  expect(known?.['is_well']).toBe(true);
+  expect(known?.['state']).toMatch(/^\d+ installed$/);
+});
+
 test('a command that is due runs as postgres, and no more once it is taken away', async () => {
   await schedule('probe-plain', `insert into private.probe_ticks (name) values ('plain')`);
   await vi.waitFor(async () => expect(await ticksOf('plain')).toBeGreaterThan(1), patience);

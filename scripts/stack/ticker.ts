@@ -25,7 +25,11 @@ const secondMs = 1000;
 
 /** Runs the rows of private.schedules when they are due, in place of pg_cron. */
 export async function startTicker({ url, callJob, reloadSchema, log }: Options): Promise<Ticker> {
-  const sql = postgres(url, { max: 4, onnotice: () => {}, connection: { TimeZone: 'UTC' } });
+  const sql = postgres(url, {
+    max: 4,
+    onnotice: () => {},
+    connection: { TimeZone: 'UTC', application_name: 'oneai-ticker' },
+  });
   const running = new Map<string, Promise<void>>();
   const dueAt = new Map<string, number>();
   const complained = new Set<string>();

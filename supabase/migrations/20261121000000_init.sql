@@ -183,7 +183,8 @@ declare
   installed integer := 0;
   row record;
 begin
-  if to_regproc('cron.schedule') is null then
+  -- By the table: the name of its function is there twice, and names none.
+  if to_regclass('cron.job') is null then
     return 0;
   end if;
   for row in select schedules.name, schedules.schedule, schedules.command from private.schedules loop
@@ -194,7 +195,40 @@ begin
 end
 $$;
 
-comment on function private.install_schedules is 'Gives every schedule to pg_cron where that exists. Safe to run again.';
+comment on function private.install_schedules is
+  'Gives every schedule to pg_cron where that exists. For a pg_cron that came after the rows; safe to run again.';
+
+create function private.on_schedules_change()
+returns trigger
+language plpgsql
+volatile
+-- As its owner, because pg_cron runs a job as whoever installed it.
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op <> 'INSERT' and to_regclass('cron.job') is not null then
+    execute 'select cron.unschedule(job.jobid) from cron.job where job.jobname = any ($1)'
+    using array(
+      select former.name from former
+      where not exists (select from private.schedules where schedules.name = former.name)
+    );
+  end if;
+  perform private.install_schedules();
+  return null;
+end
+$$;
+
+comment on function private.on_schedules_change is 'Keeps what pg_cron runs as the rows say. Work of somebody else is left alone.';
+
+create trigger on_schedules_insert after insert on private.schedules
+  for each statement execute function private.on_schedules_change();
+create trigger on_schedules_update after update on private.schedules
+  referencing old table as former
+  for each statement execute function private.on_schedules_change();
+create trigger on_schedules_delete after delete on private.schedules
+  referencing old table as former
+  for each statement execute function private.on_schedules_change();
 
 -- schemas/02_accounts.sql ---------------------------------------------------------------------
 
@@ -14455,6 +14489,49 @@ comment on function admin.audit_ledger is 'Checks every book of every account, r
 
 -- health ------------------------------------------------------------------------------------
 
+create function admin.schedule_problems()
+returns setof text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if to_regclass('cron.job') is null then
+    -- The ticker of the local stack says who it is.
+    return query select 'nothing runs them' where not exists (
+      select from pg_catalog.pg_stat_activity
+      where datname = current_database() and application_name = 'oneai-ticker'
+    );
+    return;
+  end if;
+  return query execute $query$
+    select 'not installed as written: ' || string_agg(schedules.name, ', ' order by schedules.name)
+    from private.schedules
+    where not exists (
+      select from cron.job
+      where job.active and (job.jobname, job.schedule, job.command) = (schedules.name, schedules.schedule, schedules.command)
+    )
+    having count(*) > 0
+  $query$;
+  if to_regproc('net.http_post') is null then
+    return next 'pg_net is missing';
+  elsif to_regclass('vault.decrypted_secrets') is null then
+    return next 'the vault is missing';
+  else
+    return query execute $query$
+      select 'the vault lacks ' || string_agg(wanted.name, ', ')
+      from unnest(array['functions_url', 'secret_key']) as wanted (name)
+      where not exists (select from vault.decrypted_secrets where decrypted_secrets.name = wanted.name)
+      having count(*) > 0
+    $query$;
+  end if;
+end
+$$;
+
+comment on function admin.schedule_problems is
+  'Why scheduled work does not run on this server as private.schedules says. Empty when all is well.';
+
 create view admin.health
 with (security_invoker = true)
 as
@@ -14534,6 +14611,12 @@ from (
   left join lateral (
     select * from private.ledger_audits order by ledger_audits.id desc limit 1
   ) as latest on true
+  union all
+  select
+    10, 'Schedules', count(problem) = 0,
+    coalesce(string_agg(problem, '; '), (select format('%s installed', count(*)) from private.schedules)),
+    'Enable the extensions pg_cron and pg_net, put functions_url and secret_key into the vault, then select private.install_schedules();'
+  from admin.schedule_problems() as problem
 ) as checks
 order by checks.position;
 

@@ -145,4 +145,3 @@ values
 
 insert into private.usage_rollups (through, oldest_run_id) values ('-infinity', '00000000-0000-0000-0000-000000000000');
 select private.ensure_usage_partitions();
-select private.install_schedules();

@@ -177,7 +177,8 @@ declare
   installed integer := 0;
   row record;
 begin
-  if to_regproc('cron.schedule') is null then
+  -- By the table: the name of its function is there twice, and names none.
+  if to_regclass('cron.job') is null then
     return 0;
   end if;
   for row in select schedules.name, schedules.schedule, schedules.command from private.schedules loop
@@ -188,4 +189,37 @@ begin
 end
 $$;
 
-comment on function private.install_schedules is 'Gives every schedule to pg_cron where that exists. Safe to run again.';
+comment on function private.install_schedules is
+  'Gives every schedule to pg_cron where that exists. For a pg_cron that came after the rows; safe to run again.';
+
+create function private.on_schedules_change()
+returns trigger
+language plpgsql
+volatile
+-- As its owner, because pg_cron runs a job as whoever installed it.
+security definer
+set search_path = ''
+as $$
+begin
+  if tg_op <> 'INSERT' and to_regclass('cron.job') is not null then
+    execute 'select cron.unschedule(job.jobid) from cron.job where job.jobname = any ($1)'
+    using array(
+      select former.name from former
+      where not exists (select from private.schedules where schedules.name = former.name)
+    );
+  end if;
+  perform private.install_schedules();
+  return null;
+end
+$$;
+
+comment on function private.on_schedules_change is 'Keeps what pg_cron runs as the rows say. Work of somebody else is left alone.';
+
+create trigger on_schedules_insert after insert on private.schedules
+  for each statement execute function private.on_schedules_change();
+create trigger on_schedules_update after update on private.schedules
+  referencing old table as former
+  for each statement execute function private.on_schedules_change();
+create trigger on_schedules_delete after delete on private.schedules
+  referencing old table as former
+  for each statement execute function private.on_schedules_change();

@@ -342,6 +342,49 @@ comment on function admin.audit_ledger is 'Checks every book of every account, r
 
 -- health ------------------------------------------------------------------------------------
 
+create function admin.schedule_problems()
+returns setof text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+  if to_regclass('cron.job') is null then
+    -- The ticker of the local stack says who it is.
+    return query select 'nothing runs them' where not exists (
+      select from pg_catalog.pg_stat_activity
+      where datname = current_database() and application_name = 'oneai-ticker'
+    );
+    return;
+  end if;
+  return query execute $query$
+    select 'not installed as written: ' || string_agg(schedules.name, ', ' order by schedules.name)
+    from private.schedules
+    where not exists (
+      select from cron.job
+      where job.active and (job.jobname, job.schedule, job.command) = (schedules.name, schedules.schedule, schedules.command)
+    )
+    having count(*) > 0
+  $query$;
+  if to_regproc('net.http_post') is null then
+    return next 'pg_net is missing';
+  elsif to_regclass('vault.decrypted_secrets') is null then
+    return next 'the vault is missing';
+  else
+    return query execute $query$
+      select 'the vault lacks ' || string_agg(wanted.name, ', ')
+      from unnest(array['functions_url', 'secret_key']) as wanted (name)
+      where not exists (select from vault.decrypted_secrets where decrypted_secrets.name = wanted.name)
+      having count(*) > 0
+    $query$;
+  end if;
+end
+$$;
+
+comment on function admin.schedule_problems is
+  'Why scheduled work does not run on this server as private.schedules says. Empty when all is well.';
+
 create view admin.health
 with (security_invoker = true)
 as
@@ -421,6 +464,12 @@ from (
   left join lateral (
     select * from private.ledger_audits order by ledger_audits.id desc limit 1
   ) as latest on true
+  union all
+  select
+    10, 'Schedules', count(problem) = 0,
+    coalesce(string_agg(problem, '; '), (select format('%s installed', count(*)) from private.schedules)),
+    'Enable the extensions pg_cron and pg_net, put functions_url and secret_key into the vault, then select private.install_schedules();'
+  from admin.schedule_problems() as problem
 ) as checks
 order by checks.position;
 

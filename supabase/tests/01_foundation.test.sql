@@ -157,11 +157,37 @@ select throws_ok($$insert into private.schedules select * from private.schedules
 select is(private.install_schedules(), 0, 'without pg_cron there is nothing to install: the ticker reads the rows');
 select lives_ok($$select private.call_job('sync-models')$$, 'without pg_net a job is called through the ticker');
 
+-- Like pg_cron: two ways to schedule, of which one gives no name, and jobs that are not ours.
 create schema cron;
-create table cron.seen (name text, schedule text, command text);
-create function cron.schedule(text, text, text) returns bigint language sql as $$ insert into cron.seen values ($1, $2, $3); select 1::bigint $$;
+create table cron.job (jobid bigint generated always as identity, jobname text unique, schedule text, command text, active boolean default true);
+create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
+  insert into cron.job (jobname, schedule, command) values ($1, $2, $3)
+  on conflict (jobname) do update set schedule = excluded.schedule, command = excluded.command returning jobid
+$$;
+create function cron.schedule(schedule text, command text) returns bigint language sql as $$ select cron.schedule(null, $1, $2) $$;
+create function cron.unschedule(job_id bigint) returns boolean language sql as $$ delete from cron.job where jobid = $1 returning true $$;
+create function cron.unschedule(job_name text) returns boolean language sql as $$ delete from cron.job where jobname = $1 returning true $$;
+select cron.schedule('theirs', '* * * * *', 'vacuum');
+create function pg_temp.follows(description text)
+returns text
+language sql
+as $$
+  select set_eq(
+    $q$select jobname, schedule, command from cron.job where jobname <> 'theirs'$q$, 'select name, schedule, command from private.schedules',
+    follows.description
+  )
+$$;
 select is(private.install_schedules(), (select count(*)::integer from private.schedules), 'with pg_cron every row is installed');
-select set_eq('select * from cron.seen', 'select name, schedule, command from private.schedules', 'as it is written');
+select pg_temp.follows('as it is written');
+insert into private.schedules values ('new', '* * * * *', 'select 1', 'For tests');
+select pg_temp.follows('a new row is installed');
+update private.schedules set schedule = '7 * * * *', command = 'select 2' where name = 'new';
+select pg_temp.follows('a changed one as it is now');
+update private.schedules set name = 'newer' where name = 'new';
+select pg_temp.follows('a renamed one under its name alone');
+delete from private.schedules where name in ('newer', 'test-3');
+select pg_temp.follows('and what is removed no more');
+select isnt_empty($$select from cron.job where jobname = 'theirs'$$, 'work of somebody else is left alone');
 
 create schema net;
 create schema if not exists vault;
@@ -187,6 +213,8 @@ select tests.is_refused('select * from private.schedules', 'a visitor does not s
 select tests.sign_in_as_service();
 select isnt_empty('select * from private.schedules', 'the server does');
 select tests.changes_rows($$update private.schedules set schedule = '1 seconds' where name = 'test-1'$$, 1, 'and may change it');
+select tests.sign_out();
+select pg_temp.follows('also where pg_cron runs it');
 
 select * from finish();
 rollback;

@@ -215,5 +215,28 @@ select set_has(
   $$values ('A charge does not match its receipt.')$$, 'but those whose receipts should be there are'
 );
 
+-- scheduled work ----------------------------------------------------------------------------------
+create function pg_temp.schedules_say()
+returns text
+language sql
+as $$ select concat(state, ' / ' || what_to_do) from admin.health where name = 'Schedules' $$;
+select matches(pg_temp.schedules_say(), '^nothing runs them / .*pg_cron.*pg_net', 'where neither pg_cron nor a ticker runs, health says so');
+create schema cron;
+create table cron.job (jobname text, schedule text, command text, active boolean);
+select matches(pg_temp.schedules_say(), 'not installed as written: .*sweep-runs.* / .*install_schedules', 'and names what pg_cron does not run');
+insert into cron.job select name, schedule, command, true from private.schedules;
+select matches(pg_temp.schedules_say(), '^pg_net is missing / .*pg_net', 'jobs that need the network want pg_net');
+create schema net;
+create function net.http_post() returns void language sql as '';
+create schema if not exists vault;
+create table vault.decrypted_secrets (name text, decrypted_secret text);
+insert into vault.decrypted_secrets values ('functions_url', 'https://example.com');
+select matches(pg_temp.schedules_say(), '^the vault lacks secret_key / ', 'and both secrets');
+insert into vault.decrypted_secrets values ('secret_key', 'sb_secret_test');
+select is(pg_temp.schedules_say(), (select count(*) || ' installed' from private.schedules), 'with all of it they are installed');
+select is((select is_well from admin.health where name = 'Schedules'), true, 'and all is well');
+update cron.job set active = false where jobname = 'expire-lots';
+select matches(pg_temp.schedules_say(), '^not installed as written: expire-lots / ', 'one that is switched off is not');
+
 select * from finish();
 rollback;
