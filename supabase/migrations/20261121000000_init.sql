@@ -982,6 +982,30 @@ comment on view api.models is 'Every model that can be called, with our price in
 
 grant select on api.models to anon, authenticated, service_role;
 
+create view api.price_versions
+with (security_invoker = true)
+as
+select
+  price_versions.id,
+  price_versions.model_id,
+  price_versions.prompt_micros,
+  price_versions.completion_micros,
+  price_versions.cache_read_micros,
+  price_versions.cache_write_micros,
+  price_versions.reasoning_micros,
+  price_versions.audio_micros,
+  price_versions.image_micros,
+  price_versions.search_micros,
+  price_versions.request_micros,
+  price_versions.minimum_micros,
+  price_versions.created_at
+from private.price_versions;
+
+comment on view api.price_versions is
+  'Our price in micro-credits for one token, image, search or request at every version that a receipt names, also of models that are gone.';
+
+grant select on api.price_versions to authenticated, service_role;
+
 -- schemas/03_models_router.sql ----------------------------------------------------------------
 
 -- models, how one is chosen: names that stand for a choice, the rules that make it for each request,
@@ -3957,7 +3981,9 @@ select
   (usage_events.used).cache_read_tokens,
   (usage_events.used).cache_write_tokens,
   (usage_events.used).reasoning_tokens,
+  (usage_events.used).audio_tokens,
   (usage_events.used).images,
+  (usage_events.used).searches,
   usage_events.held_micros,
   usage_events.charged_micros,
   usage_events.cost_label,

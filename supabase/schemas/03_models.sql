@@ -400,3 +400,27 @@ where models.enabled and models.retired_at is null;
 comment on view api.models is 'Every model that can be called, with our price in micro-credits for one token, image or request.';
 
 grant select on api.models to anon, authenticated, service_role;
+
+create view api.price_versions
+with (security_invoker = true)
+as
+select
+  price_versions.id,
+  price_versions.model_id,
+  price_versions.prompt_micros,
+  price_versions.completion_micros,
+  price_versions.cache_read_micros,
+  price_versions.cache_write_micros,
+  price_versions.reasoning_micros,
+  price_versions.audio_micros,
+  price_versions.image_micros,
+  price_versions.search_micros,
+  price_versions.request_micros,
+  price_versions.minimum_micros,
+  price_versions.created_at
+from private.price_versions;
+
+comment on view api.price_versions is
+  'Our price in micro-credits for one token, image, search or request at every version that a receipt names, also of models that are gone.';
+
+grant select on api.price_versions to authenticated, service_role;

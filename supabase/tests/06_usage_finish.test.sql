@@ -343,6 +343,50 @@ from unnest(array[
 -- receipts ------------------------------------------------------------------------------------------
 
 select tests.sign_out();
+insert into private.models (
+  id, name, context_tokens, max_output_tokens, prompt_usd, completion_usd, cache_read_usd, cache_write_usd, reasoning_usd,
+  audio_usd, search_usd, request_usd
+)
+values ('acme/kinds', 'Kinds', 32000, 4000, 2e-9, 3e-9, 5e-9, 7e-9, 11e-9, 13e-9, 17e-9, 19e-9);
+insert into private.pricing_rules (pattern, priority, markup_percent, minimum_micros) values ('acme/kinds', 0, 0, 7);
+select pg_temp.starts('kinds', '{acme/kinds}');
+select private.finish_run(
+  pg_temp.run('kinds'),
+  row('completed', null, null, 'stop', null, row(40, 9, 1, 2, 4, 3, 0, 0)::private.token_counts, null, 0.0000001, null, 12, false)::private.run_report
+);
+update private.pricing_rules set markup_percent = 900 where pattern = 'acme/kinds';
+select tests.sign_in_as('Mia');
+select results_eq(
+  $$select prompt_tokens, cache_write_tokens, audio_tokens, searches from api.receipts join started using (run_id) where word = 'kinds'$$,
+  'values (40::bigint, 2::bigint, 3::bigint, 0::bigint)', 'a receipt counts all that is priced apart'
+);
+select is(
+  (
+    select
+      price.request_micros + price.prompt_micros * 34 + price.cache_read_micros * 1 + price.cache_write_micros * 2
+      + price.audio_micros * 3 + price.completion_micros * 5 + price.reasoning_micros * 4
+    from api.receipts join started using (run_id) join api.price_versions as price on price.id = receipts.price_version_id
+    where word = 'kinds'
+  ),
+  (select charged_micros::numeric from api.receipts join started using (run_id) where word = 'kinds'),
+  'its version says the prices that charged it, though the price is another now'
+);
+select results_eq(
+  $$select price_versions.model_id, minimum_micros from api.price_versions join api.receipts on receipts.price_version_id = price_versions.id
+    join started using (run_id) where word = 'kinds'$$,
+  $$values ('acme/kinds', 7::bigint)$$, 'and the least that a call costs'
+);
+select tests.is_refused('delete from api.price_versions', 'nobody changes one');
+select tests.sign_in_anonymously();
+select tests.is_refused('select * from api.price_versions', 'who has no receipts asks for no versions');
+select tests.sign_out();
+select is_empty(
+  $$select attname from pg_catalog.pg_attribute where attrelid = to_regclass('api.price_versions') and attname ~ 'upstream|rule'$$,
+  'what a model costs us is not among them'
+);
+
+
+select tests.sign_out();
 select pg_temp.starts('by key', key_id => key) from ids;
 select pg_temp.ends('by key', 'completed');
 select pg_temp.starts('still open');

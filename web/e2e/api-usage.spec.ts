@@ -56,6 +56,10 @@ test('what was called is counted, charted, listed and written to files', async (
   const receipt = page.getByRole('dialog', { name: 'Receipt' });
   await expect(receipt).toContainText('Charged');
   await expect(receipt).toContainText('Paid by Welcome credits');
+  await receipt.getByText(/^Price version \d+$/).click();
+  await expect(receipt).toContainText(
+    /Credits per million tokens\s*Prompt\s*[\d.,]+\s*Answer\s*[\d.,]+/,
+  );
   await page.keyboard.press('Escape');
 
   const [receiptsFile] = await Promise.all([

@@ -10,6 +10,9 @@ interface FullReceipt extends Receipt {
   requested_model: string;
   route_reason: string | null;
   attempts: unknown;
+  audio_tokens: number | null;
+  images: number | null;
+  searches: number | null;
   price_version_id: number;
   transaction_id: number | null;
   first_token_ms: number | null;
@@ -55,7 +58,11 @@ export async function describeGeneration({ request, deps, keyHash, requestId }: 
       tokens_prompt: receipt.prompt_tokens,
       tokens_completion: receipt.completion_tokens,
       tokens_cached: receipt.cache_read_tokens,
+      tokens_cache_write: receipt.cache_write_tokens,
       tokens_reasoning: receipt.reasoning_tokens,
+      tokens_audio: receipt.audio_tokens,
+      images: receipt.images,
+      searches: receipt.searches,
       latency: receipt.first_token_ms,
       generation_time: receipt.latency_ms,
       created_at: receipt.started_at,

@@ -826,6 +826,63 @@ export type Database = {
         };
         Relationships: [];
       };
+      price_versions: {
+        Row: {
+          audio_micros: number;
+          cache_read_micros: number;
+          cache_write_micros: number;
+          completion_micros: number;
+          created_at: string;
+          id: number;
+          image_micros: number;
+          minimum_micros: number;
+          model_id: string;
+          prompt_micros: number;
+          reasoning_micros: number;
+          request_micros: number;
+          search_micros: number;
+        };
+        ComputedFields: never;
+        Insert: {
+          audio_micros?: number | null;
+          cache_read_micros?: number | null;
+          cache_write_micros?: number | null;
+          completion_micros?: number | null;
+          created_at?: string | null;
+          id?: number | null;
+          image_micros?: number | null;
+          minimum_micros?: number | null;
+          model_id?: string | null;
+          prompt_micros?: number | null;
+          reasoning_micros?: number | null;
+          request_micros?: number | null;
+          search_micros?: number | null;
+        };
+        Update: {
+          audio_micros?: number | null;
+          cache_read_micros?: number | null;
+          cache_write_micros?: number | null;
+          completion_micros?: number | null;
+          created_at?: string | null;
+          id?: number | null;
+          image_micros?: number | null;
+          minimum_micros?: number | null;
+          model_id?: string | null;
+          prompt_micros?: number | null;
+          reasoning_micros?: number | null;
+          request_micros?: number | null;
+          search_micros?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: 'price_versions_model_id_fkey';
+            columns: ['model_id'];
+            isOneToOne: false;
+            referencedRelation: 'models';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       prices: {
         Row: {
           amount_minor: number;
@@ -903,6 +960,7 @@ export type Database = {
         Row: {
           account_id: string;
           attempts: NonNullable<Json>;
+          audio_tokens: number | null;
           cache_read_tokens: number | null;
           cache_write_tokens: number | null;
           charged_micros: number;
@@ -925,6 +983,7 @@ export type Database = {
           requested_model: string;
           route_reason: string | null;
           run_id: string;
+          searches: number | null;
           started_at: string;
           task: 'completion' | 'embedding';
           transaction_id: number | null;
@@ -934,6 +993,7 @@ export type Database = {
         Insert: {
           account_id?: string | null;
           attempts?: Json | null;
+          audio_tokens?: never;
           cache_read_tokens?: never;
           cache_write_tokens?: never;
           charged_micros?: number | null;
@@ -956,6 +1016,7 @@ export type Database = {
           requested_model?: string | null;
           route_reason?: string | null;
           run_id?: string | null;
+          searches?: never;
           started_at?: string | null;
           task?: 'completion' | 'embedding' | null;
           transaction_id?: number | null;
@@ -964,6 +1025,7 @@ export type Database = {
         Update: {
           account_id?: string | null;
           attempts?: Json | null;
+          audio_tokens?: never;
           cache_read_tokens?: never;
           cache_write_tokens?: never;
           charged_micros?: number | null;
@@ -986,6 +1048,7 @@ export type Database = {
           requested_model?: string | null;
           route_reason?: string | null;
           run_id?: string | null;
+          searches?: never;
           started_at?: string | null;
           task?: 'completion' | 'embedding' | null;
           transaction_id?: number | null;
@@ -1459,6 +1522,7 @@ export type Database = {
         Returns: {
           account_id: string;
           attempts: NonNullable<Json>;
+          audio_tokens: number | null;
           cache_read_tokens: number | null;
           cache_write_tokens: number | null;
           charged_micros: number;
@@ -1481,6 +1545,7 @@ export type Database = {
           requested_model: string;
           route_reason: string | null;
           run_id: string;
+          searches: number | null;
           started_at: string;
           task: 'completion' | 'embedding';
           transaction_id: number | null;

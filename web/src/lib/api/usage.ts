@@ -60,6 +60,18 @@ export async function getReceipts(
   return data as unknown as Receipt[];
 }
 
+export type PriceVersion = Database['api']['Views']['price_versions']['Row'];
+
+export async function getPriceVersion(client: Client, id: number): Promise<PriceVersion> {
+  const { data } = await client
+    .from('price_versions')
+    .select()
+    .eq('id', id)
+    .single()
+    .throwOnError();
+  return data;
+}
+
 /** Which lots paid for a receipt, in the order they were burnt. */
 export async function getPayment(client: Client, transactionId: number): Promise<PaidBy[]> {
   const { data: allocations } = await client
