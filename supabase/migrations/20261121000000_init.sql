@@ -4276,7 +4276,11 @@ create type private.verdict as (
   quota_limit bigint,
   quota_remaining bigint,
   quota_resets_at timestamptz,
-  upstream_names text[]
+  upstream_names text[],
+  hour_limit integer,
+  hour_remaining integer,
+  day_limit integer,
+  day_remaining integer
 );
 
 comment on type private.verdict is
@@ -4295,10 +4299,96 @@ as $$
 begin
   return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
+
+create function private.room_in_window(so_far private.rate_window, slice_seconds integer, max_count integer, at timestamptz)
+returns integer[]
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if max_count is null then
+    return null;
+  end if;
+  -- One more in a window without a limit says how many there are.
+  return array[
+    greatest(0, max_count + 1 - (private.count_in_window(so_far, slice_seconds, 2147483647, at)).used), max_count
+  ];
+end
+$$;
+
+comment on function private.room_in_window is 'How many calls a window still has room for, and its limit; nothing where there is none.';
+
+create function private.tell_windows(
+  verdict private.verdict, wallet private.wallets, key_limits private.limit_overrides, key_windows private.key_windows, at timestamptz
+)
+returns private.verdict
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  -- Of the account's and the key's the one that ends first.
+  minute constant integer[] := least(
+    private.room_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at),
+    private.room_in_window(key_windows.minute_window, 5, key_limits.requests_per_minute, at)
+  );
+  hour constant integer[] := least(
+    private.room_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at),
+    private.room_in_window(key_windows.hour_window, 300, key_limits.requests_per_hour, at)
+  );
+  day constant integer[] := least(
+    private.room_in_window(wallet.day_window, 7200, wallet.requests_per_day, at),
+    private.room_in_window(key_windows.day_window, 7200, key_limits.requests_per_day, at)
+  );
+begin
+  verdict.rate_remaining := minute[1];
+  verdict.rate_limit := minute[2];
+  verdict.rate_resets_at := at + interval '1 minute';
+  verdict.hour_remaining := hour[1];
+  verdict.hour_limit := hour[2];
+  verdict.day_remaining := day[1];
+  verdict.day_limit := day[2];
+  return verdict;
+end
+$$;
+
+comment on function private.tell_windows is 'A verdict with what is left of the minute, the hour and the day of an account and its key.';
+
+create function private.tell_limits(verdict private.verdict, key private.api_keys)
+returns private.verdict
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
+  key_limits private.limit_overrides;
+  key_windows private.key_windows;
+begin
+  -- One whose limits are to be worked out anew says nothing of them.
+  select * into wallet from private.wallets where wallets.account_id = key.account_id and wallets.allowance_until > at;
+  select * into key_limits from private.limit_overrides
+  where limit_overrides.subject_id = key.id and coalesce(limit_overrides.expires_at, 'infinity') > at;
+  select * into key_windows from private.key_windows as counted where counted.key_id = key.id;
+  verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
+  verdict.quota_limit := wallet.requests_per_month;
+  verdict.quota_remaining := wallet.requests_per_month - wallet.month_requests;
+  verdict.quota_resets_at := wallet.month_end;
+  return verdict;
+end
+$$;
+
+comment on function private.tell_limits is
+  'A verdict that starts nothing with what is left of every limit of its key and account, as it has been written down.';
 
 create function private.require_shape(shape private.request_shape)
 returns private.request_shape
@@ -4476,7 +4566,8 @@ begin
   end if;
   return row(
     true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
-    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -4759,13 +4850,12 @@ begin
       output_tokens, verdict.is_clamped, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
-      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names,
+      null, null, null, null
     );
-    -- Told is the minute that ends first.
-    if key_limits.requests_per_minute - (key_windows.minute_window).used < coalesce(verdict.rate_remaining, 2147483647) then
-      verdict.rate_limit := key_limits.requests_per_minute;
-      verdict.rate_remaining := key_limits.requests_per_minute - (key_windows.minute_window).used;
-      verdict.rate_resets_at := at + interval '1 minute';
+    -- Most have no more than the minute of their plan.
+    if key_windows.key_id is not null or wallet.requests_per_hour is not null or wallet.requests_per_day is not null then
+      verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
     end if;
   end decide;
 
@@ -8585,7 +8675,7 @@ begin
     verdict := private.refusal(
       403, 'forbidden', 'scope', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.'
     );
-    return jsonb_build_object('verdict', verdict);
+    return jsonb_build_object('verdict', private.tell_limits(verdict, key));
   end if;
 
   if start_call.idempotency_key is not null then
@@ -8600,16 +8690,15 @@ begin
       verdict := private.refusal(
         409, 'conflict', 'idempotency', 'This Idempotency-Key was used for another request.', 'Use a new key for a new request.'
       );
-      return jsonb_build_object('verdict', verdict);
+      return jsonb_build_object('verdict', private.tell_limits(verdict, key));
     elsif stored.run_id is not null then
       verdict := private.count_replay(key);
-      if verdict.allowed is not null then
-        return jsonb_build_object('verdict', verdict);
+      if verdict.allowed is null then
+        verdict.allowed := true;
+        verdict.is_replay := true;
+        verdict.run_id := stored.run_id;
       end if;
-      verdict.allowed := true;
-      verdict.is_replay := true;
-      verdict.run_id := stored.run_id;
-      return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
+      return jsonb_build_object('verdict', private.tell_limits(verdict, key), 'account_id', key.account_id);
     end if;
   end if;
 
@@ -8624,6 +8713,8 @@ begin
     if coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
       update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
     end if;
+  else
+    verdict := private.tell_limits(verdict, key);
   end if;
   return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
 end
@@ -8862,18 +8953,29 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  full_until timestamptz;
+  max_reads constant integer := 600;
+  counted private.rate_window;
 begin
   insert into private.read_windows as windows (account_id, minute_window)
-  values (count_read.account_id, private.count_in_window(null, 5, 600, at))
+  values (count_read.account_id, private.count_in_window(null, 5, max_reads, at))
   on conflict on constraint read_windows_pkey do update
-    set minute_window = private.count_in_window(windows.minute_window, 5, 600, at)
-  returning (windows.minute_window).full_until into full_until;
-  if full_until is not null then
+    set minute_window = private.count_in_window(windows.minute_window, 5, max_reads, at)
+  returning (windows.minute_window).* into counted;
+  if counted.full_until is not null then
     perform private.fail(
-      429, 'rate_limited', 'More than 600 requests in a minute that only read.', 'Wait a minute; calls of models are not concerned.'
+      429, 'rate_limited', format('More than %s requests in a minute that only read.', max_reads),
+      'Wait a minute; calls of models are not concerned.'
     );
   end if;
+  -- The Data API sends them with whatever the question is answered with.
+  perform set_config(
+    'response.headers',
+    jsonb_build_array(
+      jsonb_build_object('RateLimit-Policy', format('"minute";q=%s;w=60', max_reads)),
+      jsonb_build_object('RateLimit', format('"minute";r=%s;t=60', max_reads - counted.used))
+    )::text,
+    true
+  );
 end
 $$;
 

@@ -139,7 +139,11 @@ create type private.verdict as (
   quota_limit bigint,
   quota_remaining bigint,
   quota_resets_at timestamptz,
-  upstream_names text[]
+  upstream_names text[],
+  hour_limit integer,
+  hour_remaining integer,
+  day_limit integer,
+  day_remaining integer
 );
 
 comment on type private.verdict is
@@ -158,10 +162,96 @@ as $$
 begin
   return row(
     false, null, false, status, reason, rule, detail, hint, shortfall_micros, resets_at,
-    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null
   )::private.verdict;
 end
 $$;
+
+create function private.room_in_window(so_far private.rate_window, slice_seconds integer, max_count integer, at timestamptz)
+returns integer[]
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  if max_count is null then
+    return null;
+  end if;
+  -- One more in a window without a limit says how many there are.
+  return array[
+    greatest(0, max_count + 1 - (private.count_in_window(so_far, slice_seconds, 2147483647, at)).used), max_count
+  ];
+end
+$$;
+
+comment on function private.room_in_window is 'How many calls a window still has room for, and its limit; nothing where there is none.';
+
+create function private.tell_windows(
+  verdict private.verdict, wallet private.wallets, key_limits private.limit_overrides, key_windows private.key_windows, at timestamptz
+)
+returns private.verdict
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+  -- Of the account's and the key's the one that ends first.
+  minute constant integer[] := least(
+    private.room_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at),
+    private.room_in_window(key_windows.minute_window, 5, key_limits.requests_per_minute, at)
+  );
+  hour constant integer[] := least(
+    private.room_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at),
+    private.room_in_window(key_windows.hour_window, 300, key_limits.requests_per_hour, at)
+  );
+  day constant integer[] := least(
+    private.room_in_window(wallet.day_window, 7200, wallet.requests_per_day, at),
+    private.room_in_window(key_windows.day_window, 7200, key_limits.requests_per_day, at)
+  );
+begin
+  verdict.rate_remaining := minute[1];
+  verdict.rate_limit := minute[2];
+  verdict.rate_resets_at := at + interval '1 minute';
+  verdict.hour_remaining := hour[1];
+  verdict.hour_limit := hour[2];
+  verdict.day_remaining := day[1];
+  verdict.day_limit := day[2];
+  return verdict;
+end
+$$;
+
+comment on function private.tell_windows is 'A verdict with what is left of the minute, the hour and the day of an account and its key.';
+
+create function private.tell_limits(verdict private.verdict, key private.api_keys)
+returns private.verdict
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  at constant timestamptz := private.clock();
+  wallet private.wallets;
+  key_limits private.limit_overrides;
+  key_windows private.key_windows;
+begin
+  -- One whose limits are to be worked out anew says nothing of them.
+  select * into wallet from private.wallets where wallets.account_id = key.account_id and wallets.allowance_until > at;
+  select * into key_limits from private.limit_overrides
+  where limit_overrides.subject_id = key.id and coalesce(limit_overrides.expires_at, 'infinity') > at;
+  select * into key_windows from private.key_windows as counted where counted.key_id = key.id;
+  verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
+  verdict.quota_limit := wallet.requests_per_month;
+  verdict.quota_remaining := wallet.requests_per_month - wallet.month_requests;
+  verdict.quota_resets_at := wallet.month_end;
+  return verdict;
+end
+$$;
+
+comment on function private.tell_limits is
+  'A verdict that starts nothing with what is left of every limit of its key and account, as it has been written down.';
 
 create function private.require_shape(shape private.request_shape)
 returns private.request_shape

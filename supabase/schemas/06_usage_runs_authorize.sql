@@ -43,7 +43,8 @@ begin
   end if;
   return row(
     true, earlier.run_id, true, null, null, null, null, null, null, null, earlier.model_ids, earlier.route_reason,
-    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null
+    earlier.max_tokens, earlier.is_clamped, earlier.held_micros, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null
   )::private.verdict;
 end
 $$;
@@ -326,13 +327,12 @@ begin
       output_tokens, verdict.is_clamped, hold, wallet.balance_micros - wallet.held_micros - hold,
       verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
       wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
-      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names
+      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names,
+      null, null, null, null
     );
-    -- Told is the minute that ends first.
-    if key_limits.requests_per_minute - (key_windows.minute_window).used < coalesce(verdict.rate_remaining, 2147483647) then
-      verdict.rate_limit := key_limits.requests_per_minute;
-      verdict.rate_remaining := key_limits.requests_per_minute - (key_windows.minute_window).used;
-      verdict.rate_resets_at := at + interval '1 minute';
+    -- Most have no more than the minute of their plan.
+    if key_windows.key_id is not null or wallet.requests_per_hour is not null or wallet.requests_per_day is not null then
+      verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
     end if;
   end decide;
 

@@ -192,7 +192,7 @@ begin
     verdict := private.refusal(
       403, 'forbidden', 'scope', format('This key may not be used for %s.', scope), 'Give the key that scope, or use another key.'
     );
-    return jsonb_build_object('verdict', verdict);
+    return jsonb_build_object('verdict', private.tell_limits(verdict, key));
   end if;
 
   if start_call.idempotency_key is not null then
@@ -207,16 +207,15 @@ begin
       verdict := private.refusal(
         409, 'conflict', 'idempotency', 'This Idempotency-Key was used for another request.', 'Use a new key for a new request.'
       );
-      return jsonb_build_object('verdict', verdict);
+      return jsonb_build_object('verdict', private.tell_limits(verdict, key));
     elsif stored.run_id is not null then
       verdict := private.count_replay(key);
-      if verdict.allowed is not null then
-        return jsonb_build_object('verdict', verdict);
+      if verdict.allowed is null then
+        verdict.allowed := true;
+        verdict.is_replay := true;
+        verdict.run_id := stored.run_id;
       end if;
-      verdict.allowed := true;
-      verdict.is_replay := true;
-      verdict.run_id := stored.run_id;
-      return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
+      return jsonb_build_object('verdict', private.tell_limits(verdict, key), 'account_id', key.account_id);
     end if;
   end if;
 
@@ -231,6 +230,8 @@ begin
     if coalesce(key.last_used_at, '-infinity') < private.clock() - interval '1 minute' then
       update private.api_keys set last_used_at = private.clock() where api_keys.id = key.id;
     end if;
+  else
+    verdict := private.tell_limits(verdict, key);
   end if;
   return jsonb_build_object('verdict', verdict, 'account_id', key.account_id);
 end

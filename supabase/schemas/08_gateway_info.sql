@@ -12,18 +12,29 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  full_until timestamptz;
+  max_reads constant integer := 600;
+  counted private.rate_window;
 begin
   insert into private.read_windows as windows (account_id, minute_window)
-  values (count_read.account_id, private.count_in_window(null, 5, 600, at))
+  values (count_read.account_id, private.count_in_window(null, 5, max_reads, at))
   on conflict on constraint read_windows_pkey do update
-    set minute_window = private.count_in_window(windows.minute_window, 5, 600, at)
-  returning (windows.minute_window).full_until into full_until;
-  if full_until is not null then
+    set minute_window = private.count_in_window(windows.minute_window, 5, max_reads, at)
+  returning (windows.minute_window).* into counted;
+  if counted.full_until is not null then
     perform private.fail(
-      429, 'rate_limited', 'More than 600 requests in a minute that only read.', 'Wait a minute; calls of models are not concerned.'
+      429, 'rate_limited', format('More than %s requests in a minute that only read.', max_reads),
+      'Wait a minute; calls of models are not concerned.'
     );
   end if;
+  -- The Data API sends them with whatever the question is answered with.
+  perform set_config(
+    'response.headers',
+    jsonb_build_array(
+      jsonb_build_object('RateLimit-Policy', format('"minute";q=%s;w=60', max_reads)),
+      jsonb_build_object('RateLimit', format('"minute";r=%s;t=60', max_reads - counted.used))
+    )::text,
+    true
+  );
 end
 $$;
 

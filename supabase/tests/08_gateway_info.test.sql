@@ -49,6 +49,9 @@ select pg_temp.make('Ada preset', '{"allowed_models": ["oneai/te*"]}');
 select pg_temp.make('Ada small', '{"allowed_models": ["acme/s*"]}');
 select pg_temp.make('Ada none', '{"allowed_models": ["nobody/*"]}');
 select pg_temp.make('Ada slow', '{"requests_per_minute": 2}');
+select pg_temp.make('Ada hour', '{"requests_per_hour": 2}');
+select pg_temp.make('Ada day', '{"requests_per_day": 20000}');
+select pg_temp.make('Ada reads', '{"scopes": ["read"]}');
 select tests.sign_in_as('Eve');
 select pg_temp.make('Eve');
 select tests.sign_in_as_service();
@@ -73,7 +76,53 @@ select is(
 );
 select isnt(pg_temp.calls('Ada all', 'acme/small') ->> 'rate_limit', '2', 'another of that of its account');
 
+create function pg_temp.tells(verdict jsonb)
+returns text
+language sql
+as $$
+  select concat_ws(
+    ', ', coalesce(verdict ->> 'rule', 'allowed'), 'minute ' || (verdict ->> 'rate_remaining') || '/' || (verdict ->> 'rate_limit'),
+    'hour ' || (verdict ->> 'hour_remaining') || '/' || (verdict ->> 'hour_limit'),
+    'day ' || (verdict ->> 'day_remaining') || '/' || (verdict ->> 'day_limit'),
+    'month ' || (verdict ->> 'quota_remaining') || '/' || (verdict ->> 'quota_limit')
+  )
+$$;
+grant execute on function pg_temp.tells to public;
+select tests.travel('2 days');
+select is(pg_temp.tells(pg_temp.calls('Ada all', 'acme/small')), 'allowed, minute 9999/10000', 'a call is told of the minute of its account');
+select is(pg_temp.tells(pg_temp.calls('Ada hour', 'acme/small')), 'allowed, minute 9998/10000, hour 1/2', 'and of the hour of its key');
+select is(pg_temp.tells(pg_temp.calls('Ada day', 'acme/small')), 'allowed, minute 9997/10000, day 19999/20000', 'or its day');
+select is(pg_temp.tells(pg_temp.calls('Ada hour', 'acme/none')), 'model, minute 9996/10000, hour 0/2', 'a refused one is told of what it took');
+select is(pg_temp.tells(pg_temp.calls('Ada hour', 'acme/small')), 'requests_per_hour, minute 9996/10000, hour 0/2', 'one too many of what is full, and took nothing');
+select is(pg_temp.tells(pg_temp.calls('Ada small', 'acme/other')), 'key_models, minute 9995/10000', 'a model that the key may not call counts, and is told');
+select is(pg_temp.tells(pg_temp.calls('Ada reads', 'acme/small')), 'scope, minute 9995/10000', 'a key that may not call at all took nothing');
+select tests.sign_out();
+create function pg_temp.repeats(hash text)
+returns jsonb
+language sql
+as $$
+  select api.start_call(
+    pg_temp.hash_of('Ada hour'), '{acme/small}', '{"prompt_bytes": 100, "messages": 1, "max_tokens": 10}', '{}', 'completion', null, 'again', repeats.hash
+  ) -> 'verdict'
+$$;
+grant execute on function pg_temp.repeats to public;
+insert into private.limit_overrides (account_id, subject_id, requests_per_day, requests_per_month, reason)
+values (tests.account_of('Ada'), tests.account_of('Ada'), 10, 50, 'For tests');
+select tests.travel('2 hours');
+select tests.sign_in_as_service();
+select is(pg_temp.tells(pg_temp.repeats(repeat('a', 64))), 'allowed, minute 9999/10000, hour 1/2, day 9/10, month 41/50', 'where account and key have windows, each is told');
+select is(pg_temp.tells(pg_temp.repeats(repeat('a', 64))), 'allowed, minute 9998/10000, hour 1/2, day 9/10, month 41/50', 'a repetition is told of the minute that it took from');
+select is(pg_temp.tells(pg_temp.repeats(repeat('b', 64))), 'idempotency, minute 9998/10000, hour 1/2, day 9/10, month 41/50', 'another request under its name too');
+
 select tests.travel('10 minutes');
+select api.describe_key(pg_temp.hash_of('Eve'));
+select is(
+  current_setting('response.headers', true), '[{"RateLimit-Policy": "\"minute\";q=600;w=60"}, {"RateLimit": "\"minute\";r=599;t=60"}]',
+  'who only reads is told of the minute for that'
+);
+select api.find_key_receipt(pg_temp.hash_of('Eve'), 'x');
+select matches(current_setting('response.headers', true), 'r=598', 'each time');
+select tests.travel('2 minutes');
 select count(api.describe_key(pg_temp.hash_of('Ada all'))) from generate_series(1, 597);
 select lives_ok($$select api.describe_key(pg_temp.hash_of('Ada small'))$$, 'an account may ask what its keys may know');
 select lives_ok($$select api.list_key_models(pg_temp.hash_of('Ada small'))$$, 'the models among it');

@@ -7,6 +7,8 @@ export interface RpcOptions {
   /** The caller's own token: the database then sees the caller. Without it, the service calls. */
   bearer?: string;
   signal?: AbortSignal;
+  /** What the database says beside its answer. */
+  onheaders?: (headers: Headers) => void;
   timeoutMs?: number;
 }
 
@@ -18,7 +20,7 @@ export async function rpc<Result>(
   parameters: Record<string, unknown>,
   options: RpcOptions,
 ): Promise<Result> {
-  const { env, requestId, bearer, signal, timeoutMs = 10_000 } = options;
+  const { env, requestId, bearer, signal, onheaders, timeoutMs = 10_000 } = options;
   // Not AbortSignal.timeout, which goes off long after the answer, with an error made for nobody.
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeoutMs);
@@ -39,6 +41,7 @@ export async function rpc<Result>(
       throw failure('upstream_unavailable', 'The database did not answer.');
     });
     const text = await response.text();
+    onheaders?.(response.headers);
     if (response.ok) return (text ? JSON.parse(text) : undefined) as Result;
     throw fromDatabase(response.status, parseError(text));
   } finally {

@@ -29,6 +29,10 @@ export interface Verdict {
   quota_resets_at: string | null;
   /** How the upstream names the models, one by one. */
   upstream_names: string[] | null;
+  hour_limit: number | null;
+  hour_remaining: number | null;
+  day_limit: number | null;
+  day_remaining: number | null;
 }
 
 /** An allowed one that was not allowed before. */
@@ -56,28 +60,55 @@ export function refusalResponse(verdict: Verdict, requestId: string, now = Date.
   );
 }
 
-/** The limits as the IETF's drafts write them. */
-export function limitHeaders(verdict: Verdict, now = Date.now()): Record<string, string> {
-  const policies: string[] = [];
-  const states: string[] = [];
-  const add = (name: string, window: number | null, limit: number | null, left: number | null) => {
-    if (limit === null || left === null) return;
-    policies.push(`"${name}";q=${limit}${window === null ? '' : `;w=${window}`}`);
-    states.push(`"${name}";r=${Math.max(0, left)}`);
+export interface Window {
+  name: 'minute' | 'hour' | 'day' | 'month';
+  /** In seconds; a month of a plan has no fixed length. */
+  length: number | null;
+  limit: number;
+  left: number;
+  /** In how many seconds there is room again, or all of it. */
+  wait: number | null;
+}
+
+/** What a verdict knows of each limit in numbers of requests. */
+export function windowsOf(verdict: Verdict, now = Date.now()): Window[] {
+  const { rule, resets_at, rate_resets_at, quota_resets_at } = verdict;
+  const window = (
+    name: Window['name'],
+    length: number | null,
+    limit: number | null,
+    left: number | null,
+    wait: number | null,
+  ): Window[] => {
+    if (limit === null || left === null) return [];
+    const isFull = rule === `requests_per_${name}`;
+    const room = isFull ? (secondsUntil(resets_at, now) ?? wait) : wait;
+    return [{ name, length, limit, left: Math.max(0, left), wait: room }];
   };
-  add('minute', 60, verdict.rate_limit, verdict.rate_remaining);
-  add('month', null, verdict.quota_limit, verdict.quota_remaining);
-  const resets = [verdict.rate_resets_at, verdict.quota_resets_at].map((at) =>
-    secondsUntil(at, now),
-  );
-  if (policies.length === 0) return {};
+  const inMinute = secondsUntil(rate_resets_at, now);
+  return [
+    ...window('minute', 60, verdict.rate_limit, verdict.rate_remaining, inMinute),
+    ...window('hour', 3600, verdict.hour_limit, verdict.hour_remaining, 3600),
+    ...window('day', 86_400, verdict.day_limit, verdict.day_remaining, 86_400),
+    ...window(
+      'month',
+      null,
+      verdict.quota_limit,
+      verdict.quota_remaining,
+      secondsUntil(quota_resets_at, now),
+    ),
+  ];
+}
+
+/** The limits as the IETF's drafts write them. */
+export function limitHeaders(windows: readonly Window[]): Record<string, string> {
+  if (windows.length === 0) return {};
+  const policy = ({ name, limit, length }: Window) =>
+    `"${name}";q=${limit}${length === null ? '' : `;w=${length}`}`;
+  const state = ({ name, left, wait }: Window) =>
+    `"${name}";r=${left}${wait === null ? '' : `;t=${wait}`}`;
   return {
-    'ratelimit-policy': policies.join(', '),
-    ratelimit: states
-      .map((state) => {
-        const wait = state.startsWith('"minute"') ? resets[0] : resets[1];
-        return wait === null ? state : `${state};t=${wait}`;
-      })
-      .join(', '),
+    'ratelimit-policy': windows.map((window) => policy(window)).join(', '),
+    ratelimit: windows.map((window) => state(window)).join(', '),
   };
 }

@@ -5,7 +5,7 @@ import { logRequest } from '../_shared/log.ts';
 import { usualJsonLimits } from '../_shared/read-bytes.ts';
 import { readJson } from '../_shared/read-json.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
-import { limitHeaders, refusalResponse } from '../_shared/verdict.ts';
+import { limitHeaders, refusalResponse, windowsOf } from '../_shared/verdict.ts';
 import { startAnswer, streamAnswer } from './answer.ts';
 import { type ChatCall, chatCall, type ChatDeps } from './chat-call.ts';
 import { event, runEvent } from './chat-events.ts';
@@ -89,7 +89,11 @@ async function ask(request: Request, call: ChatCall): Promise<Response> {
     if (wanted.temporary) throw failure('conflict', 'A temporary answer cannot be read again.');
     return await resume(verdict.run_id as string, 0, runEvent(verdict, started), call);
   }
-  return eventStream(streamAnswer(wanted, started, call), requestId, limitHeaders(verdict));
+  return eventStream(
+    streamAnswer(wanted, started, call),
+    requestId,
+    limitHeaders(windowsOf(verdict)),
+  );
 }
 
 /** The first look comes before the answer begins, so that a refusal has its status. */

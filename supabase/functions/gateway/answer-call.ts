@@ -16,7 +16,7 @@ import { createKeptAnswer } from './kept-answer.ts';
 import type { MemoryRoom, MemoryShare } from '../_shared/memory-room.ts';
 import { type Body, readBody } from './read-body.ts';
 import { replayAnswer } from './replay-answer.ts';
-import { headersOf, ignoredHeader, refusalOf } from './verdict.ts';
+import { headersOf, ignoredHeader, rateHeaders, refusalOf } from './verdict.ts';
 
 export interface GatewayDeps {
   env: Env;
@@ -43,6 +43,8 @@ export interface Context {
   keyHash: string;
   requestId: string;
   log: RequestLog;
+  /** What is left of the limits, for the headers of the answer whatever becomes of the request. */
+  limits: Record<string, string>;
   /** The request is over, and told in the log, once this work is, which outlives its answer. */
   logAfter(work: Promise<unknown>): void;
 }
@@ -284,7 +286,7 @@ export function bodyOf(
 
 /** The one question before a call. A refusal is thrown. */
 export async function startCall(
-  { deps, keyHash, requestId, request, log }: Context,
+  { deps, keyHash, requestId, request, log, limits }: Context,
   { models, shape, features }: Pick<CallRequest, 'models' | 'shape' | 'features'>,
   { task, idempotencyKey, body }: Wanted,
 ): Promise<Started> {
@@ -304,6 +306,7 @@ export async function startCall(
   );
   const { verdict } = started;
   log.note({ run: verdict.run_id, rule: verdict.rule ?? undefined });
+  Object.assign(limits, rateHeaders(verdict));
   if (!verdict.allowed) throw refusalOf(verdict);
   return started;
 }

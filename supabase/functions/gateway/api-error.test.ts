@@ -38,18 +38,6 @@ Deno.test('a rule of the database gives the code, a moment the time to wait', ()
   assertEquals(headers, { 'retry-after': '30', 'x-should-retry': 'false' });
 });
 
-Deno.test('a window that is full is named in the headers of limits too', () => {
-  const retryAt = new Date(Date.now() + 30_000).toISOString();
-  const refused = new RequestError({ ...failure('rate_limited'), retryAt });
-  const error = new ApiError(refused, { rule: 'requests_per_hour' });
-  assertEquals(describeError(error, 'openai', 'the-id').headers, {
-    'retry-after': '30',
-    ratelimit: '"hour";r=0;t=30',
-    'x-ratelimit-remaining-requests': '0',
-    'x-ratelimit-reset-requests': '30s',
-  });
-});
-
 Deno.test('too many requests that only read are told to wait as well', () => {
   const { headers } = describeError(failure('rate_limited'), 'openai', 'the-id');
   assertEquals(headers, { 'retry-after': '60' });

@@ -129,12 +129,6 @@ function waitOf(error: RequestError): number | null {
   return secondsUntil(error.retryAt) ?? (error.code === 'rate_limited' ? 60 : null);
 }
 
-/** Which of the windows is full. */
-function windowOf(error: RequestError): string | null {
-  const rule = error instanceof ApiError ? error.rule : null;
-  return /^requests_per_(minute|hour|day|month)$/.exec(rule ?? '')?.[1] ?? null;
-}
-
 export interface ErrorAnswer {
   status: number;
   headers: Record<string, string>;
@@ -158,12 +152,6 @@ export function describeError(
   const headers: Record<string, string> = {};
   const wait = waitOf(error);
   if (wait !== null) headers['retry-after'] = String(wait);
-  const window = windowOf(error);
-  if (wait !== null && window !== null) {
-    headers['ratelimit'] = `"${window}";r=0;t=${wait}`;
-    headers['x-ratelimit-remaining-requests'] = '0';
-    headers['x-ratelimit-reset-requests'] = `${wait}s`;
-  }
   if (retry !== undefined) headers['x-should-retry'] = String(retry);
   const param = error instanceof ApiError ? error.param : null;
   const body =

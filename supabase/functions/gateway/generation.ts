@@ -1,6 +1,7 @@
 import { failure } from '../_shared/errors.ts';
 import type { Context } from './answer-call.ts';
 import { invalid } from './api-error.ts';
+import { askForKey } from './ask-for-key.ts';
 import { creditsOf, type Receipt, usdOf } from './dialect.ts';
 
 interface FullReceipt extends Receipt {
@@ -24,16 +25,11 @@ interface FullReceipt extends Receipt {
 }
 
 /** The receipt of a call, by the id of its answer, of the call or of the request. */
-export async function describeGeneration({ request, deps, keyHash, requestId }: Context) {
-  const asked = new URL(request.url).searchParams.get('id') ?? '';
+export async function describeGeneration(context: Context) {
+  const asked = new URL(context.request.url).searchParams.get('id') ?? '';
   if (asked === '' || asked.length > 200) throw invalid('id', 'id is required.');
   const id = asked.replace(/^(?:chatcmpl|resp|msg|emb)[-_]/, '');
-  const { env, rpc } = deps;
-  const receipt = await rpc<FullReceipt | null>(
-    'find_key_receipt',
-    { key_hash: keyHash, id },
-    { env, requestId },
-  );
+  const receipt = await askForKey<FullReceipt | null>(context, 'find_key_receipt', { id });
   if (!receipt) {
     throw failure('not_found', 'There is no receipt of that id.', 'A running call has none yet.');
   }

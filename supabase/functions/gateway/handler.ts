@@ -58,13 +58,14 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
   const share = deps.room.enter();
   let response: Response;
   let work: Promise<unknown> = Promise.resolve();
+  const limits: Record<string, string> = {};
   const logAfter = (more: Promise<unknown>) => void (work = more);
   try {
     const { route, rest } = findRoute(request.method, pathname);
     errors = route.errors ?? errors;
     const keyHash = route.isOpen ? '' : await readKeyHash(request);
     response = await route.answer(
-      { request, deps, share, keyHash, requestId, log, logAfter },
+      { request, deps, share, keyHash, requestId, log, limits, logAfter },
       rest,
     );
     if (!response.headers.has('x-request-id')) {
@@ -80,6 +81,7 @@ export async function handleGateway(request: Request, deps: GatewayDeps): Promis
       headers: { ...corsHeaders, ...headers, 'x-request-id': requestId },
     });
   }
+  for (const [name, value] of Object.entries(limits)) response.headers.set(name, value);
   // The name that Anthropic's SDKs look for.
   if (errors === 'anthropic') response.headers.set('request-id', requestId);
   const { status } = response;

@@ -1,4 +1,5 @@
 import type { Context } from './answer-call.ts';
+import { askForKey } from './ask-for-key.ts';
 import { creditsOf, usdOf } from './dialect.ts';
 
 interface Described {
@@ -101,9 +102,8 @@ export async function describeCredits(context: Context): Promise<Response> {
   });
 }
 
-function read({ deps, keyHash, requestId }: Context): Promise<Described> {
-  const { env, rpc } = deps;
-  return rpc<Described>('describe_key', { key_hash: keyHash }, { env, requestId });
+function read(context: Context): Promise<Described> {
+  return askForKey<Described>(context, 'describe_key');
 }
 
 function leftOf({ limit_micros, spent_micros, held_micros }: Budget): number {

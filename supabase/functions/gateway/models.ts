@@ -1,6 +1,7 @@
 import { failure } from '../_shared/errors.ts';
 import type { Context } from './answer-call.ts';
 import { ApiError } from './api-error.ts';
+import { askForKey } from './ask-for-key.ts';
 import { usdOf } from './dialect.ts';
 
 interface Listed {
@@ -34,9 +35,8 @@ export async function findModel(context: Context, id: string): Promise<Response>
   throw new ApiError(error, { param: 'model', rule: 'model' });
 }
 
-function readModels({ deps, keyHash, requestId }: Context): Promise<Listed[]> {
-  const { env, rpc } = deps;
-  return rpc<Listed[]>('list_key_models', { key_hash: keyHash }, { env, requestId });
+function readModels(context: Context): Promise<Listed[]> {
+  return askForKey<Listed[]>(context, 'list_key_models');
 }
 
 function describe(model: Listed) {

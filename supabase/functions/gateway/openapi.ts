@@ -18,7 +18,7 @@ const headers = Object.fromEntries(
     'x-oneai-ignored': 'Parameters that were left out.',
     ratelimit: 'What is left of each window.',
     'ratelimit-policy': 'The windows and what they allow.',
-    'x-ratelimit-limit-requests': 'Requests allowed in a minute.',
+    'x-ratelimit-limit-requests': 'Requests allowed in the minute, hour or day that ends first.',
     'x-ratelimit-remaining-requests': 'Requests left in it.',
     'x-ratelimit-reset-requests': 'When it is full again.',
     'retry-after': 'In how many seconds asking again may help.',
@@ -77,7 +77,7 @@ interface Parameter {
 }
 
 function get(summary: string, answer: Schema, parameters: Parameter[] = []) {
-  const ok = { description: summary, ...json(answer) };
+  const ok = { description: summary, headers, ...json(answer) };
   return { get: { summary, parameters, responses: { 200: ok, ...failing(ref('Error')) } } };
 }
 

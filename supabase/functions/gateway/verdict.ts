@@ -1,5 +1,5 @@
 import { failure, RequestError } from '../_shared/errors.ts';
-import { limitHeaders, type Permit, type Verdict } from '../_shared/verdict.ts';
+import { limitHeaders, type Permit, type Verdict, windowsOf } from '../_shared/verdict.ts';
 import { ApiError } from './api-error.ts';
 
 /** Which parameter of a request a rule is about. */
@@ -28,25 +28,33 @@ export function refusalOf(verdict: Verdict): ApiError {
   return new ApiError(error, { rule, ...(param ? { param } : {}) });
 }
 
-/** What the caller may know before the first byte, in the headers the SDKs look at and our own. */
-export function headersOf(verdict: Permit, now = Date.now()): Record<string, string> {
-  const { rate_limit, rate_remaining, rate_resets_at } = verdict;
-  const reset = Math.max(0, Math.ceil((Date.parse(rate_resets_at ?? '') - now) / 1000)) || 0;
+/** What is left of every limit, and of the one that ends first in the headers the SDKs look at. */
+export function rateHeaders(verdict: Verdict, now = Date.now()): Record<string, string> {
+  const windows = windowsOf(verdict, now);
+  const [first] = windows
+    .filter(({ name }) => name !== 'month')
+    .toSorted((one, other) => one.left - other.left);
   return {
-    ...limitHeaders(verdict, now),
+    ...limitHeaders(windows),
+    ...(first
+      ? {
+          'x-ratelimit-limit-requests': String(first.limit),
+          'x-ratelimit-remaining-requests': String(first.left),
+          'x-ratelimit-reset-requests': `${first.wait ?? 0}s`,
+        }
+      : {}),
+  };
+}
+
+/** What the caller may know of the call before the first byte. */
+export function headersOf(verdict: Permit): Record<string, string> {
+  return {
     'x-oneai-run-id': verdict.run_id,
     'x-oneai-models': verdict.model_ids.join(','),
     'x-oneai-hold-credits': String((verdict.hold_micros ?? 0) / 1e6),
     'x-oneai-max-tokens': String(verdict.max_tokens),
     'x-oneai-clamped': String(verdict.is_clamped),
     ...(verdict.route_reason ? { 'x-oneai-route-reason': plain(verdict.route_reason) } : {}),
-    ...(rate_limit === null
-      ? {}
-      : {
-          'x-ratelimit-limit-requests': String(rate_limit),
-          'x-ratelimit-remaining-requests': String(rate_remaining),
-          'x-ratelimit-reset-requests': `${reset}s`,
-        }),
   };
 }
 

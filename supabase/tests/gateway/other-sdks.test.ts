@@ -369,6 +369,36 @@ describe('curl', () => {
     expect(JSON.parse(theirs)).toMatchObject({ error: { code: 'not_found' } });
   });
 
+  test('is told what is left of its limits, whatever becomes of the request', async () => {
+    const { key } = await newCustomer();
+    const left = async (path: string, sent?: string, more: Record<string, string> = {}) => {
+      const response = await recordingFetch(`${base}/${path}`, {
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...more },
+        ...(sent ? { method: 'POST', body: sent } : {}),
+      });
+      await response.arrayBuffer();
+      const { headers, status } = response;
+      const told = headers.get('ratelimit')?.match(/"minute";r=(\d+)/)?.[1];
+      expect(headers.get('x-ratelimit-remaining-requests'), path).toBe(told);
+      expect(headers.get('ratelimit-policy'), path).toMatch(/^"minute";q=\d+;w=60/);
+      return [status, Number(told)];
+    };
+    const [, first] = await left('chat/completions', body({ max_tokens: 3 }));
+    const call = 'chat/completions';
+    const broken = body({ max_tokens: 3, sandbox: { fault: 'bad-request' } });
+    const named = { 'idempotency-key': 'limits' };
+    const whole = body({ max_tokens: 3 });
+    expect(await left(call, body({ model: 'nobody/none' }))).toEqual([404, first! - 1]);
+    const [refused, afterRefused] = await left(call, broken);
+    expect([refused! >= 400, afterRefused]).toEqual([true, first! - 2]);
+    expect(await left(call, whole, named)).toEqual([200, first! - 3]);
+    expect(await left(call, whole, named)).toEqual([200, first! - 4]);
+    expect(await left(call, body({ max_tokens: 4 }), named)).toEqual([409, first! - 4]);
+    expect(await left('models')).toEqual([200, 599]);
+    expect(await left('models/nobody/none')).toEqual([404, 598]);
+    expect(await left('generation?id=none')).toEqual([404, 597]);
+  });
+
   test('asks for the head alone, and sends a body of no told length', async () => {
     const head = await curl('--head', `${base}/models`, ...authorized());
     expect(head).toMatch(/^HTTP\/1.1 200/);
