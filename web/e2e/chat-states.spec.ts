@@ -101,6 +101,34 @@ test('a link that has expired shows nothing of what it led to', async ({
   await expect(reader.locator('body')).not.toContainText('midnight');
 });
 
+test('a receipt that is archived is not waited for, and the statement is named', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await ask(page, 'How do tides work?');
+  await expect(page.getByRole('button', { name: /^Receipt: .* credits/ })).toBeVisible();
+  const age = (months: number) =>
+    asOperator(
+      (sql) => sql`
+        update private.messages set created_at = now() - make_interval(months => ${months})
+        where user_id = (
+          select personal_user_id from private.accounts where id in (${accountOf(sql, person)})
+        )`,
+    );
+  await page.route('**/rest/v1/receipts?*', (route) => route.fulfill({ json: [] }));
+  await age(12);
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Receipt: Being settled' })).toBeVisible();
+  await age(15);
+  await page.reload();
+  await page.getByRole('button', { name: 'Receipt: Archived' }).click();
+  const receipt = page.getByRole('dialog', { name: 'Receipt' });
+  await expect(receipt).toContainText('older than the thirteen months');
+  await receipt.getByRole('link', { name: 'statement' }).click();
+  await expect(page).toHaveURL(/\/app\/billing\/statement$/);
+});
+
 test('a link that is revoked while it is open is gone when one looks again', async ({
   page,
   person,
