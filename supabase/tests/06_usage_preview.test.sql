@@ -112,7 +112,7 @@ select is(
 );
 update private.router_rules set models = '{acme/tight,acme/huge}' where priority = 1 and preset_id = 'oneai/pick';
 select is(
-  pg_temp.compares('oneai/pick', null, '{"has_code": true}'), 'acme/tight acme/tight 12000',
+  pg_temp.compares('oneai/pick', null, '{"has_code": true, "context_tokens": 100}'), 'acme/tight acme/tight 12000',
   'where the prompt leaves a model less than it can say, each counts for all it can, and never for less than is held'
 );
 update private.router_rules set models = '{acme/off,acme/barred,acme/small,acme/dear}' where priority = 1 and preset_id = 'oneai/pick';
