@@ -1,4 +1,5 @@
 import { failure } from '../_shared/errors.ts';
+import type { ByteLimits } from '../_shared/read-bytes.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { sign } from '../_shared/signature.ts';
 import { assertEquals } from '../_shared/testing.ts';
@@ -16,6 +17,7 @@ async function send(
     headers?: Record<string, string>;
     rpc?: Rpc;
     method?: string;
+    limits?: ByteLimits;
   } = {},
 ) {
   const kept: Kept[] = [];
@@ -23,14 +25,14 @@ async function send(
     kept.push(parameters);
     return Promise.resolve({ state: 'applied' });
   }) as unknown as Rpc;
-  const { method = 'POST', headers = {}, secrets = ['new', 'old'], rpc = keep } = options;
+  const { method = 'POST', headers = {}, secrets = ['new', 'old'], rpc = keep, limits } = options;
   const request = new Request('http://functions/razorpay-webhook', {
     method,
     headers,
     ...(method === 'POST' ? { body } : {}),
   });
   const env = { supabaseUrl: 'http://api', publishableKey: 'public', secretKey: 'secret' };
-  const response = await handleWebhook(request, { env, secrets, rpc });
+  const response = await handleWebhook(request, { env, secrets, rpc }, limits);
   return { status: response.status, kept, answer: (await response.json()) as unknown };
 }
 
@@ -71,6 +73,13 @@ Deno.test('what is too large or no text is refused, and another method too', asy
   const headers = { 'x-razorpay-signature': await sign(bytes, 'new') };
   assertEquals((await send(bytes, { headers })).status, 422);
   assertEquals((await send('', { method: 'GET' })).status, 405);
+});
+
+Deno.test('a body that does not come is not waited for', async () => {
+  const limits = { maxBytes: 10, maxMs: 20 };
+  const { status, kept, answer } = await send(new ReadableStream(), { limits });
+  const { error } = answer as { error: { code: string } };
+  assertEquals([status, error.code, kept], [408, 'request_timeout', []]);
 });
 
 Deno.test('a database that is away has Razorpay send it again', async () => {

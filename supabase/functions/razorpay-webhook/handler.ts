@@ -2,6 +2,7 @@ import type { Env } from '../_shared/env.ts';
 import { digest } from '../_shared/digest.ts';
 import { errorResponse, failure } from '../_shared/errors.ts';
 import { logRequest } from '../_shared/log.ts';
+import { type ByteLimits, readBytes } from '../_shared/read-bytes.ts';
 import { requestIdOf } from '../_shared/request-id.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { isSigned } from '../_shared/signature.ts';
@@ -13,17 +14,21 @@ export interface WebhookDeps {
   rpc: Rpc;
 }
 
-const maxBytes = 1_000_000;
 // Razorpay gives up after five seconds, and then sends the event again.
+const usualLimits: ByteLimits = { maxBytes: 1_000_000, maxMs: 5_000 };
 const timeoutMs = 4_000;
 
 /** Keeps what Razorpay sends, if Razorpay sent it. Everything else is the database's business. */
-export async function handleWebhook(request: Request, deps: WebhookDeps): Promise<Response> {
+export async function handleWebhook(
+  request: Request,
+  deps: WebhookDeps,
+  limits = usualLimits,
+): Promise<Response> {
   const requestId = requestIdOf(request);
   const log = logRequest('razorpay-webhook', requestId);
   let response: Response;
   try {
-    const { id, body } = await readEvent(request, deps.secrets);
+    const { id, body } = await readEvent(request, deps.secrets, limits);
     log.note({ event: id });
     const kept = await deps.rpc<{ state: string }>(
       'receive_webhook',
@@ -40,9 +45,10 @@ export async function handleWebhook(request: Request, deps: WebhookDeps): Promis
   return response;
 }
 
-async function readEvent(request: Request, secrets: string[]) {
+async function readEvent(request: Request, secrets: string[], limits: ByteLimits) {
   if (request.method !== 'POST') throw failure('method_not_allowed');
-  const bytes = await readBytes(request);
+  // As it came: what is signed is the bytes of the body, not what they mean.
+  const bytes = await readBytes(request, limits);
   const signature = request.headers.get('x-razorpay-signature') ?? '';
   if (!(await isSigned(bytes, signature, secrets))) {
     throw failure('unauthorized', 'The signature does not fit the body.', 'Sign the raw body.');
@@ -50,24 +56,6 @@ async function readEvent(request: Request, secrets: string[]) {
   const body = decode(bytes);
   const id = request.headers.get('x-razorpay-event-id') || `sha256:${await digest(bytes)}`;
   return { id: id.slice(0, 200), body };
-}
-
-/** The body as it came: what is signed is its bytes, not what they mean. */
-async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of request.body ?? []) {
-    size += part.length;
-    if (size > maxBytes) throw failure('too_large', 'An event is at most a megabyte.');
-    parts.push(part);
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function decode(bytes: Uint8Array<ArrayBuffer>): string {
