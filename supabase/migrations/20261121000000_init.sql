@@ -5184,8 +5184,15 @@ as $$
   left join lateral (
     select case
       when guard.max_requests_per_minute <= (
-        select (select count(*) from private.runs where runs.started_at > private.clock() - interval '1 minute')
-          + (select count(*) from private.usage_events where usage_events.run_id >= private.first_id(private.clock() - interval '1 minute'))
+        -- Only what went upstream: anybody can begin runs here and leave them. A call has its generation id
+        -- with its first bytes, as a rule within seconds; those that wait for longer are bounded by what they hold.
+        select (
+          select count(*) from private.runs
+          where runs.started_at > private.clock() - interval '1 minute' and runs.generation_id is not null
+        ) + (
+          select count(*) from private.usage_events
+          where usage_events.run_id >= private.first_id(private.clock() - interval '1 minute') and usage_events.outcome <> 'expired'
+        )
       ) then 'requests_per_minute'
       when guard.max_held_micros <= (
         select coalesce(sum(runs.held_micros), 0) from private.runs

@@ -330,11 +330,28 @@ select tests.travel_to('2028-03-02 12:00:00+00');
 update private.upstream_guard set max_requests_per_minute = 3, max_held_micros = null, max_spend_per_hour_micros = null;
 select pg_temp.open_team('Guarded', 'free-running');
 select private.measure_guard();
-select is(pg_temp.asks('Guarded', 3), 'allowed', 'while all accounts together stay below a limit the door is open');
+select is(pg_temp.asks('Guarded', 4), 'allowed', 'while all accounts together stay below a limit the door is open');
+select private.measure_guard();
+select is(pg_temp.asks('Guarded'), 'allowed', 'what was begun here and went nowhere does not close it');
+select tests.travel('31 seconds');
+select private.sweep_runs(10000);
+select results_eq(
+  $$select outcome::text, count(*) from private.usage_events where account_id = tests.team('Guarded') group by outcome$$,
+  $$values ('expired', 5::bigint)$$, 'nor does it'
+);
+select private.measure_guard();
+select is(pg_temp.asks('Guarded', 3), 'allowed', 'when it has expired');
+select private.touch_run(id, 'gen-1') from (select id from private.runs where account_id = tests.team('Guarded') limit 2) as two;
+select private.measure_guard();
+select is(pg_temp.asks('Guarded'), 'allowed', 'two calls are fewer than three');
+select private.finish_run(
+  id, row('failed', null, null, null, 'upstream_failed', null, null, null, null, null, false)::private.run_report
+)
+from (select id from private.runs where account_id = tests.team('Guarded') and generation_id is null limit 1) as one;
 select private.measure_guard();
 select is(pg_temp.asks('Guarded'), '503 upstream_unavailable guard', 'at the limit it closes for everybody');
 select is(pg_temp.asks('Fresh'), '503 upstream_unavailable guard', 'the innocent too');
-select is(pg_temp.room_at('Guarded'), '2028-03-02 12:00:10+00', 'for ten seconds');
+select is(pg_temp.room_at('Guarded'), '2028-03-02 12:00:41+00', 'for ten seconds');
 select results_eq('select closed_because from private.upstream_guard', $$values ('requests_per_minute')$$, 'and says why');
 select tests.travel('10 seconds');
 select is(pg_temp.asks('Guarded'), 'allowed', 'nobody has to open it again');
