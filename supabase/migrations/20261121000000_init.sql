@@ -9344,6 +9344,13 @@ begin
   if (select count(*) from private.api_keys where api_keys.account_id = create_key.account_id and api_keys.revoked_at is null) >= 200 then
     perform private.fail(409, 'conflict', 'The account has 200 keys already.', 'Revoke one that is not used.');
   end if;
+  -- So that nobody takes those of all others.
+  if (
+    select count(*) from private.api_keys
+    where api_keys.account_id = create_key.account_id and api_keys.created_by = (select auth.uid()) and api_keys.revoked_at is null
+  ) >= 50 then
+    perform private.fail(409, 'conflict', 'You have made 50 keys for this account already.', 'Revoke one that is not used.');
+  end if;
   secret := private.new_secret();
   insert into private.api_keys (account_id, created_by, name, prefix, hash)
   values (

@@ -114,6 +114,18 @@ from unnest(array[
   '{"requests_per_minute": 0}', '{"requests_per_minute": -1}', '{"requests_per_hour": 1.5}', '{"requests_per_day": "many"}',
   '{"max_cost_micros": 1e30}', '{"budget": 1}', '[]', '1'
 ]) as settings;
+select tests.sign_in_as('Max');
+select count(api.create_key(engine, 'One of many')) from ids, generate_series(1, 50);
+select tests.throws('select api.create_key(engine, ''x'') from ids', 409, 'conflict', 'the 51st key of one person is refused');
+select tests.sign_in_as('Mia');
+select lives_ok('select api.create_key(engine, ''Another'') from ids', 'so that there is room for the others');
+select tests.sign_in_as('Max');
+select api.revoke_key((select id from api.keys where created_by = tests.id_of('Max') limit 1));
+select lives_ok('select api.create_key(engine, ''x'') from ids', 'one that is revoked makes room');
+select tests.throws('select api.create_key(engine, ''x'') from ids', 409, 'conflict', 'for one');
+select tests.sign_out();
+delete from private.api_keys where created_by = tests.id_of('Max') or name = 'Another';
+select tests.sign_in_as('Ada');
 select tests.throws('select api.create_key(engine, ''  '') from ids', 422, 'invalid_input', 'a key needs a name');
 select tests.throws('select api.create_key(engine, null) from ids', 422, 'invalid_input', 'whatever it is called');
 
