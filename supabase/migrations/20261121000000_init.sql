@@ -1646,7 +1646,7 @@ create trigger on_wallets_delete before delete or truncate on private.wallets
 
 -- policies and grants -------------------------------------------------------------------------
 
-create function private.my_ledger_account_ids()
+create function private.ledger_account_ids(user_id uuid)
 returns setof uuid
 language sql
 stable
@@ -1655,12 +1655,24 @@ set search_path = ''
 as $$
   select members.account_id
   from private.members
-  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
+  where members.user_id = ledger_account_ids.user_id and members.role in ('owner', 'admin', 'billing')
+$$;
+
+comment on function private.ledger_account_ids is 'The accounts whose books a person may read.';
+
+create function private.my_ledger_account_ids()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.ledger_account_ids((select auth.uid()))
 $$;
 
 comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
 
-grant execute on function private.my_ledger_account_ids to authenticated;
+grant execute on function private.ledger_account_ids, private.my_ledger_account_ids to authenticated;
 
 create policy "members see what their accounts have" on private.wallets
   for select to authenticated using (account_id in (select private.my_account_ids()));
@@ -9026,7 +9038,10 @@ begin
       'key', to_jsonb(keys),
       'wallet', to_jsonb(wallets) - '{last_hash,transaction_count}'::text[],
       'account_used_micros', (
-        select coalesce(sum(usage_days.charged_micros), 0) from api.usage_days where usage_days.account_id = key.account_id
+        -- What the key's maker may see for themselves.
+        select coalesce(sum(usage_days.charged_micros), 0) from api.usage_days
+        where usage_days.account_id = key.account_id
+          and (usage_days.user_id = key.created_by or key.account_id in (select private.ledger_account_ids(key.created_by)))
       ),
       'used', (
         select jsonb_build_object(

@@ -146,7 +146,7 @@ create trigger on_wallets_delete before delete or truncate on private.wallets
 
 -- policies and grants -------------------------------------------------------------------------
 
-create function private.my_ledger_account_ids()
+create function private.ledger_account_ids(user_id uuid)
 returns setof uuid
 language sql
 stable
@@ -155,12 +155,24 @@ set search_path = ''
 as $$
   select members.account_id
   from private.members
-  where members.user_id = (select auth.uid()) and members.role in ('owner', 'admin', 'billing')
+  where members.user_id = ledger_account_ids.user_id and members.role in ('owner', 'admin', 'billing')
+$$;
+
+comment on function private.ledger_account_ids is 'The accounts whose books a person may read.';
+
+create function private.my_ledger_account_ids()
+returns setof uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select private.ledger_account_ids((select auth.uid()))
 $$;
 
 comment on function private.my_ledger_account_ids is 'The accounts whose books the caller may read.';
 
-grant execute on function private.my_ledger_account_ids to authenticated;
+grant execute on function private.ledger_account_ids, private.my_ledger_account_ids to authenticated;
 
 create policy "members see what their accounts have" on private.wallets
   for select to authenticated using (account_id in (select private.my_account_ids()));

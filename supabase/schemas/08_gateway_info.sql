@@ -78,7 +78,10 @@ begin
       'key', to_jsonb(keys),
       'wallet', to_jsonb(wallets) - '{last_hash,transaction_count}'::text[],
       'account_used_micros', (
-        select coalesce(sum(usage_days.charged_micros), 0) from api.usage_days where usage_days.account_id = key.account_id
+        -- What the key's maker may see for themselves.
+        select coalesce(sum(usage_days.charged_micros), 0) from api.usage_days
+        where usage_days.account_id = key.account_id
+          and (usage_days.user_id = key.created_by or key.account_id in (select private.ledger_account_ids(key.created_by)))
       ),
       'used', (
         select jsonb_build_object(

@@ -68,6 +68,39 @@ select is(pg_temp.lists('Ada small'), '{acme/small,oneai/test}', 'and is listed 
 select is(pg_temp.calls('Ada none', 'oneai/test') ->> 'rule', 'key_models', 'a preset of which the key may call nothing calls nothing');
 select is(pg_temp.lists('Ada none'), '{}', 'and is not listed');
 
+-- what was used ----------------------------------------------------------------------------------
+
+select tests.sign_out();
+select tests.create_user(name) from unnest(array['Adam', 'Mia']) as name;
+insert into private.accounts (kind, name) values ('team', 'Engine');
+insert into private.members (account_id, user_id, role)
+select accounts.id, tests.id_of(person.name), role::private.member_role
+from (values ('Ada', 'owner'), ('Adam', 'admin'), ('Mia', 'member')) as person (name, role)
+join private.accounts on accounts.name = 'Engine';
+insert into private.usage_days (account_id, day, model_id, user_id, key_id, requests, charged_micros)
+select accounts.id, '2027-03-27', 'acme/small', tests.id_of(used.name), '00000000-0000-0000-0000-000000000000', 1, used.micros
+from (values ('Ada', 900), ('Mia', 70)) as used (name, micros)
+join private.accounts on accounts.name = 'Engine';
+create function pg_temp.makes_team_key(who text)
+returns void
+language plpgsql
+as $$
+begin
+  perform tests.sign_in_as(who);
+  insert into keys
+  select 'Engine ' || who, encode(sha256(convert_to(api.create_key(accounts.id, who) ->> 'secret', 'UTF8')), 'hex')
+  from api.accounts where accounts.name = 'Engine';
+end
+$$;
+grant execute on function pg_temp.makes_team_key to public;
+select pg_temp.makes_team_key(who) from unnest(array['Ada', 'Adam', 'Mia']) as who;
+select tests.sign_in_as_service();
+select is(
+  (api.describe_key(pg_temp.hash_of('Engine ' || who)) ->> 'account_used_micros')::bigint, micros, 'what was used of the account, to a key of ' || role
+)
+from (values ('Ada', 'its owner', 970::bigint), ('Adam', 'an admin', 970), ('Mia', 'a member: their own alone', 70)) as told (who, role, micros);
+select is((api.describe_key(pg_temp.hash_of('Eve')) ->> 'account_used_micros')::bigint, 0::bigint, 'nothing of it to a key of elsewhere');
+
 -- how often ---------------------------------------------------------------------------------------
 
 select is(

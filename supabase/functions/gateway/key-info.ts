@@ -87,7 +87,7 @@ export async function describeKey(context: Context): Promise<Response> {
   });
 }
 
-/** What the account was ever given and used, so that the difference is what it has. */
+/** What the account has, and what was used of it as far as the key's maker may know: the difference is what it has. */
 export async function describeCredits(context: Context): Promise<Response> {
   const { wallet, account_used_micros } = await read(context);
   return Response.json({

@@ -275,8 +275,12 @@ export const schemas: Record<string, Schema> = {
   }),
   Credits: object({
     data: object({
-      total_credits: { ...number, description: 'Dollars ever given.' },
-      total_usage: { ...number, description: 'Dollars ever used.' },
+      total_credits: { ...number, description: 'The balance and total_usage together.' },
+      total_usage: {
+        ...number,
+        description:
+          "Dollars ever used: by all of the account if the key's maker manages it, otherwise by them alone.",
+      },
       balance_credits: number,
       held_credits: number,
       available_credits: number,
