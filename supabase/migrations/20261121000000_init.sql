@@ -92,6 +92,18 @@ comment on function private.clock is
 
 grant execute on function private.clock to authenticated, service_role;
 
+create function private.moment_text(moment timestamptz)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select to_char(moment_text.moment at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI') || ' UTC'
+$$;
+
+comment on function private.moment_text is 'A moment as a sentence has it.';
+
 create function private.new_id(at timestamptz default private.clock())
 returns uuid
 language sql
@@ -1893,7 +1905,7 @@ begin
   if waits_until is not null then
     return private.code_refusal(
       429, 'rate_limited', 'wrong_codes', 'Too many codes were tried that do not exist.',
-      format('Try again on %s UTC.', to_char(waits_until at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI')), waits_until
+      format('Try again on %s.', private.moment_text(waits_until)), waits_until
     );
   end if;
 
@@ -9875,6 +9887,41 @@ begin
 end
 $$;
 
+create function private.require_few_unpaid(account_id uuid, of_plan boolean)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  waits_until timestamptz;
+begin
+  select begun.created_at + interval '1 day' into waits_until
+  from (
+    select orders.created_at from private.orders
+    where not require_few_unpaid.of_plan and orders.account_id = require_few_unpaid.account_id
+      and orders.status <> 'paid' and not orders.is_automatic
+    union all
+    select subscriptions.created_at from private.subscriptions
+    where require_few_unpaid.of_plan and subscriptions.account_id = require_few_unpaid.account_id
+      and subscriptions.status in ('created', 'cancelled', 'expired') and subscriptions.paid_count = 0
+  ) as begun
+  where begun.created_at > private.clock() - interval '1 day'
+  order by begun.created_at desc
+  offset 19 limit 1;
+  if waits_until is not null then
+    perform private.fail(
+      429, 'rate_limited', 'This account set out to buy 20 times within a day and did not pay.',
+      format('Pay for what you began, or try again on %s.', private.moment_text(waits_until))
+    );
+  end if;
+end
+$$;
+
+comment on function private.require_few_unpaid is
+  'Refuses the 21st purchase of packages, or of plans, that an account begins within a day and does not pay: each is a call to Razorpay and work for the sweep. Asked under the account''s lock.';
+
 create function private.require_razorpay_id(value text)
 returns text
 language plpgsql
@@ -10001,6 +10048,7 @@ declare
 begin
   perform private.require_payer(start_top_up.account_id);
   perform private.require_request_key(start_top_up.request_key);
+  perform private.require_wallet(start_top_up.account_id);
   select * into asked from private.orders
   where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   if asked.id is null then
@@ -10012,6 +10060,7 @@ begin
         'Buy a smaller package to keep the card, or buy this one without.'
       );
     end if;
+    perform private.require_few_unpaid(start_top_up.account_id, false);
     insert into private.orders (
       account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
     )
@@ -10020,9 +10069,7 @@ begin
       price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
       case when start_top_up.keeps_card then private.clock() + interval '5 years' end
     )
-    on conflict on constraint orders_account_id_request_key_key do nothing;
-    select * into asked from private.orders
-    where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+    returning * into asked;
   end if;
   if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
     perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
@@ -10096,6 +10143,7 @@ begin
   if opened.id is not null then
     return opened;
   end if;
+  perform private.require_few_unpaid(open_subscription.account_id, true);
   update private.subscriptions set
     cancel_wish = 'now',
     status = case when subscriptions.razorpay_subscription_id is null then 'cancelled' else subscriptions.status end
@@ -12796,7 +12844,8 @@ begin
   with due as (
     select asked.id from private.orders as asked
     where asked.status <> 'paid' and asked.created_at > horizon
-    order by asked.checked_at nulls first, asked.created_at
+    -- In turn: no flood of new ones keeps an older one from being asked about again.
+    order by coalesce(asked.checked_at, asked.created_at)
     limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (

@@ -86,6 +86,18 @@ comment on function private.clock is
 
 grant execute on function private.clock to authenticated, service_role;
 
+create function private.moment_text(moment timestamptz)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select to_char(moment_text.moment at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI') || ' UTC'
+$$;
+
+comment on function private.moment_text is 'A moment as a sentence has it.';
+
 create function private.new_id(at timestamptz default private.clock())
 returns uuid
 language sql

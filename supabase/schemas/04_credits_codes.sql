@@ -141,7 +141,7 @@ begin
   if waits_until is not null then
     return private.code_refusal(
       429, 'rate_limited', 'wrong_codes', 'Too many codes were tried that do not exist.',
-      format('Try again on %s UTC.', to_char(waits_until at time zone 'UTC', 'FMDD FMMonth YYYY, HH24:MI')), waits_until
+      format('Try again on %s.', private.moment_text(waits_until)), waits_until
     );
   end if;
 

@@ -69,6 +69,41 @@ begin
 end
 $$;
 
+create function private.require_few_unpaid(account_id uuid, of_plan boolean)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  waits_until timestamptz;
+begin
+  select begun.created_at + interval '1 day' into waits_until
+  from (
+    select orders.created_at from private.orders
+    where not require_few_unpaid.of_plan and orders.account_id = require_few_unpaid.account_id
+      and orders.status <> 'paid' and not orders.is_automatic
+    union all
+    select subscriptions.created_at from private.subscriptions
+    where require_few_unpaid.of_plan and subscriptions.account_id = require_few_unpaid.account_id
+      and subscriptions.status in ('created', 'cancelled', 'expired') and subscriptions.paid_count = 0
+  ) as begun
+  where begun.created_at > private.clock() - interval '1 day'
+  order by begun.created_at desc
+  offset 19 limit 1;
+  if waits_until is not null then
+    perform private.fail(
+      429, 'rate_limited', 'This account set out to buy 20 times within a day and did not pay.',
+      format('Pay for what you began, or try again on %s.', private.moment_text(waits_until))
+    );
+  end if;
+end
+$$;
+
+comment on function private.require_few_unpaid is
+  'Refuses the 21st purchase of packages, or of plans, that an account begins within a day and does not pay: each is a call to Razorpay and work for the sweep. Asked under the account''s lock.';
+
 create function private.require_razorpay_id(value text)
 returns text
 language plpgsql
@@ -195,6 +230,7 @@ declare
 begin
   perform private.require_payer(start_top_up.account_id);
   perform private.require_request_key(start_top_up.request_key);
+  perform private.require_wallet(start_top_up.account_id);
   select * into asked from private.orders
   where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
   if asked.id is null then
@@ -206,6 +242,7 @@ begin
         'Buy a smaller package to keep the card, or buy this one without.'
       );
     end if;
+    perform private.require_few_unpaid(start_top_up.account_id, false);
     insert into private.orders (
       account_id, user_id, price_id, request_key, currency, amount_minor, credits_micros, bonus_micros, created_at, mandate_until
     )
@@ -214,9 +251,7 @@ begin
       price.credits_micros, floor(price.credits_micros * price.bonus_percent / 100)::bigint, private.clock(),
       case when start_top_up.keeps_card then private.clock() + interval '5 years' end
     )
-    on conflict on constraint orders_account_id_request_key_key do nothing;
-    select * into asked from private.orders
-    where orders.account_id = start_top_up.account_id and orders.request_key = start_top_up.request_key;
+    returning * into asked;
   end if;
   if (asked.price_id, asked.mandate_until is not null) is distinct from (start_top_up.price_id, start_top_up.keeps_card) then
     perform private.fail(409, 'conflict', 'This request was made before, for something else.', 'Send a new request key.');
@@ -290,6 +325,7 @@ begin
   if opened.id is not null then
     return opened;
   end if;
+  perform private.require_few_unpaid(open_subscription.account_id, true);
   update private.subscriptions set
     cancel_wish = 'now',
     status = case when subscriptions.razorpay_subscription_id is null then 'cancelled' else subscriptions.status end

@@ -27,7 +27,8 @@ begin
   with due as (
     select asked.id from private.orders as asked
     where asked.status <> 'paid' and asked.created_at > horizon
-    order by asked.checked_at nulls first, asked.created_at
+    -- In turn: no flood of new ones keeps an older one from being asked about again.
+    order by coalesce(asked.checked_at, asked.created_at)
     limit greatest(claim_sweep.most, 0)
     for update skip locked
   ), claimed as (

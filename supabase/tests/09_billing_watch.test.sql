@@ -93,6 +93,15 @@ select is(
   (private.claim_sweep() ->> 'since')::bigint, extract(epoch from private.clock() - interval '1 day')::bigint,
   'and lists from a day before it'
 );
+select tests.travel('1 hour');
+insert into private.orders (account_id, price_id, request_key, currency, amount_minor, credits_micros, created_at)
+select account_id, price_id, 'request-new', currency, amount_minor, credits_micros, private.clock() from private.orders where request_key = 'request-1';
+select isnt(request_key, 'request-new', 'an order that is new waits for those that were asked about long ago')
+from private.orders where id = (select (private.claim_sweep(1) #>> '{orders,0,id}')::uuid);
+select isnt(request_key, 'request-new', 'for all of them')
+from private.orders where id = (select (private.claim_sweep(1) #>> '{orders,0,id}')::uuid);
+select is(request_key, 'request-new', 'and is asked about then')
+from private.orders where id = (select (private.claim_sweep(1) #>> '{orders,0,id}')::uuid);
 
 select * from finish();
 rollback;

@@ -85,6 +85,21 @@ test('two tabs that buy at once make one order, and pay it once', async () => {
   });
 });
 
+test('who sets out to buy many times at once gets as far as twenty orders, and no further at Razorpay', async () => {
+  await withDesk(async (desk, { asked }) => {
+    const many = (from: number, count: number) =>
+      Promise.all(Array.from({ length: count }, (_, nth) => topUp(desk, `many-no-${from + nth}`)));
+    const [first, rest] = [await many(1, 18), await many(19, 8)];
+    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([200]));
+    const refused = rest.filter(({ status }) => status !== 200);
+    expect(refused).toHaveLength(6);
+    for (const one of refused) {
+      expect(one).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } });
+    }
+    expect(asked().filter((one) => one === 'POST /orders')).toHaveLength(20);
+  });
+});
+
 test('two tabs that subscribe at once are offered one subscription', async () => {
   await withDesk(async (desk) => {
     const request = {
