@@ -17,7 +17,8 @@ comment on schema api is 'The exposed surface of OneAI: views and functions that
 comment on schema private is 'Tables, predicates and the few functions that run as their owner. Never exposed.';
 
 grant usage on schema api to anon, authenticated, service_role;
-grant usage on schema private to authenticated, service_role;
+-- The views of the catalogue read as whoever asks, signed in or not.
+grant usage on schema private to anon, authenticated, service_role;
 
 -- Postgres lets everybody execute a new function. Here every grant is written beside its object.
 alter default privileges revoke execute on functions from public;
@@ -271,7 +272,6 @@ create table private.preferences (
   locale text not null default 'en' check (locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$'),
   theme text not null default 'system' check (theme in ('system', 'light', 'dark')),
   default_model text not null default 'oneai/auto' check (char_length(default_model) between 1 and 200),
-  smart_routing boolean not null default true,
   custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000)
 );
 
@@ -429,7 +429,7 @@ grant select (
 )
   on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
-grant update (locale, theme, default_model, smart_routing, custom_instructions) on private.preferences to authenticated;
+grant update (locale, theme, default_model, custom_instructions) on private.preferences to authenticated;
 
 -- sign-up ---------------------------------------------------------------------------------
 
@@ -480,7 +480,6 @@ select
   preferences.locale,
   preferences.theme,
   preferences.default_model,
-  preferences.smart_routing,
   preferences.custom_instructions,
   profiles.created_at
 from private.profiles
@@ -516,7 +515,6 @@ create function api.update_profile(
   locale text default null,
   theme text default null,
   default_model text default null,
-  smart_routing boolean default null,
   custom_instructions text default null
 )
 returns api.profile
@@ -534,7 +532,6 @@ declare
     update_profile.locale,
     update_profile.theme,
     private.require_text('Default model', update_profile.default_model, 200),
-    update_profile.smart_routing,
     private.require_text('Custom instructions', update_profile.custom_instructions, 4000, may_be_empty => true),
     null
   );
@@ -559,7 +556,6 @@ begin
     locale = coalesce(given.locale, preferences.locale),
     theme = coalesce(given.theme, preferences.theme),
     default_model = coalesce(given.default_model, preferences.default_model),
-    smart_routing = coalesce(given.smart_routing, preferences.smart_routing),
     custom_instructions = coalesce(given.custom_instructions, preferences.custom_instructions)
   where preferences.user_id = caller;
 
@@ -959,7 +955,6 @@ comment on function private.fixed_bound_micros is 'The most that everything but 
 create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
 create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
 
-grant usage on schema private to anon;
 grant select on private.models, private.price_versions to anon, authenticated, service_role;
 grant select on private.model_health, private.pricing_rules to service_role;
 
@@ -3072,14 +3067,13 @@ create trigger on_accounts_insert
 -- policies and grants -------------------------------------------------------------------------
 
 create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
-create policy "anybody sees what a plan may call" on private.plan_models for select to anon, authenticated using (true);
 create policy "members see the plan of their accounts" on private.account_plans
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "members see the limits of their accounts" on private.limit_overrides
   for select to authenticated using (account_id in (select private.my_account_ids()));
-grant select on private.plans, private.plan_models to anon, authenticated, service_role;
+grant select on private.plans to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
+grant select on private.plan_models, private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end to authenticated, service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -5140,7 +5134,7 @@ begin
       begin
         perform private.finish_run(
           due.id,
-          row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
+          row('expired', null, null, null, 'run_lost', null, null, null, null, null, null)::private.run_report
         );
         swept := swept + 1;
       exception when others then
@@ -7040,7 +7034,7 @@ begin
     for no key update of messages skip locked
   loop
     perform private.close_answer(
-      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'worker_lost'), null
+      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'run_lost'), null
     );
     closed := closed + 1;
   end loop;
@@ -14790,7 +14784,7 @@ from (
   select
     7, 'Models that fail', count(*) filter (where model_health.cooling_until > private.clock()) = 0,
     coalesce(string_agg(model_health.model_id, ', ' order by model_health.model_id) filter (where model_health.cooling_until > private.clock()), 'none'),
-    'They are left out until they have cooled down; see the provider''s status page.'
+    'The router asks them last until they have cooled down; see the provider''s status page.'
   from private.model_health
   union all
   select

@@ -11,7 +11,8 @@ comment on schema api is 'The exposed surface of OneAI: views and functions that
 comment on schema private is 'Tables, predicates and the few functions that run as their owner. Never exposed.';
 
 grant usage on schema api to anon, authenticated, service_role;
-grant usage on schema private to authenticated, service_role;
+-- The views of the catalogue read as whoever asks, signed in or not.
+grant usage on schema private to anon, authenticated, service_role;
 
 -- Postgres lets everybody execute a new function. Here every grant is written beside its object.
 alter default privileges revoke execute on functions from public;

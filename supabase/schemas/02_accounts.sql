@@ -25,7 +25,6 @@ create table private.preferences (
   locale text not null default 'en' check (locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$'),
   theme text not null default 'system' check (theme in ('system', 'light', 'dark')),
   default_model text not null default 'oneai/auto' check (char_length(default_model) between 1 and 200),
-  smart_routing boolean not null default true,
   custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000)
 );
 
@@ -183,7 +182,7 @@ grant select (
 )
   on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
-grant update (locale, theme, default_model, smart_routing, custom_instructions) on private.preferences to authenticated;
+grant update (locale, theme, default_model, custom_instructions) on private.preferences to authenticated;
 
 -- sign-up ---------------------------------------------------------------------------------
 
@@ -234,7 +233,6 @@ select
   preferences.locale,
   preferences.theme,
   preferences.default_model,
-  preferences.smart_routing,
   preferences.custom_instructions,
   profiles.created_at
 from private.profiles
@@ -270,7 +268,6 @@ create function api.update_profile(
   locale text default null,
   theme text default null,
   default_model text default null,
-  smart_routing boolean default null,
   custom_instructions text default null
 )
 returns api.profile
@@ -288,7 +285,6 @@ declare
     update_profile.locale,
     update_profile.theme,
     private.require_text('Default model', update_profile.default_model, 200),
-    update_profile.smart_routing,
     private.require_text('Custom instructions', update_profile.custom_instructions, 4000, may_be_empty => true),
     null
   );
@@ -313,7 +309,6 @@ begin
     locale = coalesce(given.locale, preferences.locale),
     theme = coalesce(given.theme, preferences.theme),
     default_model = coalesce(given.default_model, preferences.default_model),
-    smart_routing = coalesce(given.smart_routing, preferences.smart_routing),
     custom_instructions = coalesce(given.custom_instructions, preferences.custom_instructions)
   where preferences.user_id = caller;
 

@@ -366,7 +366,6 @@ comment on function private.fixed_bound_micros is 'The most that everything but 
 create policy "anybody sees the catalogue" on private.models for select to anon, authenticated using (true);
 create policy "anybody sees what a model costs" on private.price_versions for select to anon, authenticated using (true);
 
-grant usage on schema private to anon;
 grant select on private.models, private.price_versions to anon, authenticated, service_role;
 grant select on private.model_health, private.pricing_rules to service_role;
 

@@ -391,14 +391,13 @@ create trigger on_accounts_insert
 -- policies and grants -------------------------------------------------------------------------
 
 create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
-create policy "anybody sees what a plan may call" on private.plan_models for select to anon, authenticated using (true);
 create policy "members see the plan of their accounts" on private.account_plans
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "members see the limits of their accounts" on private.limit_overrides
   for select to authenticated using (account_id in (select private.my_account_ids()));
-grant select on private.plans, private.plan_models to anon, authenticated, service_role;
+grant select on private.plans to anon, authenticated, service_role;
 grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
-grant select on private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
+grant select on private.plan_models, private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end to authenticated, service_role;
 
 -- api ---------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ begin
       begin
         perform private.finish_run(
           due.id,
-          row('expired', null, null, null, 'worker_lost', null, null, null, null, null, null)::private.run_report
+          row('expired', null, null, null, 'run_lost', null, null, null, null, null, null)::private.run_report
         );
         swept := swept + 1;
       exception when others then

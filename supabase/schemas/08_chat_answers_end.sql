@@ -186,7 +186,7 @@ begin
     for no key update of messages skip locked
   loop
     perform private.close_answer(
-      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'worker_lost'), null
+      lost.run_id, private.status_of_lost(lost.receipt), coalesce((lost.receipt).error_code, 'run_lost'), null
     );
     closed := closed + 1;
   end loop;

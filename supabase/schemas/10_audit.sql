@@ -437,7 +437,7 @@ from (
   select
     7, 'Models that fail', count(*) filter (where model_health.cooling_until > private.clock()) = 0,
     coalesce(string_agg(model_health.model_id, ', ' order by model_health.model_id) filter (where model_health.cooling_until > private.clock()), 'none'),
-    'They are left out until they have cooled down; see the provider''s status page.'
+    'The router asks them last until they have cooled down; see the provider''s status page.'
   from private.model_health
   union all
   select

@@ -9,14 +9,14 @@ select no_plan();
 select tests.create_user('Ada Lovelace', 'lovelace@example.com');
 select results_eq(
   $$
-    select profiles.name, accounts.kind::text, accounts.name, members.role::text, locale, theme, default_model, smart_routing, custom_instructions
+    select profiles.name, accounts.kind::text, accounts.name, members.role::text, locale, theme, default_model, custom_instructions
     from private.profiles
     join private.preferences using (user_id)
     join private.accounts on accounts.personal_user_id = profiles.user_id
     join private.members on members.account_id = accounts.id and members.user_id = profiles.user_id
     where profiles.user_id = tests.id_of('Ada Lovelace')
   $$,
-  $$values ('Ada Lovelace', 'personal', 'Ada Lovelace', 'owner', 'en', 'system', 'oneai/auto', true, '')$$,
+  $$values ('Ada Lovelace', 'personal', 'Ada Lovelace', 'owner', 'en', 'system', 'oneai/auto', '')$$,
   'signing up makes a profile, preferences and a personal account that one owns'
 );
 select is((select count(*) from private.wallets where account_id = tests.account_of('Ada Lovelace')), 1::bigint, 'with its wallet');
@@ -118,10 +118,10 @@ select ok(not private.has_role(engine, 'owner', 'admin', 'member', 'billing', 'v
 
 select results_eq(
   $$
-    select name, avatar_url, locale, theme, default_model, smart_routing, custom_instructions
-    from api.update_profile(' Eva ', 'https://example.com/e.png', 'pt-BR', 'dark', 'acme/small', false, 'Be brief.')
+    select name, avatar_url, locale, theme, default_model, custom_instructions
+    from api.update_profile(' Eva ', 'https://example.com/e.png', 'pt-BR', 'dark', 'acme/small', 'Be brief.')
   $$,
-  $$values ('Eva', 'https://example.com/e.png', 'pt-BR', 'dark', 'acme/small', false, 'Be brief.')$$,
+  $$values ('Eva', 'https://example.com/e.png', 'pt-BR', 'dark', 'acme/small', 'Be brief.')$$,
   'a person changes all of a profile, and sees what it is now'
 );
 select results_eq(

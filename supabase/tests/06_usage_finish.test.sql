@@ -223,7 +223,7 @@ select results_eq(
     select usage_events.outcome::text, error_code, usage_events.charged_micros::bigint, upstream_micros::bigint, cost_label::text, resolutions.outcome::text
     from private.usage_events join private.resolutions on hold_id = run_id where run_id = pg_temp.run('lost')
   $$,
-  $$values ('expired', 'worker_lost', 0::bigint, null::bigint, 'none', 'expired')$$, 'without a charge, and without a cost that nobody knows'
+  $$values ('expired', 'run_lost', 0::bigint, null::bigint, 'none', 'expired')$$, 'without a charge, and without a cost that nobody knows'
 );
 select is(pg_temp.status_of('lost upstream'), 'reconciling', 'unless upstream may have a record of it');
 select is(pg_temp.status_of('waiting'), 'reconciling', 'one that waits goes on waiting');

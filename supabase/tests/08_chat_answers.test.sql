@@ -404,14 +404,14 @@ select ok(private.sweep_runs() >= 3, 'the sweep ends runs nobody keeps alive');
 select tests.sign_in_as('Ada');
 select is(
   api.read_answer(pg_temp.run_of('x1')) - '{receipt,chunks}'::text[],
-  '{"status": "lost", "run_status": "finished", "last": 1, "error_code": "worker_lost", "stop_requested": false}', 'at once it reads as lost'
+  '{"status": "lost", "run_status": "finished", "last": 1, "error_code": "run_lost", "stop_requested": false}', 'at once it reads as lost'
 );
 select tests.sign_out();
 select ok(private.close_lost_answers() >= 3, 'and then it is closed');
 select is(private.close_lost_answers(), 0, 'once');
 select results_eq(
   $$select status::text, content, error_code from private.messages where conversation_id = md5('lost')::uuid and role = 'assistant' order by content desc$$,
-  $$values ('lost', 'It was', 'worker_lost'), ('lost', 'As far', 'worker_lost'), ('lost', '', 'worker_lost')$$, 'as far as it came'
+  $$values ('lost', 'It was', 'run_lost'), ('lost', 'As far', 'run_lost'), ('lost', '', 'run_lost')$$, 'as far as it came'
 );
 select is((select status::text from private.runs where id = pg_temp.run_of('x2')), 'reconciling', 'what it cost is asked upstream if it was called');
 select tests.sign_in_as_service();

@@ -190,7 +190,6 @@ export const calls: Record<string, Call> = {
       locale: `'en'`,
       theme: `'dark'`,
       default_model: `'acme/small'`,
-      smart_routing: 'true',
       custom_instructions: `'Be brief.'`,
     },
   },

@@ -20,7 +20,7 @@ import {
 
 /** What anybody may read without signing in, and the tables behind it. */
 const open = ['api.models', 'api.packages', 'api.plans', 'api.presets', 'api.prices'].concat(
-  ['models', 'packages', 'plan_models', 'plans', 'presets', 'price_versions', 'prices'].map(
+  ['models', 'packages', 'plans', 'presets', 'price_versions', 'prices'].map(
     (name) => `private.${name}`,
   ),
 );

@@ -950,7 +950,6 @@ export type Database = {
           id: string;
           locale: string;
           name: string;
-          smart_routing: boolean;
           theme: string;
         };
         ComputedFields: never;
@@ -2083,7 +2082,6 @@ export type Database = {
           default_model?: string;
           locale?: string;
           name?: string;
-          smart_routing?: boolean;
           theme?: string;
         };
         Returns: {
@@ -2094,7 +2092,6 @@ export type Database = {
           id: string;
           locale: string;
           name: string;
-          smart_routing: boolean;
           theme: string;
         };
         SetofOptions: {
