@@ -37,6 +37,7 @@ const failures = {
   not_found: [404, 'There is no such thing here.', 'Check the address.'],
   method_not_allowed: [405, 'This address does not take that method.', 'Use the documented one.'],
   moderated: [403, 'The provider does not take this prompt.', 'Change the prompt or the model.'],
+  request_timeout: [408, 'The body did not come in time.', 'Send it faster.'],
   conflict: [409, 'It does not fit what is there now.', 'Load it again and retry.'],
   too_large: [413, 'The request is too large.', 'Send less.'],
   invalid_input: [422, 'The request is not valid.', 'Correct it and send it again.'],
@@ -57,6 +58,7 @@ const failures = {
   upstream_silent: [504, 'The model fell silent.', 'Try again, or choose another model.'],
   run_too_long: [504, 'The answer took longer than a run may.', 'Ask for less at a time.'],
   run_lost: [500, 'The run was ended elsewhere.', 'Load the conversation again.'],
+  text_incomplete: [500, 'A part of the answer was lost on our side.', 'Try again.'],
 } as const satisfies Record<string, readonly [status: number, detail: string, hint: string]>;
 
 export type ErrorCode = keyof typeof failures;

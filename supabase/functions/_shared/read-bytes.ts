@@ -1,4 +1,4 @@
-import { failure, RequestError } from './errors.ts';
+import { failure } from './errors.ts';
 import { concatBytes } from './sse-frames.ts';
 
 export interface ByteLimits {
@@ -31,7 +31,7 @@ export async function readBytes(
     for (;;) {
       // deno-lint-ignore no-await-in-loop
       const { done, value } = await reader.read();
-      if (isLate) throw tooSlow();
+      if (isLate) throw failure('request_timeout');
       if (done) break;
       size += value.length;
       if (size > maxBytes) throw tooLarge(maxBytes);
@@ -50,15 +50,6 @@ export async function readBytes(
 
 function tooLarge(maxBytes: number) {
   return failure('too_large', `The body is larger than ${maxBytes} bytes.`, 'Send less.');
-}
-
-function tooSlow() {
-  return new RequestError({
-    status: 408,
-    code: 'request_timeout',
-    detail: 'The body did not come in time.',
-    hint: 'Send it faster.',
-  });
 }
 
 export interface JsonLimits {

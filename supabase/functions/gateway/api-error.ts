@@ -1,4 +1,4 @@
-import { failure, isErrorCode, RequestError } from '../_shared/errors.ts';
+import { type ErrorCode, failure, RequestError } from '../_shared/errors.ts';
 import { secondsUntil } from '../_shared/seconds-until.ts';
 
 /** A failure as the API tells it: beside the stable code, the parameter and the rule it is about. */
@@ -47,7 +47,7 @@ const words = (
 ): Words => ({ status, type, code, anthropic, ...(retry === undefined ? {} : { retry }) });
 
 /** The one table from our stable codes to what the SDKs of OpenAI and Anthropic expect. */
-const byCode: Record<string, Words> = {
+const byCode: Partial<Record<ErrorCode, Words>> = {
   unauthorized: words(401, 'invalid_request_error', 'invalid_api_key', 'authentication_error'),
   insufficient_credits: words(402, 'insufficient_quota', 'insufficient_credits', 'billing_error'),
   forbidden: words(403, 'permission_error', 'forbidden', 'permission_error'),
@@ -109,17 +109,19 @@ export interface ErrorMeaning {
 /** Every code of the API for the reference: the general ones, and those a rule says instead. */
 export function errorCodes(): { general: ErrorMeaning[]; ofRules: string[] } {
   return {
-    general: Object.entries(byCode).flatMap(([name, { status, code, type }]) => {
-      if (!isErrorCode(name)) return [];
-      const { detail, hint } = failure(name);
-      return [{ status, code, type, detail, hint }];
+    general: Object.entries(byCode).map(([name, { status, code, type }]) => {
+      const { detail, hint } = failure(name as ErrorCode);
+      return { status, code, type, detail, hint };
     }),
     ofRules: [...new Set(Object.values(byRule).flatMap(({ code }) => code ?? []))],
   };
 }
 
 function wordsFor(error: RequestError): Words {
-  const found = byCode[error.code] ?? { ...byCode['internal_error']!, status: error.status };
+  const found = byCode[error.code as ErrorCode] ?? {
+    ...byCode.internal_error!,
+    status: error.status,
+  };
   const rule = error instanceof ApiError ? error.rule : null;
   return { ...found, ...(rule ? byRule[rule] : {}) };
 }

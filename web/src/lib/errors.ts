@@ -89,6 +89,7 @@ const sentences: Readonly<Record<string, Sentences>> = {
   moderated: ['The provider does not take this prompt.', 'Change the prompt or the model.'],
   run_too_long: ['The answer took longer than one may.', 'Ask for less at a time.'],
   run_lost: ['The answer broke off on our side.', 'Try again.'],
+  text_incomplete: ['A part of the answer was lost on our side.', 'Try again.'],
 };
 
 const unexpected: Sentences = ['Something went wrong on our side.', 'Try again in a moment.'];
