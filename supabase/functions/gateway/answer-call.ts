@@ -29,7 +29,7 @@ export interface GatewayDeps {
   keepAlive(work: Promise<unknown>): void;
   limits?: Partial<Limits>;
   firstByteMs?: number;
-  leaseMs?: number;
+  aliveMs?: number;
   maxKeptChars?: number;
   maxWholeChars?: number;
 }
@@ -62,7 +62,7 @@ export interface Closing {
 }
 
 /** The worker of a call says that it lives about this often; its lease is three times as long. */
-export const usualLeaseMs = 10_000;
+export const usualAliveMs = 10_000;
 /** The platform gives up on an answer whose first byte takes 150 seconds: one in one piece is cut before. */
 export const wholeMs = 140_000;
 /** A caller may read at leisure, up to an answer of this size. */
@@ -153,13 +153,13 @@ function startRun(
   const { run_id } = verdict;
   let saidAt = performance.now();
   let toldOf: string | null = null;
-  let held = 0;
+  let taken = 0;
   /** There was no room for the answer. */
   let lack: RequestError | null = null;
 
   async function flush(generationId: string | null): Promise<boolean | null> {
     const pieces = kept?.pending() ?? [];
-    const isDue = performance.now() - saidAt >= (deps.leaseMs ?? usualLeaseMs);
+    const isDue = performance.now() - saidAt >= (deps.aliveMs ?? usualAliveMs);
     // Said at once: by its generation the call can be settled, should this worker die.
     if (pieces.length === 0 && !isDue && generationId === toldOf) return false;
     const wantsStop = await rpc<boolean | null>(
@@ -197,15 +197,15 @@ function startRun(
   }
 
   /** What is too large to be put together is cut and paid as far as it came; what finds no room, not. */
-  function hold(whole: Collecting): void {
-    const before = held;
-    held = whole.held();
-    if (held > (deps.maxWholeChars ?? usualMaxWholeChars)) {
+  function takeRoom(whole: Collecting): void {
+    const before = taken;
+    taken = whole.size();
+    if (taken > (deps.maxWholeChars ?? usualMaxWholeChars)) {
       whole.cut();
       return run.stop();
     }
     try {
-      share.take((held - before) * bytesOfChar);
+      share.take((taken - before) * bytesOfChar);
     } catch (error) {
       lack = knownError(error);
       // At once, so that not all fail that grow side by side.
@@ -223,7 +223,7 @@ function startRun(
     },
     frame(bytes, facts) {
       const out = writer.frame(bytes, facts);
-      if (completion) hold(completion);
+      if (completion) takeRoom(completion);
       if (out === undefined) return [];
       // Comments only keep a connection open, which a kept answer has none of.
       if (facts.kind !== 'blank') kept?.add(out);

@@ -1,5 +1,5 @@
 import { storableText } from '../_shared/storable-text.ts';
-import { invalid } from './api-error.ts';
+import { unsupported } from './api-error.ts';
 import { type Fields, isFields } from './fields.ts';
 
 /** A wish to call a model, in the words of the database and of the upstream. */
@@ -132,7 +132,7 @@ export function passOn(
     const value = fields[name];
     const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null;
     if (isSet) {
-      throw unbounded(name, `${name} costs money that cannot be bounded before the call.`);
+      throw unsupported(name, `${name} costs money that cannot be bounded before the call.`);
     }
   }
   const body: Fields = {};
@@ -152,10 +152,6 @@ export function passOn(
     }
   } else delete body['provider'];
   return { body, ignored };
-}
-
-function unbounded(param: string, detail: string) {
-  return invalid(param, detail, 'Leave it out.');
 }
 
 /** A prompt kept for longer than usual is dearer to write than its price says. */

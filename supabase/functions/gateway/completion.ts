@@ -23,7 +23,7 @@ export type Collecting = ReturnType<typeof createCompletion>;
 export function createCompletion() {
   const choices: Choice[] = [];
   const extras: Fields = {};
-  let held = 0;
+  let size = 0;
 
   function add(chunk: Fields): void {
     copyOthers(chunk, ofEveryFrame, extras);
@@ -31,7 +31,7 @@ export function createCompletion() {
       if (!isFields(one)) continue;
       const index = typeof one['index'] === 'number' ? one['index'] : at;
       const choice = choiceAt(index);
-      held += charsOf(one['delta']) + charsOf(one['logprobs']);
+      size += charsOf(one['delta']) + charsOf(one['logprobs']);
       if (isFields(one['delta'])) addDelta(choice.message, one['delta']);
       if (typeof one['finish_reason'] === 'string') choice.finish_reason = one['finish_reason'];
       if (isFields(one['logprobs'])) choice.logprobs = addLists(choice.logprobs, one['logprobs']);
@@ -51,7 +51,7 @@ export function createCompletion() {
   return {
     add,
     /** Of how many characters it is by now. */
-    held: () => held,
+    size: () => size,
     /** Nothing more comes, because it is too much or too late: what has not ended ended by its length. */
     cut() {
       for (const choice of choices) choice.finish_reason ??= 'length';

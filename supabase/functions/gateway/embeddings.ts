@@ -4,7 +4,7 @@ import { readUsage } from '../_shared/frame-facts.ts';
 import { usualLimits } from '../_shared/metered-stream.ts';
 import { readBounded } from '../_shared/read-bounded.ts';
 import { settle } from '../_shared/settle.ts';
-import { bodyOf, type Context, startCall, usualLeaseMs } from './answer-call.ts';
+import { bodyOf, type Context, startCall, usualAliveMs } from './answer-call.ts';
 import { invalid } from './api-error.ts';
 import { featuresOf, passOn, shapeOf } from './call-request.ts';
 import { readModels } from './chat-request.ts';
@@ -42,7 +42,7 @@ export async function answerEmbeddings(context: Context): Promise<Response> {
   const alive = setInterval(() => {
     // Whether it was heard shows at the end.
     void rpc('touch_run', { run_id: verdict.run_id }, { env, requestId }).catch(() => {});
-  }, deps.leaseMs ?? usualLeaseMs);
+  }, deps.aliveMs ?? usualAliveMs);
   const work = upstream.then(async ({ answer, error, generationId }) => {
     clearInterval(alive);
     const usage = isFields(answer?.['usage']) ? readUsage(answer['usage']) : null;

@@ -49,7 +49,7 @@ interface Wish {
   raw?: string;
   /** The caller is gone before the database has answered. */
   leaves?: boolean;
-  leaseMs?: number;
+  aliveMs?: number;
   /** With an Idempotency-Key, for an answer of so many characters. */
   maxKeptChars?: number;
   /** For an answer in one piece. */
@@ -68,7 +68,7 @@ async function ask(
     more,
     raw,
     leaves,
-    leaseMs,
+    aliveMs,
     maxKeptChars,
     maxWholeChars,
     roomBytes,
@@ -119,7 +119,7 @@ async function ask(
     keepAlive: (promise) => void work.push(promise),
     ...(limits ? { limits } : {}),
     firstByteMs: 300,
-    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(aliveMs === undefined ? {} : { aliveMs }),
     ...(maxKeptChars === undefined ? {} : { maxKeptChars }),
     ...(maxWholeChars === undefined ? {} : { maxWholeChars }),
   });
@@ -256,7 +256,7 @@ Deno.test('a gateway over the sandbox', async (test) => {
     });
     await test.step('says that it lives while it waits for the first byte', async () => {
       const limits = { flushMs: 20 };
-      const { asked } = await ask(sandbox.url, 'hang', true, { limits, leaseMs: 50 });
+      const { asked } = await ask(sandbox.url, 'hang', true, { limits, aliveMs: 50 });
       assertEquals(asked.filter(({ name }) => name === 'keep_call').length > 1, true);
     });
     const limits = { idleMs: 300, stallMs: 300, flushMs: 50 };
@@ -341,7 +341,7 @@ Deno.test('vectors that take long are waited for, and say so', async () => {
     }) as typeof fetch,
     room: createMemoryRoom(),
     keepAlive: () => {},
-    leaseMs: 10,
+    aliveMs: 10,
   };
   assertEquals((await handleGateway(embed(), deps)).status, 200);
   assertEquals(asked.at(-1), 'finish_call');

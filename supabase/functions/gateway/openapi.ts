@@ -11,7 +11,7 @@ const headers = Object.fromEntries(
     'request-id': "The same under /messages, where Anthropic's SDKs look for it.",
     'x-oneai-run-id': 'The id of the call, for /v1/generation.',
     'x-oneai-models': 'The models the call may use, the wanted one first.',
-    'x-oneai-route-reason': 'Why a router model chose as it did.',
+    'x-oneai-route-reason': 'Why a preset chose as it did.',
     'x-oneai-hold-credits': 'What was set aside: the most the call can cost.',
     'x-oneai-max-tokens': 'How long the answer may be.',
     'x-oneai-clamped': 'Whether that is less than was asked for.',

@@ -161,6 +161,8 @@ const refused: Record<string, [body: string | object, status: number, param?: st
   ],
   plugins: [{ ...good, plugins: [{ id: 'web' }] }, 400, 'plugins'],
   'a search': [{ ...good, web_search_options: {} }, 400, 'web_search_options'],
+  'a search of another kind': [{ ...good, search_parameters: {} }, 400, 'search_parameters'],
+  'a voice': [{ ...good, audio: { voice: 'alloy' } }, 400, 'audio'],
   'a tool that is not a function': [
     { ...good, tools: [{ type: 'web_search' }] },
     400,
@@ -202,6 +204,17 @@ const refused: Record<string, [body: string | object, status: number, param?: st
     'messages[0].content[100].image_url.url',
   ],
 };
+
+/** What it costs could not be bounded before the call. */
+const withoutBound = [
+  'plugins',
+  'a search',
+  'a search of another kind',
+  'a voice',
+  'a tool that is not a function',
+  'sound as an answer',
+  'a file',
+];
 
 /** Nothing can be told of it in a sentence: to make a text of it fails. */
 const unspeakable = { toString: 1, valueOf: 1 };
@@ -264,6 +277,14 @@ describe('what is not taken', () => {
     expect(result).toMatchObject({ status, answer: { error: { param: param ?? null } } });
     expect(result.answer.error?.request_id).toMatch(/^[\w-]{8,}$/);
   });
+
+  test.each(Object.entries(refused).filter(([name]) => withoutBound.includes(name)))(
+    '%s: it is the parameter that is not supported',
+    async (_name, [body]) => {
+      const { answer } = await post(body);
+      expect(answer.error?.code).toBe('unsupported_parameter');
+    },
+  );
 
   test('none of it was charged, or holds anything', async () => {
     expect(await booksOf(customer.accountId)).toMatchObject({ charged: 0, held: 0, open: 0 });
