@@ -43,12 +43,17 @@ export interface Permit extends Verdict {
 }
 
 /** A refusal in the site's shape of an error, with what the next step needs. */
-export function refusalResponse(verdict: Verdict, requestId: string, now = Date.now()): Response {
+export function refusalResponse(
+  verdict: Verdict,
+  stored: boolean,
+  requestId: string,
+  now = Date.now(),
+): Response {
   const { status, reason, detail, hint, rule, shortfall_micros, resets_at } = verdict;
   const error = { code: reason, message: detail, hint, request_id: requestId };
   const wait = secondsUntil(resets_at, now);
   return Response.json(
-    { error: { ...error, rule, shortfall_micros, resets_at } },
+    { error: { ...error, rule, shortfall_micros, resets_at, stored } },
     {
       status: status ?? 500,
       headers: {

@@ -12,6 +12,8 @@ import type { ChatMessage, RunRequest } from './run-request.ts';
 export interface Started extends Opened {
   verdict: Verdict;
   context: ChatMessage[];
+  /** Whether the database has the message, whatever the verdict. */
+  stored: boolean;
 }
 
 /** Asks the database, which keeps the message, chooses the context and holds the money, or refuses. */
@@ -45,7 +47,7 @@ export async function startAnswer(
     request_hash: requestHash,
   });
   const opened = { conversation_id: conversationId, answer_id: answerId };
-  return { ...opened, user_message_id: null, trimmed: null, verdict, context };
+  return { ...opened, user_message_id: null, trimmed: null, verdict, context, stored: false };
 }
 
 /** Streams the answer. It goes on to its end whoever watches, and is settled then. */

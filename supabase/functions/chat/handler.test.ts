@@ -72,6 +72,25 @@ Deno.test('a refusal is its status, its rule and when to come back', async () =>
   assertEquals(calls.length, 1);
 });
 
+Deno.test('a refusal says whether the message was kept', async () => {
+  const refused = { allowed: false, status: 404, reason: 'not_found', rule: 'account' };
+  const temporary = { messages: [{ role: 'user', content: 'Hello' }] };
+  for (const [stored, asked] of [
+    [true, body],
+    [false, body],
+    [false, { ...body, message: null, temporary }],
+  ] as const) {
+    const { send } = start({
+      start_answer: () => ({ ...started, verdict: refused, stored }),
+      start_run: () => refused,
+    });
+    const { error } = (await (await send('/runs', 'POST', asked)).json()) as {
+      error: Record<string, unknown>;
+    };
+    assertEquals([error['rule'], error['stored']], ['account', stored]);
+  }
+});
+
 Deno.test('a failure upstream is one done event that says what was not charged', async () => {
   const free = { ...settlement, receipt: { charged_micros: 0, finish_reason: null } };
   const models = ['sandbox/out-of-credits'];

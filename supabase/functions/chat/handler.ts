@@ -82,9 +82,9 @@ async function ask(request: Request, call: ChatCall): Promise<Response> {
   const { bytes } = await readJson(request, { share, requireCaller, limits: bodyLimits });
   const wanted = readRunRequest(bytes);
   const started = await startAnswer(wanted, await digest(bytes), call);
-  const { verdict } = started;
+  const { verdict, stored } = started;
   note({ run: verdict.run_id, rule: verdict.rule });
-  if (!verdict.allowed) return refusalResponse(verdict, requestId);
+  if (!verdict.allowed) return refusalResponse(verdict, stored, requestId);
   if (verdict.is_replay) {
     if (wanted.temporary) throw failure('conflict', 'A temporary answer cannot be read again.');
     return await resume(verdict.run_id as string, 0, runEvent(verdict, started), call);

@@ -7,6 +7,8 @@ export class Refusal extends Error {
   readonly code: string;
   readonly hint: string;
   readonly rule: string | null;
+  /** Whether the message is kept all the same. */
+  readonly isStored: boolean;
   readonly shortfallMicros: number | null;
   readonly resetsAt: Date | null;
   readonly requestId: string | null;
@@ -19,6 +21,7 @@ export class Refusal extends Error {
     this.code = field('code') ?? 'unexpected';
     this.hint = field('hint') ?? 'Try again in a moment.';
     this.rule = field('rule');
+    this.isStored = body['stored'] === true;
     this.requestId = field('request_id');
     const shortfall = Number(body['shortfall_micros'] ?? NaN);
     this.shortfallMicros = Number.isFinite(shortfall) ? shortfall : null;

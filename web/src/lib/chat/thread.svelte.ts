@@ -308,8 +308,7 @@ export class Thread {
     this.#fail(answer.parent_id, failure);
     this.live = null;
     if (!(error instanceof Refusal)) return;
-    // A rule about calls refuses when the message is kept already, anything else before that.
-    if (error.rule !== null && error.rule !== 'account') this.#news.stored(this);
+    if (error.isStored) this.#news.stored(this);
     // It may have been deleted elsewhere.
     if (error.status === 404) void this.refresh();
   }
