@@ -7,7 +7,16 @@ export function renderAnswer(content: string): string {
   const component = mount(Markdown, { target, props: { text: content } });
   flushSync();
   for (const control of target.querySelectorAll('button, iframe, script')) control.remove();
-  const html = target.innerHTML.replaceAll(/<!--.*?-->/gs, '');
+  for (const comment of commentsOf(target)) comment.remove();
+  const html = target.innerHTML;
   void unmount(component);
   return html;
+}
+
+/** In the document, not in its text, where an attribute may look like the beginning of one. */
+function commentsOf(target: Node): Comment[] {
+  const walker = document.createTreeWalker(target, NodeFilter.SHOW_COMMENT);
+  const comments: Comment[] = [];
+  while (walker.nextNode()) comments.push(walker.currentNode as Comment);
+  return comments;
 }
