@@ -185,9 +185,9 @@ $$;
 
 comment on function private.features_of is 'What the router may know of a message.';
 
-create type private.model_room as (context_tokens integer, max_output_tokens integer);
+create type private.model_room as (context_tokens integer, answer_tokens integer);
 
-create function private.room_of(model text)
+create function private.room_of(model text, max_tokens integer)
 returns private.model_room
 language plpgsql
 stable
@@ -202,7 +202,10 @@ declare
   ) else array[model] end;
 begin
   return (
-    select row(max(models.context_tokens), max(models.max_output_tokens))::private.model_room
+    select row(
+      max(models.context_tokens),
+      least(coalesce(room_of.max_tokens, 4096), max(models.max_output_tokens), max(models.context_tokens) / 2)
+    )::private.model_room
     from private.models
     where models.id = any (candidates)
       and models.retired_at is null
@@ -212,11 +215,13 @@ begin
 end
 $$;
 
-comment on type private.model_room is 'How much a model takes in, and how much it can say.';
-comment on function private.room_of is 'How much a model takes in and can say; a preset as much as the largest of its models.';
+comment on type private.model_room is 'How much a model takes in, and how much of that is kept free for an answer.';
+comment on function private.room_of is
+  'How much a model takes in, and how much of that an answer is to find free; a preset as much as the largest of its models.';
 
 create type private.answer_context as (
   messages jsonb,
+  kept integer[],
   count integer,
   bytes bigint,
   tokens integer,
@@ -226,7 +231,59 @@ create type private.answer_context as (
 );
 
 comment on type private.answer_context is
-  'What a model is told before it answers. Needed is what cannot be left out: the instructions and the last message.';
+  'What a model is told before it answers, and the places of that in the whole, from 1. Needed is what cannot be left out: the instructions and the last message.';
+
+create function private.fit_context(roles text[], sizes bigint[], room_tokens integer)
+returns private.answer_context
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+  return (
+    with said as (
+      select
+        turn.place, turn.role, turn.bytes, turn.role = 'system' or turn.place = cardinality(fit_context.roles) as is_needed,
+        -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
+        (turn.bytes + 2) / 3 + 8 as tokens
+      from unnest(fit_context.roles, fit_context.sizes) with ordinality as turn (role, bytes, place)
+    ),
+    added_up as (
+      select said.*, sum(said.tokens) over (order by said.is_needed desc, said.place desc) as so_far
+      from said
+    ),
+    fitting as (
+      select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= fit_context.room_tokens, true) as fits
+      from added_up
+    ),
+    chosen as (
+      -- What is left must not begin with an answer to nothing.
+      select
+        fitting.*,
+        fitting.is_needed or (fitting.fits and (
+          bool_and(fitting.fits) over ()
+          or fitting.place >= min(fitting.place) filter (where fitting.fits and fitting.role = 'user') over ()
+        )) as is_kept
+      from fitting
+    )
+    select row(
+      null,
+      array_agg(chosen.place order by chosen.place) filter (where chosen.is_kept),
+      count(*) filter (where chosen.is_kept),
+      sum(chosen.bytes) filter (where chosen.is_kept),
+      sum(chosen.tokens) filter (where chosen.is_kept),
+      sum(chosen.tokens) filter (where chosen.is_needed),
+      count(*) filter (where not chosen.is_kept),
+      coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
+    )::private.answer_context
+    from chosen
+  );
+end
+$$;
+
+comment on function private.fit_context is
+  'Which of so many messages, the oldest first, a model is told. What does not fit is left out from the beginning, never the instructions or the last message.';
 
 create function private.context_of(asked private.messages, instructions text, room_tokens integer)
 returns private.answer_context
@@ -250,52 +307,39 @@ begin
         limit 1
       ) as parent
     ),
-    said as (
-      select path.step, path.role, path.content, octet_length(path.content) as bytes, path.role = 'system' or path.step = 1 as is_needed
+    spoken as (
+      select path.step, path.role::text, path.content
       from path
       -- Providers refuse a turn without a word, and all that is asked after it. Its beginning mostly tells.
       where path.step = 1 or left(path.content, 100) ~ '\S' or path.content ~ '\S'
       union all
       -- After everything else in steps, so that it comes first of all.
-      select 2147483647, 'system', context_of.instructions, octet_length(context_of.instructions), true
+      select 2147483647, 'system', context_of.instructions
       where context_of.instructions <> ''
     ),
-    added_up as (
-      -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
-      select said.*, likely.tokens, sum(likely.tokens) over (order by said.is_needed desc, said.step) as so_far
+    said as (
+      select spoken.*, row_number() over (order by spoken.step desc) as place
+      from spoken
+    ),
+    sized as (
+      select array_agg(said.role order by said.place) as roles, array_agg(octet_length(said.content)::bigint order by said.place) as sizes
       from said
-      cross join lateral (select (said.bytes + 2) / 3 + 8 as tokens) as likely
-    ),
-    fitting as (
-      select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= context_of.room_tokens, true) as fits
-      from added_up
-    ),
-    chosen as (
-      -- What is left must not begin with an answer to nothing.
-      select
-        fitting.*,
-        fitting.is_needed or (fitting.fits and (
-          bool_and(fitting.fits) over ()
-          or fitting.step <= max(fitting.step) filter (where fitting.fits and fitting.role = 'user') over ()
-        )) as is_kept
-      from fitting
     )
     select row(
-      jsonb_agg(jsonb_build_object('role', chosen.role, 'content', chosen.content) order by chosen.step desc) filter (where chosen.is_kept),
-      count(*) filter (where chosen.is_kept),
-      sum(chosen.bytes) filter (where chosen.is_kept),
-      sum(chosen.tokens) filter (where chosen.is_kept),
-      sum(chosen.tokens) filter (where chosen.is_needed),
-      count(*) filter (where not chosen.is_kept),
-      coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
+      (
+        select jsonb_agg(jsonb_build_object('role', said.role, 'content', said.content) order by said.place)
+        from unnest(fitted.kept) as kept (place)
+        join said on said.place = kept.place
+      ),
+      fitted.kept, fitted.count, fitted.bytes, fitted.tokens, fitted.needed_tokens, fitted.trimmed_messages, fitted.trimmed_tokens
     )::private.answer_context
-    from chosen
+    from sized
+    cross join lateral private.fit_context(sized.roles, sized.sizes, context_of.room_tokens) as fitted
   );
 end
 $$;
 
-comment on function private.context_of is
-  'The branch that leads to a message, instructions first. What does not fit is left out from its beginning, never the instructions or the last message.';
+comment on function private.context_of is 'The branch that leads to a message, instructions first, as far as it fits.';
 
 -- grants ------------------------------------------------------------------------------------------
 

@@ -75,6 +75,83 @@ $$;
 
 comment on function private.question is 'The message to be answered: the one that is known, or a new one, which is not kept yet.';
 
+create function private.authorize_answer(
+  account_id uuid, models text[], content text, context private.answer_context, room private.model_room,
+  options private.answer_options, idempotency_key text, request_hash bytea
+)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  features private.request_features;
+begin
+  if context.needed_tokens > room.context_tokens - room.answer_tokens then
+    return private.refusal(
+      413, 'too_large', 'context',
+      format(
+        'This is too long for %s by about %s tokens: the message and its instructions have about %s, and there is room for %s beside an answer.',
+        left(models[1], 100), context.needed_tokens - room.context_tokens + room.answer_tokens, context.needed_tokens,
+        room.context_tokens - room.answer_tokens
+      ),
+      'Shorten the message, or choose a model with a larger context.'
+    );
+  end if;
+  if cardinality(models) > 1 then
+    -- What falls back must take it in as well.
+    models := models[1] || array(
+      select fallback.id
+      from unnest(models[2:]) with ordinality as fallback (id, position)
+      left join private.models as large on large.id = fallback.id
+      where large.context_tokens >= context.tokens + room.answer_tokens
+      order by fallback.position
+    );
+  end if;
+  if models[1] like 'oneai/%' then
+    features := private.features_of(content, context.tokens, context.tokens + room.answer_tokens, options.excluded_models);
+    if options.max_tokens > room.answer_tokens then
+      select least(room.context_tokens, min(routable.context_tokens)) into room.context_tokens
+      from private.account_plans
+      cross join lateral private.route_in_plan(account_plans.plan_id, models[1], features) as routed
+      join private.models as routable on routable.id = any (routed.model_ids)
+      where account_plans.account_id = authorize_answer.account_id;
+    end if;
+  else
+    features.prompt_tokens := context.tokens;
+    features.context_tokens := context.tokens + room.answer_tokens;
+  end if;
+  return private.authorize_run(row(
+    authorize_answer.account_id, auth.uid(), null, 'completion', models,
+    private.require_shape(row(
+      context.bytes, context.count, 0,
+      -- Where nobody said how long, each model has its own room beside what it is told.
+      case when options.max_tokens is not null then
+        least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1))
+      end,
+      1, 0
+    )::private.request_shape),
+    features, options.max_cost_micros, idempotency_key, request_hash
+  ));
+end
+$$;
+
+comment on function private.authorize_answer is
+  'Authorises the call for the caller''s answer, to a message with that content and after that context, or refuses what is too long.';
+
+create function private.trimmed_of(context private.answer_context)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = ''
+return case when (context).trimmed_messages > 0 then jsonb_build_object(
+  'messages', (context).trimmed_messages, 'tokens', (context).trimmed_tokens
+) end;
+
+comment on function private.trimmed_of is 'What was left out of what a model is told, if anything.';
+
 create function private.start_answer(
   account_id uuid, conversation_id uuid, answer_id uuid, models text[], message private.new_message, answer_to uuid,
   options private.answer_options, request_hash bytea
@@ -93,16 +170,13 @@ declare
   at constant timestamptz := private.clock();
   idempotency_key constant text := 'answer:' || start_answer.answer_id;
   asked_id constant uuid := coalesce(message.id, start_answer.answer_to);
-  wanted_models text[] := start_answer.models;
   conversation private.conversations;
   known private.messages;
   earlier private.messages;
   asked private.messages;
   parent private.messages;
   room private.model_room;
-  reserve integer;
   context private.answer_context;
-  features private.request_features;
   verdict private.verdict;
   is_new boolean;
 begin
@@ -140,7 +214,7 @@ begin
     -- It was asked before: the run of then, or a conflict when the request was another.
     verdict := private.earlier_verdict(
       row(
-        conversation.account_id, conversation.user_id, null, 'completion', wanted_models, null, null, null, idempotency_key,
+        conversation.account_id, conversation.user_id, null, 'completion', start_answer.models, null, null, null, idempotency_key,
         start_answer.request_hash
       )::private.run_request,
       at
@@ -164,65 +238,20 @@ begin
   is_new := asked.id is null;
   asked := private.question(conversation, message, asked, parent);
 
-  room := private.room_of(wanted_models[1]);
-  reserve := least(coalesce(options.max_tokens, 4096), room.max_output_tokens, room.context_tokens / 2);
+  room := private.room_of(start_answer.models[1], options.max_tokens);
   context := private.context_of(
     asked,
     coalesce(options.system, (
       select preferences.custom_instructions from private.preferences where preferences.user_id = conversation.user_id
     )),
-    room.context_tokens - reserve
+    room.context_tokens - room.answer_tokens
   );
-  if context.needed_tokens > room.context_tokens - reserve then
-    verdict := private.refusal(
-      413, 'too_large', 'context',
-      format(
-        'This is too long for %s by about %s tokens: the message and its instructions have about %s, and there is room for %s beside an answer.',
-        left(wanted_models[1], 100), context.needed_tokens - room.context_tokens + reserve, context.needed_tokens,
-        room.context_tokens - reserve
-      ),
-      'Shorten the message, or choose a model with a larger context.'
-    );
-  else
-    if cardinality(wanted_models) > 1 then
-      -- What falls back must take it in as well.
-      wanted_models := wanted_models[1] || array(
-        select fallback.id
-        from unnest(wanted_models[2:]) with ordinality as fallback (id, position)
-        left join private.models on models.id = fallback.id
-        where models.context_tokens >= context.tokens + reserve
-        order by fallback.position
-      );
-    end if;
-    if wanted_models[1] like 'oneai/%' then
-      features := private.features_of(asked.content, context.tokens, context.tokens + reserve, options.excluded_models);
-      if options.max_tokens > reserve then
-        select least(room.context_tokens, min(models.context_tokens)) into room.context_tokens
-        from private.account_plans
-        cross join lateral private.route_in_plan(account_plans.plan_id, wanted_models[1], features) as routed
-        join private.models on models.id = any (routed.model_ids)
-        where account_plans.account_id = conversation.account_id;
-      end if;
-    else
-      features.prompt_tokens := context.tokens;
-      features.context_tokens := context.tokens + reserve;
-    end if;
-    verdict := private.authorize_run(row(
-      conversation.account_id, conversation.user_id, null, 'completion', wanted_models,
-      private.require_shape(row(
-        context.bytes, context.count, 0,
-        -- Where nobody said how long, each model has its own room beside what it is told.
-        case when options.max_tokens is not null then
-          least(options.max_tokens, greatest(room.context_tokens - context.tokens, 1))
-        end,
-        1, 0
-      )::private.request_shape),
-      features, options.max_cost_micros, idempotency_key, start_answer.request_hash
-    ));
-    if verdict.is_replay then
-      -- The run is of another conversation, or of one that is gone: it must not become this message's.
-      perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
-    end if;
+  verdict := private.authorize_answer(
+    conversation.account_id, start_answer.models, asked.content, context, room, options, idempotency_key, start_answer.request_hash
+  );
+  if verdict.is_replay then
+    -- The run is of another conversation, or of one that is gone: it must not become this message's.
+    perform private.fail(409, 'conflict', 'This id was used for another answer.', 'Use a new id for a new answer.');
   end if;
 
   if is_new and not verdict.allowed then
@@ -252,9 +281,7 @@ begin
     'user_message_id', asked.id,
     'answer_id', start_answer.answer_id,
     'context', case when verdict.allowed then context.messages else '[]' end,
-    'trimmed', case when context.trimmed_messages > 0 then jsonb_build_object(
-      'messages', context.trimmed_messages, 'tokens', context.trimmed_tokens
-    ) end,
+    'trimmed', private.trimmed_of(context),
     'stored', true
   );
 end
@@ -263,7 +290,51 @@ $$;
 comment on function private.start_answer is
   'Keeps the message, chooses what the model is told, authorises the call and opens the answer, in one transaction. A refusal keeps the message.';
 
-grant execute on function private.start_answer to authenticated;
+create function private.start_temporary_answer(
+  account_id uuid, answer_id uuid, models text[], roles text[], sizes bigint[], content text,
+  options private.answer_options, request_hash bytea
+)
+returns jsonb
+language plpgsql
+volatile
+-- As its owner, because members may not write runs or holds. It acts for the caller's own id only.
+security definer
+set search_path = ''
+as $$
+declare
+  room constant private.model_room := private.room_of(models[1], options.max_tokens);
+  context private.answer_context;
+  verdict private.verdict;
+begin
+  if answer_id is null
+    or coalesce(cardinality(roles), 0) = 0
+    or cardinality(roles) is distinct from cardinality(sizes)
+    or (select bool_or(role is null) from unnest(roles) as role)
+    or coalesce(0 > any (sizes), true)
+    or (select sum(size) from unnest(sizes) as size) > 100000000
+  then
+    perform private.fail(
+      422, 'invalid_input', 'A temporary answer needs an id, and of each message before it a role and a size of at most 100 MB together.', null
+    );
+  end if;
+  if not private.has_role(start_temporary_answer.account_id, 'owner', 'admin', 'member') then
+    verdict := private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
+  else
+    context := private.fit_context(roles, sizes, room.context_tokens - room.answer_tokens);
+    verdict := private.authorize_answer(
+      start_temporary_answer.account_id, models, content, context, room, options, 'answer:' || answer_id, request_hash
+    );
+  end if;
+  return jsonb_build_object(
+    'verdict', verdict, 'kept', coalesce(context.kept, '{}'), 'trimmed', private.trimmed_of(context)
+  );
+end
+$$;
+
+comment on function private.start_temporary_answer is
+  'Chooses by their sizes which messages the model is told and authorises the call. What they say is not kept.';
+
+grant execute on function private.start_answer, private.start_temporary_answer to authenticated;
 
 -- api ---------------------------------------------------------------------------------------------
 
@@ -288,4 +359,25 @@ $$;
 comment on function api.start_answer is
   'Asks for an answer: to a new message {id, parent_id, content}, or once more to one that is there. Returns the verdict and what the model is to be told; the same answer_id again is the same run.';
 
-grant execute on function api.start_answer to authenticated;
+create function api.start_temporary_answer(
+  account_id uuid, answer_id uuid, models text[], roles text[], sizes bigint[], content text default null,
+  options jsonb default '{}', request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  return private.start_temporary_answer(
+    account_id, answer_id, private.read_choice(models), roles, sizes, content, private.read_answer_options(options),
+    private.read_hash(request_hash)
+  );
+end
+$$;
+
+comment on function api.start_temporary_answer is
+  'Asks for an answer in a chat that is not kept: the role of each message and its size in bytes, the oldest first, and for the router how the last begins. Returns the verdict and the places, from 1, of the messages the model is to be told.';
+
+grant execute on function api.start_answer, api.start_temporary_answer to authenticated;

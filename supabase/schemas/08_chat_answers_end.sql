@@ -275,6 +275,8 @@ begin
     'status', case
       when coalesce(message.status, 'streaming') <> 'streaming' then message.status
       when run.status = 'open' then 'streaming'
+      -- Its text is kept nowhere: only where nothing was said is nothing missing.
+      when message.id is null and (receipt.cost_label is distinct from 'none' or receipt.first_token_ms is not null) then 'lost'
       else private.status_of_lost(receipt)
     end,
     'run_status', coalesce(run.status::text, 'finished'),

@@ -254,6 +254,20 @@ export const calls: Record<string, Call> = {
     },
     fields: { message: fieldsOf(message), options: fieldsOf(options) },
   },
+  start_temporary_answer: {
+    who: 'owner',
+    sound: {
+      account_id: account,
+      answer_id: 'gen_random_uuid()',
+      models: `'{acme/small}'`,
+      roles: `'{user}'`,
+      sizes: `'{5}'`,
+      content: `'Hello'`,
+      options: text(options),
+      request_hash: `repeat('0f', 32)`,
+    },
+    fields: { options: fieldsOf(options) },
+  },
   read_answer: { who: 'owner', sound: { run_id: aRun, after: '0' } },
   append_frames: {
     who: 'service',

@@ -1,6 +1,7 @@
 import type { Piece } from '../_shared/answer-pieces.ts';
 import { answeringModel } from '../_shared/answering-model.ts';
 import { streamRun } from '../_shared/metered-stream.ts';
+import { storableText } from '../_shared/storable-text.ts';
 import { callUpstream } from '../_shared/upstream-call.ts';
 import type { Permit, Verdict } from '../_shared/verdict.ts';
 import type { ChatCall } from './chat-call.ts';
@@ -14,6 +15,13 @@ export interface Started extends Opened {
   context: ChatMessage[];
   /** Whether the database has the message, whatever the verdict. */
   stored: boolean;
+}
+
+/** What `api.start_temporary_answer` returns: the places, from 1, of the messages that fit. */
+interface TemporaryStarted {
+  verdict: Verdict;
+  kept: number[];
+  trimmed: Opened['trimmed'];
 }
 
 /** Asks the database, which keeps the message, chooses the context and holds the money, or refuses. */
@@ -35,22 +43,44 @@ export async function startAnswer(
       request_hash: requestHash,
     });
   }
-  const context = request.temporary;
-  const bytes = new TextEncoder().encode(context.map(({ content }) => content).join('')).length;
-  const verdict = await asUser<Verdict>('start_run', {
-    account_id: accountId,
-    models,
-    shape: { prompt_bytes: bytes, messages: context.length, max_tokens: options['max_tokens'] },
-    features: { prompt_tokens: Math.ceil(bytes / 4), excluded_models: options['excluded_models'] },
-    max_cost_micros: options['max_cost_micros'],
-    idempotency_key: `answer:${answerId}`,
-    request_hash: requestHash,
-  });
-  const opened = { conversation_id: conversationId, answer_id: answerId };
-  return { ...opened, user_message_id: null, trimmed: null, verdict, context, stored: false };
+  return await startTemporary(request, request.temporary, requestHash, asUser);
 }
 
-/** Streams the answer. It goes on to its end whoever watches, and is settled then. */
+/** More than the 8,000 characters the database looks at, whatever they are made of. */
+const lookedAt = 16_000;
+
+/** The database hears how long each message is and how the last one begins, and keeps neither. */
+async function startTemporary(
+  { accountId, conversationId, answerId, models, options }: RunRequest,
+  messages: ChatMessage[],
+  requestHash: string,
+  asUser: ChatCall['asUser'],
+): Promise<Started> {
+  const encoder = new TextEncoder();
+  const asked = messages.findLast(({ role }) => role === 'user')?.content;
+  const { verdict, kept, trimmed } = await asUser<TemporaryStarted>('start_temporary_answer', {
+    account_id: accountId,
+    answer_id: answerId,
+    models,
+    roles: messages.map(({ role }) => role),
+    sizes: messages.map(({ content }) => encoder.encode(content).length),
+    content: asked === undefined ? null : storableText(asked.slice(0, lookedAt)),
+    options,
+    request_hash: requestHash,
+  });
+  const context = kept.flatMap((place) => messages[place - 1] ?? []);
+  return {
+    conversation_id: conversationId,
+    user_message_id: null,
+    answer_id: answerId,
+    trimmed,
+    verdict,
+    context,
+    stored: false,
+  };
+}
+
+/** Streams the answer. It goes on to its end whoever watches, unless it is temporary, and is settled then. */
 export function streamAnswer(
   request: RunRequest,
   { verdict, context, ...opened }: Started,
@@ -99,6 +129,8 @@ export function streamAnswer(
       return { settlement, isFinal: settlement.receipt !== null };
     },
     framing: chatFraming(permit, opened),
+    // Nobody could ever read on.
+    ...(request.temporary ? { left: () => run.stop() } : {}),
     ...(deps.limits ? { limits: deps.limits } : {}),
   });
   deps.running.set(run_id, run.stop);

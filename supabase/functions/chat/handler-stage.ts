@@ -76,6 +76,7 @@ export function start(
     is_person: () => true,
     start_answer: () => started,
     start_run: () => ({ allowed: false }),
+    start_temporary_answer: () => ({ verdict, kept: [1], trimmed: null }),
     append_frames: () => false,
     finish_answer: () => settlement,
     stop_run: () => true,

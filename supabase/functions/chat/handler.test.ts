@@ -4,6 +4,7 @@ import { failure } from '../_shared/errors.ts';
 import { assertEquals } from '../_shared/testing.ts';
 import {
   body,
+  codeOf,
   eventOf,
   ids,
   runId,
@@ -268,16 +269,121 @@ Deno.test('a database that fails while an answer is tailed leaves no clean end',
   assertEquals(outcome, 'broken');
 });
 
-Deno.test('of a temporary chat no text reaches the database', async () => {
-  const { send, calls, named, done } = start({ start_run: () => verdict });
-  const temporary = { messages: [{ role: 'user', content: 'A secret' }] };
-  const text = await (await send('/runs', 'POST', { ...body, message: null, temporary })).text();
-  await done();
-  assertEquals(eventOf(text, 'done')?.['status'], 'complete');
-  assertEquals(JSON.stringify(calls).includes('secret'), false);
-  assertEquals(named('finish_answer')[0]?.parameters['frames'], []);
-  assertEquals(named('start_answer'), []);
+const temporary = (...messages: [role: string, content: string][]) => ({
+  ...body,
+  message: null,
+  temporary: { messages: messages.map(([role, content]) => ({ role, content })) },
 });
+
+Deno.test(
+  'of a temporary chat the database hears sizes and how the last message begins',
+  async () => {
+    const { send, calls, named, done } = start({
+      start_temporary_answer: () => ({ verdict, kept: [1, 2, 3], trimmed: null }),
+    });
+    const last = `Psst ${'😀'.repeat(10_000)}`;
+    const asked = temporary(['user', 'Grüße'], ['assistant', 'A secret'], ['user', last]);
+    const text = await (await send('/runs', 'POST', asked)).text();
+    await done();
+    assertEquals(eventOf(text, 'done')?.['status'], 'complete');
+    assertEquals(JSON.stringify(calls).includes('secret'), false);
+    const { content, ...told } = named('start_temporary_answer')[0]?.parameters ?? {};
+    assertEquals(
+      [told['roles'], told['sizes']],
+      [
+        ['user', 'assistant', 'user'],
+        [7, 8, 40_005],
+      ],
+    );
+    assertEquals(
+      [(content as string).slice(0, 7), String(content).isWellFormed()],
+      ['Psst 😀', true],
+    );
+    assertEquals([...String(content)].length >= 8000 && String(content).length <= 16_000, true);
+    assertEquals(named('finish_answer')[0]?.parameters['frames'], []);
+    assertEquals([...named('start_answer'), ...named('start_run')], []);
+  },
+);
+
+Deno.test(
+  'of a long temporary chat the model is told what fits, and the viewer what does not',
+  async () => {
+    const trimmed = { messages: 1, tokens: 9 };
+    const { send, done } = start({
+      start_temporary_answer: () => ({
+        verdict: { ...verdict, model_ids: ['sandbox/echo'] },
+        kept: [2, 3],
+        trimmed,
+      }),
+    });
+    const asked = temporary(['user', 'Oldest'], ['user', 'Older'], ['user', 'Newest']);
+    const text = await (await send('/runs', 'POST', asked)).text();
+    await done();
+    assertEquals(eventOf(text, 'run')?.['trimmed'], trimmed);
+    assertEquals([text.includes('Oldest'), textOf(text).includes('Newest')], [false, true]);
+  },
+);
+
+Deno.test('a temporary chat that does not fit is refused before anything is asked', async () => {
+  const { send } = start({
+    start_temporary_answer: () => ({
+      verdict: {
+        allowed: false,
+        status: 413,
+        reason: 'too_large',
+        rule: 'context',
+        detail: 'By 7.',
+      },
+      kept: [],
+      trimmed: null,
+    }),
+  });
+  const response = await send('/runs', 'POST', temporary(['user', 'Long']));
+  assertEquals([response.status, await codeOf(response)], [413, 'too_large']);
+});
+
+Deno.test('a temporary answer is stopped when its viewer leaves', async () => {
+  const { send, named, done } = start({
+    start_temporary_answer: () => ({
+      verdict: { ...verdict, model_ids: ['sandbox/slow'] },
+      kept: [1],
+      trimmed: null,
+    }),
+  });
+  const { body: stream } = await send('/runs', 'POST', temporary(['user', 'Tell me']));
+  const reader = (stream as ReadableStream<Uint8Array>).getReader();
+  // What was decided, and the first words.
+  await reader.read();
+  await reader.read();
+  await reader.cancel();
+  await done();
+  const { report } = named('finish_answer')[0]?.parameters as { report: { outcome: string } };
+  assertEquals(report.outcome, 'stopped');
+});
+
+Deno.test(
+  'a temporary answer that is asked for again ends as lost, with what it cost',
+  async () => {
+    const { send } = start({
+      start_temporary_answer: () => ({
+        verdict: { ...verdict, is_replay: true },
+        kept: [1],
+        trimmed: null,
+      }),
+      read_answer: () => ({
+        status: 'lost',
+        chunks: [],
+        last: 0,
+        error_code: null,
+        receipt: settlement.receipt,
+      }),
+    });
+    const text = await (await send('/runs', 'POST', temporary(['user', 'Again']))).text();
+    assertEquals(eventOf(text, 'run')?.['is_replay'], true);
+    const ended = eventOf(text, 'done');
+    assertEquals([ended?.['status'], ended?.['receipt']], ['lost', settlement.receipt]);
+  },
+);
 
 Deno.test('the first answer is given a title by a run of its own', async () => {
   const { send, named, done } = start({

@@ -86,7 +86,6 @@ async function ask(request: Request, call: ChatCall): Promise<Response> {
   note({ run: verdict.run_id, rule: verdict.rule });
   if (!verdict.allowed) return refusalResponse(verdict, stored, requestId);
   if (verdict.is_replay) {
-    if (wanted.temporary) throw failure('conflict', 'A temporary answer cannot be read again.');
     return await resume(verdict.run_id as string, 0, runEvent(verdict, started), call);
   }
   return eventStream(

@@ -2027,6 +2027,19 @@ export type Database = {
         Returns: Json;
       };
       start_subscription_act: { Args: { account_id: string; act: string }; Returns: Json };
+      start_temporary_answer: {
+        Args: {
+          account_id: string;
+          answer_id: string;
+          content?: string;
+          models: string[];
+          options?: Json;
+          request_hash?: string;
+          roles: string[];
+          sizes: number[];
+        };
+        Returns: Json;
+      };
       start_top_up: {
         Args: { account_id: string; keeps_card?: boolean; price_id: number; request_key: string };
         Returns: Json;
