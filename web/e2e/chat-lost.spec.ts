@@ -11,6 +11,7 @@ import {
   questions,
   send,
   sendButton,
+  textOf,
 } from './chat.ts';
 import { createPerson, expect, signIn, test } from './test.ts';
 
@@ -159,4 +160,59 @@ test('an answer of nothing but space says that there is none', async ({ page }) 
   );
   await page.reload();
   await expect(answers(page)).toContainText('The model ended without a word to read.');
+});
+
+/** From now on `cut` hangs up on the answer that comes first, as a lost connection does. */
+const cutFirstAnswer = (page: Page) =>
+  page.addInitScript(() => {
+    const usual = window.fetch;
+    window.fetch = async (...args) => {
+      const response = await usual(...args);
+      if (!response.url.endsWith('/chat/runs') || !response.body || 'cut' in window)
+        return response;
+      const reader = response.body.getReader();
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) =>
+          void Object.assign(window, {
+            cut() {
+              controller.error(new TypeError('network error'));
+              void reader.cancel();
+            },
+          }),
+        async pull(controller) {
+          const { value, done } = await reader.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+      });
+      return new Response(body, response);
+    };
+  });
+
+test('the rest of a temporary answer is gone with its connection, and the page says so', async ({
+  page,
+}) => {
+  await cutFirstAnswer(page);
+  await page.goto('/app/chat?temporary');
+  await chooseModel(page, 'Sandbox: Echo');
+  const words = Array.from({ length: 200 }, (_, at) => `word${at}`).join(' ');
+  const resumed: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/chat/runs/')) resumed.push(request.url());
+  });
+  await send(page, words);
+  await expect(answers(page)).toContainText('word1');
+  await page.evaluate(() => (window as unknown as { cut(): void }).cut());
+
+  await expect(answers(page)).toContainText('the rest of this answer with it');
+  await expect(textOf(answers(page))).toContainText('word1');
+  await expect(textOf(answers(page))).not.toContainText('word199');
+  await expect(answers(page)).toContainText('A temporary answer is not kept anywhere.');
+  await expect(page.getByRole('button', { name: 'Fetch the answer' })).toHaveCount(0);
+  // It was stopped, so its cost is asked of the provider first.
+  await expect(answers(page)).toContainText('Charged for what was written', { timeout: 30_000 });
+  expect(resumed).toEqual([]);
+
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(textOf(answers(page).last())).toHaveText(words);
 });

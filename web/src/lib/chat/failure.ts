@@ -37,6 +37,17 @@ export function failureOf(error: unknown, wasOpened: boolean): Failure {
   return { ...none, code, message, hint: next, chargedMicros: wasOpened ? null : 0 };
 }
 
+/** An answer whose connection is gone, in a chat that is kept nowhere but here. */
+export const restNotKept: Failure = {
+  code: 'not_kept',
+  rule: null,
+  message: 'The connection was lost, and the rest of this answer with it.',
+  hint: 'A temporary answer is not kept anywhere. What has come stays here; ask again for a whole one.',
+  chargedMicros: null,
+  shortfallMicros: null,
+  resetsAt: null,
+};
+
 /** An answer that ended badly after it had begun. */
 export function failureOfEnd(error: AnswerError): Failure {
   return {

@@ -69,6 +69,12 @@ test('a connection that breaks with an error is taken up like one that ends', as
   expect(calls).toEqual(['open', 'r1 after 1']);
 });
 
+test('where nothing is kept a lost connection is the end, once the answer has begun', async () => {
+  const { deps, calls } = play(['offline', run + frame(1)]);
+  await expect(follow({ ...deps, resume: null })).rejects.toThrow(ConnectionLost);
+  expect(calls).toEqual(['open', 'open']);
+});
+
 test('a gap in the numbers is asked for again', async () => {
   const { deps, calls } = play([run + frame(1) + frame(3), run + frame(2) + frame(3) + done]);
   expect((await follow(deps)).text).toBe('1 2 3 ');

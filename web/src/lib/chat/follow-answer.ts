@@ -31,7 +31,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The connection could not be had again; what was streamed so far is kept on the other side. */
+/** The connection could not be had again, or would bring nothing. */
 export class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 }
@@ -39,8 +39,8 @@ export class ConnectionLost extends Error {
 export interface AnswerCalls {
   /** Asks for the answer. The same call again joins the same run. */
   open: (signal: AbortSignal) => Promise<Response>;
-  /** Takes up the stream of a run after the given frame. */
-  resume: (runId: string, after: number, signal: AbortSignal) => Promise<Response>;
+  /** Takes up the stream of a run after the given frame; null where nothing of it is kept. */
+  resume: ((runId: string, after: number, signal: AbortSignal) => Promise<Response>) | null;
   /** Waits before the given attempt, less long if the network comes back. */
   wait: (attempt: number, signal: AbortSignal) => Promise<void>;
 }
@@ -76,8 +76,10 @@ export async function* followAnswer(
   let { runId, after } = from;
   let attempt = 0;
   while (true) {
+    if (runId && !calls.resume) throw new ConnectionLost('Nothing of the answer is kept.');
     try {
-      const response = runId ? await calls.resume(runId, after, signal) : await calls.open(signal);
+      const response =
+        runId && calls.resume ? await calls.resume(runId, after, signal) : await calls.open(signal);
       if (!response.ok) {
         const refusal = await refusalOf(response);
         if (refusal) throw refusal;

@@ -13,7 +13,7 @@ import { type Explained, explain } from '#lib/errors.ts';
 import type { Client } from '#lib/supabase.ts';
 import type { AnswerEnd, AnswerStatus, OpenedRun } from './answer-events.ts';
 import { noEntries, withEntries, withEntry, without } from './changed-map.ts';
-import { type Failure, failureOf, failureOfEnd } from './failure.ts';
+import { type Failure, failureOf, failureOfEnd, restNotKept } from './failure.ts';
 import { backoff, type FollowedEvent, followAnswer, Refusal } from './follow-answer.ts';
 import { KnownReceipts } from './known-receipts.svelte.ts';
 import { LiveAnswer } from './live-answer.svelte.ts';
@@ -234,7 +234,7 @@ export class Thread {
     this.live = live;
     this.#following = new AbortController();
     const { signal } = this.#following;
-    const calls = { open, resume: resumeAnswer, wait: backoff };
+    const calls = { open, resume: this.isTemporary ? null : resumeAnswer, wait: backoff };
     try {
       for await (const event of followAnswer(calls, signal, from)) this.#hear(live, event);
     } catch (error) {
@@ -286,7 +286,8 @@ export class Thread {
     }
     if (receipt) this.receipts.add(receipt);
     else void this.#awaitReceipt(live.id);
-    if (end.error) this.#fail(live.id, failureOfEnd(end.error));
+    if (end.status === 'lost' && this.isTemporary) this.#fail(live.id, restNotKept);
+    else if (end.error) this.#fail(live.id, failureOfEnd(end.error));
     this.live = null;
     this.#news.ended(end, this);
   }
@@ -299,7 +300,8 @@ export class Thread {
     if (!answer) return;
     if (live.run || !answer.parent_id) {
       this.#change(live.id, { content: live.content, reasoning: live.reasoning, status: 'lost' });
-      this.#fail(live.id, failure);
+      this.#fail(live.id, this.isTemporary ? restNotKept : failure);
+      if (this.isTemporary) void this.#awaitReceipt(live.id);
       return;
     }
     // It was never opened: what is left is the message it would have answered.
@@ -355,7 +357,7 @@ export class Thread {
     if (answer && (await this.receipts.awaitOf(answer))) this.#news.settled();
   }
 
-  /** Hangs up. The answer goes on without a viewer and is here when one comes back. */
+  /** Hangs up. The answer goes on without a viewer and is here when one comes back; a temporary one ends. */
   close(): void {
     this.#following?.abort();
     this.live = null;

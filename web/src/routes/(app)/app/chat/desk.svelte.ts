@@ -62,6 +62,8 @@ export class Desk {
   }
 
   #lay(thread: Thread): Thread {
+    // There is no way back to it, so nobody would read what it goes on to say.
+    if (this.#read !== thread && this.#read?.isTemporary) this.#read.close();
     this.#read = thread;
     this.#threads.delete(thread.id);
     this.#threads.set(thread.id, thread);
