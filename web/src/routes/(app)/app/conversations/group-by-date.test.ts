@@ -33,6 +33,22 @@ test('a heading stands where the next stretch of time begins', () => {
   ]);
 });
 
+test('what is pinned or unpinned has its place at once, and no heading stands twice', () => {
+  const items = [
+    at(new Date(2026, 10, 14, 1)),
+    at(new Date(2026, 10, 21, 0, 10)),
+    at(new Date(2026, 10, 20, 23, 50), true),
+    at(new Date(2026, 10, 14, 3)),
+  ];
+  expect(
+    groupByDate(items, now, 'en').map(({ label, items }) => [label, items.map(({ id }) => id)]),
+  ).toEqual([
+    ['Pinned', [items[2]?.id]],
+    ['Today', [items[1]?.id]],
+    ['Last 7 days', [items[3]?.id, items[0]?.id]],
+  ]);
+});
+
 test('a clock that is behind the server says today, not something odd', () => {
   expect(groupByDate([at(new Date(2026, 10, 22))], now, 'en')[0]?.label).toBe('Today');
 });

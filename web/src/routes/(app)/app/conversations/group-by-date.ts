@@ -23,14 +23,18 @@ function labelOf(item: Listed, now: Date, locale: string): string {
   return at.toLocaleDateString(locale, { month: 'long', year });
 }
 
-/** The list as it came, with a heading wherever the next stretch of time begins. */
+function order(one: Listed, other: Listed): number {
+  return (
+    Number(!!other.pinned_at) - Number(!!one.pinned_at) ||
+    Date.parse(other.updated_at) - Date.parse(one.updated_at)
+  );
+}
+
+/**
+ * Each stretch of time once, with what belongs in it. One that was just pinned, or was found by a
+ * search that is over, stands elsewhere in the list until that is read again.
+ */
 export function groupByDate(items: readonly Listed[], now: Date, locale: string): Group[] {
-  const groups: Group[] = [];
-  for (const item of items) {
-    const label = labelOf(item, now, locale);
-    const last = groups.at(-1);
-    if (last?.label === label) last.items.push(item);
-    else groups.push({ label, items: [item] });
-  }
-  return groups;
+  const groups = Map.groupBy(items.toSorted(order), (item) => labelOf(item, now, locale));
+  return [...groups].map(([label, items]) => ({ label, items }));
 }
