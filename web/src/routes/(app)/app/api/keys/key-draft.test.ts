@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Budget, Key } from '#lib/api/keys.ts';
-import { draftOf, emptyDraft, localMoment, readCredits, readDraft } from './key-draft.ts';
+import { draftOf, emptyDraft, localMoment, readDraft } from './key-draft.ts';
 
 const key: Key = {
   id: 'k',
@@ -30,16 +30,6 @@ const budget: Budget = {
   held_micros: 0,
   resets_at: null,
 };
-
-test('credits become micros exactly, or nothing', () => {
-  expect(readCredits('250')).toBe(250_000_000);
-  expect(readCredits('0.1')).toBe(100_000);
-  expect(readCredits('2,5')).toBe(2_500_000);
-  expect(readCredits('999999999.999999')).toBe(999_999_999_999_999);
-  for (const text of ['', '-1', '1e3', '1.0000001', 'many', '10000000000', '.5', '1 000']) {
-    expect(readCredits(text), text).toBeNull();
-  }
-});
 
 describe('the form of a key', () => {
   test('what was not touched is not sent', () => {
@@ -73,6 +63,13 @@ describe('the form of a key', () => {
       'perHour',
       'scopes',
       'total',
+    ]);
+  });
+
+  test('a model that was typed and not added is what the key may call, and no more', () => {
+    const draft = { ...emptyDraft, name: 'x', model: ' OpenAI/gpt-4o ' };
+    expect(readDraft(draft, emptyDraft).changes?.settings.allowed_models).toEqual([
+      'openai/gpt-4o',
     ]);
   });
 

@@ -1,11 +1,14 @@
 import type { Budget, Key, KeySettings, Period } from '#lib/api/keys.ts';
-import { microsPerCredit } from '#lib/credits.ts';
+import { creditsField, readCredits } from '#lib/amount.ts';
+import { withPattern } from './model-pattern.ts';
 
 /** A key as the form has it: what is typed, before anything is made of it. */
 export interface KeyDraft {
   name: string;
   scopes: string[];
   models: string[];
+  /** One more model, typed and not added yet. */
+  model: string;
   /** As a field of date and time has it, in the time of this place. */
   expiresAt: string;
   perMinute: string;
@@ -40,6 +43,7 @@ export const emptyDraft: KeyDraft = {
   name: '',
   scopes: scopes.map(({ value }) => value),
   models: ['*'],
+  model: '',
   expiresAt: '',
   perMinute: '',
   perHour: '',
@@ -51,7 +55,7 @@ export const emptyDraft: KeyDraft = {
 };
 
 const credits = (micros: number | null | undefined) =>
-  micros === null || micros === undefined ? '' : String(micros / microsPerCredit);
+  micros === null || micros === undefined ? '' : creditsField(micros);
 const count = (value: number | null) => (value === null ? '' : String(value));
 
 /** 2027-01-31T12:00 in the time of this place. */
@@ -67,6 +71,7 @@ export function draftOf(key: Key, budgets: readonly Budget[]): KeyDraft {
     name: key.name,
     scopes: key.scopes,
     models: key.allowed_models,
+    model: '',
     expiresAt: key.expires_at ? localMoment(key.expires_at) : '',
     perMinute: count(key.requests_per_minute),
     perHour: count(key.requests_per_hour),
@@ -76,14 +81,6 @@ export function draftOf(key: Key, budgets: readonly Budget[]): KeyDraft {
     month: limit('month'),
     total: limit('total'),
   };
-}
-
-/** Exact micros, never through a fraction that a computer rounds; nothing when it is no number. */
-export function readCredits(text: string): number | null {
-  const match = /^(\d{1,10})(?:[.,](\d{1,6}))?$/.exec(text);
-  return match
-    ? Number(match[1]) * microsPerCredit + Number((match[2] ?? '').padEnd(6, '0'))
-    : null;
 }
 
 const counts = [
@@ -107,8 +104,9 @@ export function readDraft(
   if (differs('name')) settings.name = draft.name.trim();
   if (draft.scopes.length === 0) problems.scopes = 'Choose at least one.';
   if (differs('scopes')) settings.scopes = draft.scopes;
-  if (draft.models.length === 0) problems.models = 'Name at least one model, or * for all.';
-  if (differs('models')) settings.allowed_models = draft.models;
+  const models = withPattern(draft.models, draft.model);
+  if (models.length === 0) problems.models = 'Name at least one model, or * for all.';
+  if (JSON.stringify(models) !== JSON.stringify(before.models)) settings.allowed_models = models;
   if (differs('expiresAt')) {
     settings.expires_at = draft.expiresAt ? new Date(draft.expiresAt).toISOString() : null;
   }
@@ -118,10 +116,10 @@ export function readDraft(
     else if (differs(field)) settings[column] = text ? Number(text) : null;
   }
   const amount = (field: 'maxCost' | Period) => {
-    const text = draft[field].trim();
-    const micros = text ? readCredits(text) : null;
-    if (text && micros === null) problems[field] = 'Write a number, such as 250 or 2.5.';
-    return micros;
+    if (!draft[field].trim()) return null;
+    const { value, problem } = readCredits(draft[field]);
+    if (problem) problems[field] = problem;
+    return value;
   };
   const maxCost = amount('maxCost');
   if (differs('maxCost')) settings.max_cost_micros = maxCost;
