@@ -52,6 +52,28 @@ describe('Dialog', () => {
     expect(document.activeElement).toBe(outside);
   });
 
+  test('nothing closes it while it is busy, however often one tries', async () => {
+    const onclose = vi.fn();
+    const screen = await render(Dialog, {
+      title: 'Rotate',
+      children,
+      open: true,
+      busy: true,
+      onclose,
+    });
+    await expect.element(screen.getByLabelText('Name')).toHaveFocus();
+    await userEvent.keyboard('{Escape}{Escape}{Escape}');
+    await expect.element(screen.getByRole('button', { name: 'Close' })).toBeDisabled();
+    // The browser's own way, which asks nobody.
+    (screen.getByRole('dialog').element() as HTMLDialogElement).close();
+    await expect.element(screen.getByRole('dialog')).toBeVisible();
+    expect(onclose).not.toHaveBeenCalled();
+    await screen.rerender({ busy: false });
+    await userEvent.keyboard('{Escape}');
+    await expect.element(screen.getByRole('dialog')).not.toBeInTheDocument();
+    expect(onclose).toHaveBeenCalledTimes(1);
+  });
+
   test('its own button closes it, and says so once', async () => {
     const onclose = vi.fn();
     const screen = await render(Dialog, { title: 'Rename', children, open: true, onclose });
