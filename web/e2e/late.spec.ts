@@ -307,16 +307,25 @@ test('credits that just came are not taken away by a look that was under way', a
   await expect(page.getByText('You can spend 750 credits')).toBeVisible();
 });
 
-test('a call that gives way to another does not end it', async ({ page }) => {
+test('while a call runs, and under a dialog, the keys begin no second one', async ({ page }) => {
   await page.goto('/app/api/playground');
   await page.getByRole('button', { name: 'Create one for a day' }).click();
   await expect(page.getByText('Kept in this page alone.')).toBeVisible();
   const asked: string[] = [];
-  await page.route('**/chat/completions', (route) => void asked.push(route.request().url()));
+  await page.route('**/chat/completions', (route) => {
+    asked.push(route.request().postData() ?? '');
+  });
   await page.keyboard.press('Control+Enter');
   await expect.poll(() => asked.length).toBe(1);
   await page.keyboard.press('Control+Enter');
-  await expect.poll(() => asked.length).toBe(2);
-  await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
-  await expect(page.getByRole('button', { name: 'Send' })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(page.getByRole('button', { name: 'Send' })).toBeVisible();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+  await page.keyboard.press('Control+Enter');
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Message 1', { exact: true }).fill('The second one');
+  await page.keyboard.press('Control+Enter');
+  await expect.poll(() => asked.at(-1)).toContain('The second one');
+  expect(asked).toHaveLength(2);
 });

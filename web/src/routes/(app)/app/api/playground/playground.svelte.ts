@@ -103,7 +103,7 @@ export class Playground {
   }
 
   async run({ path, body }: Call): Promise<void> {
-    this.stop();
+    if (this.isRunning) return;
     this.#clear();
     const abort = (this.#abort = new AbortController());
     this.isRunning = true;
@@ -127,8 +127,6 @@ export class Playground {
         this.raw = JSON.stringify(JSON.parse(this.raw), null, 2);
       }
     } catch (error) {
-      // What is shown is the next call already.
-      if (abort !== this.#abort) return;
       if (isAborted(error)) this.finishReason = 'stopped here';
       else this.error = { message: explain(error).message };
     }
