@@ -27,11 +27,14 @@ export class UsageData {
   isListing = $state(false);
   keys = $state.raw<readonly Key[]>([]);
   members = $state.raw<readonly Member[]>([]);
+  #hasNames = $state(false);
   problem = $state.raw<Explained | null>(null);
   receiptsProblem = $state.raw<Explained | null>(null);
   #client: Client;
   #accountId = '';
   #filter: UsageFilter | null = null;
+  #namesFailed = false;
+  #nameTurns = new Turns();
   #sumTurns = new Turns();
   #listTurns = new Turns();
 
@@ -40,12 +43,21 @@ export class UsageData {
   }
 
   async loadNames(accountId: string): Promise<void> {
+    const isLatest = this.#nameTurns.begin();
+    this.#hasNames = false;
+    this.#namesFailed = false;
     try {
-      [this.keys, this.members] = await Promise.all([
+      const [keys, members] = await Promise.all([
         listKeys(this.#client, accountId),
         listMembers(this.#client, accountId),
       ]);
+      if (!isLatest()) return;
+      this.keys = keys;
+      this.members = members;
+      this.#hasNames = true;
     } catch (error) {
+      if (!isLatest()) return;
+      this.#namesFailed = true;
       this.problem = explain(error);
     }
   }
@@ -58,6 +70,7 @@ export class UsageData {
     }
     this.#accountId = accountId;
     this.problem = null;
+    if (this.#namesFailed) void this.loadNames(accountId);
     this.isSumming = true;
     try {
       const sums = await sumUsage(this.#client, accountId, view, view.group, view.measure);
@@ -70,6 +83,9 @@ export class UsageData {
 
   async list(accountId: string, filter: UsageFilter): Promise<void> {
     this.#filter = filter;
+    // Those of another filter are not what was asked for, also if these do not come.
+    this.receipts = [];
+    this.hasMore = false;
     await this.#readReceipts(accountId, filter, []);
   }
 
@@ -97,11 +113,16 @@ export class UsageData {
 
   keyName(id: string | null): string {
     if (!id || id === chat) return 'Chat';
-    return this.keys.find((key) => key.id === id)?.name ?? 'A key that is gone';
+    return (
+      this.keys.find((key) => key.id === id)?.name ?? (this.#hasNames ? 'A key that is gone' : id)
+    );
   }
 
   memberName(id: string): string {
-    return this.members.find((member) => member.user_id === id)?.name ?? 'Somebody who left';
+    return (
+      this.members.find((member) => member.user_id === id)?.name ??
+      (this.#hasNames ? 'Somebody who left' : id)
+    );
   }
 
   /** A model, a key or a member by the name people know it by. */
