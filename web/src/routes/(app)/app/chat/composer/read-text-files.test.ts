@@ -14,6 +14,14 @@ test('a file with fences of its own stays whole', async () => {
   expect(added).toBe('a.md\n`````md\nx\n````\ny\n````\n`````\n');
 });
 
+test('a folder is refused by name, and the rest is taken', async () => {
+  const folder = file('notes');
+  folder.arrayBuffer = () => Promise.reject(new DOMException('', 'NotFoundError'));
+  const { added, refused } = await readTextFiles([file('a', 'one'), folder, file('b', 'two')]);
+  expect(added).toBe('a\n```\none\n```\n\nb\n```\ntwo\n```\n');
+  expect(refused).toEqual(['notes cannot be read. If it is a folder, choose the files in it.']);
+});
+
 test('what is no text, empty or too large is refused by name, and the rest is taken', async () => {
   const { added, refused } = await readTextFiles([
     file('photo.png', Uint8Array.of(0x89, 0x50, 0x4e, 0x47)),

@@ -27,7 +27,13 @@ export async function readTextFiles(
       refused.push(`${file.name} is larger than 512 kB. Paste the part that matters.`);
       continue;
     }
-    const text = decode(await file.arrayBuffer());
+    // A folder is among the files like one of them, and has nothing to read.
+    const bytes = await file.arrayBuffer().catch(() => null);
+    if (!bytes) {
+      refused.push(`${file.name} cannot be read. If it is a folder, choose the files in it.`);
+      continue;
+    }
+    const text = decode(bytes);
     if (text === null) {
       refused.push(`${file.name} is not a text file. Only text can be added for now.`);
     } else if (text.trim() === '') {
