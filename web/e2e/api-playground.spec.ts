@@ -1,3 +1,4 @@
+import { asOperator } from './chat.ts';
 import { expect, signIn, test } from './test.ts';
 
 test('a call with a key made in a click: answer, headers, cost, code', async ({ page, person }) => {
@@ -49,4 +50,21 @@ test('a call with a key made in a click: answer, headers, cost, code', async ({ 
   ).not.toContain('sk-oneai-');
   await page.reload();
   await expect(page.getByLabel('Key', { exact: true })).toHaveValue('');
+});
+
+test('a key is forgotten by whoever acts for another account', async ({ page, person }) => {
+  await asOperator(async (sql) => {
+    const [team] = await sql`
+      insert into private.accounts (kind, name) values ('team', 'Payers') returning id`;
+    await sql`
+      insert into private.members (account_id, user_id, role)
+      select ${team!['id']}, users.id, 'owner' from auth.users where email = ${person.email}`;
+  });
+  await signIn(page, person, '/signin?next=/app/api/playground');
+  await page.getByRole('button', { name: 'Create one for a day' }).click();
+  await expect(page.getByText('Kept in this page alone.')).toBeVisible();
+  await page.getByRole('button', { name: /^Account:/ }).click();
+  await page.getByRole('menuitemradio', { name: /Payers/ }).click();
+  await expect(page.getByLabel('Key', { exact: true })).toHaveValue('');
+  await expect(page.getByRole('button', { name: 'Send' })).toBeDisabled();
 });

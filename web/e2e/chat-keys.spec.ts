@@ -1,5 +1,16 @@
 // What a phone has no keys for: of the projects only the desktop's runs it.
-import { answers, ask, chooseModel, composer, openChat, questions, send } from './chat.ts';
+import {
+  answers,
+  ask,
+  chooseModel,
+  composer,
+  list,
+  openChat,
+  questions,
+  send,
+  someText,
+  stopButton,
+} from './chat.ts';
 import { expect, test } from './test.ts';
 
 test('the page goes on by keyboard: palette, help, model, send', async ({ page, person }) => {
@@ -86,6 +97,34 @@ test('a conversation is walked with the keyboard alone', async ({ page, person }
   await expect(page.getByRole('menuitem').first()).toBeFocused();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('button', { name: 'Ask again' })).toBeFocused();
+});
+
+test('a beginning and a key take nothing from what is under way', async ({ page, person }) => {
+  await openChat(page, person);
+  await composer(page).fill('my own words');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await expect(composer(page)).toHaveValue('Explain in plain words, with an example: my own words');
+  await page.getByRole('button', { name: 'Write', exact: true }).click();
+  await expect(composer(page)).toHaveValue('Write a short, friendly email that my own words');
+
+  await page.keyboard.press('Control+k');
+  await page.getByRole('option', { name: 'Import conversations' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Import conversations' });
+  await dialog.getByRole('button', { name: 'Cancel' }).focus();
+  await page.keyboard.press('?');
+  await page.keyboard.press('Control+k');
+  await expect(dialog).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await chooseModel(page, 'Sandbox: Slow');
+  await send(page, 'Take your time');
+  await someText(page);
+  await list(page).getByLabel('Search conversations').focus();
+  await page.keyboard.press('Escape');
+  await expect(stopButton(page)).toBeEnabled();
+  await composer(page).focus();
+  await page.keyboard.press('Escape');
+  await expect(answers(page)).toContainText('Stopped.');
 });
 
 test('an answer is announced when it begins and when it ends, not word by word', async ({

@@ -350,6 +350,25 @@ test('a model of a higher plan leads to the plans, and the draft waits', async (
   await expect(composer(page)).toHaveValue('For a better model');
 });
 
+test('models that did not come are asked for again; a temporary chat outlives a look at the plans', async ({
+  page,
+  person,
+}) => {
+  await page.route('**/rest/v1/models*', (route) => route.abort());
+  await openChat(page, person);
+  await page.getByRole('button', { name: /^Temporary chat/ }).click();
+  await page.getByRole('button', { name: /^Model:/ }).click();
+  await page.unroute('**/rest/v1/models*');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('combobox', { name: 'Search models' }).fill('claude opus');
+  const [plans] = await Promise.all([
+    page.waitForEvent('popup'),
+    page.getByRole('option').first().click(),
+  ]);
+  await expect(plans).toHaveURL(/\/app\/billing\/plans/);
+  await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
+});
+
 test('an answer that was cut off says so and goes on', async ({ page, person }) => {
   await asOperator(async (sql) => {
     const [account] = await accountOf(sql, person);
