@@ -75,7 +75,6 @@ export function start(
   const usual: typeof answers = {
     is_person: () => true,
     start_answer: () => started,
-    start_run: () => ({ allowed: false }),
     start_temporary_answer: () => ({ verdict, kept: [1], trimmed: null }),
     append_frames: () => false,
     finish_answer: () => settlement,

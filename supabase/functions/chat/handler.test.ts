@@ -83,7 +83,7 @@ Deno.test('a refusal says whether the message was kept', async () => {
   ] as const) {
     const { send } = start({
       start_answer: () => ({ ...started, verdict: refused, stored }),
-      start_run: () => refused,
+      start_temporary_answer: () => ({ verdict: refused, kept: [], trimmed: null }),
     });
     const { error } = (await (await send('/runs', 'POST', asked)).json()) as {
       error: Record<string, unknown>;
