@@ -63,3 +63,19 @@ test('without a fresh link there is nothing to set', async ({ page }) => {
   await page.getByRole('link', { name: 'Send me a new one' }).click();
   await expect(page).toHaveURL('/reset');
 });
+
+test('what was typed and wanted before the password was forgotten is not lost', async ({
+  page,
+  person,
+}) => {
+  await page.goto('/signin?next=/app/settings/security');
+  await page.getByLabel('Email').fill(person.email);
+  await page.getByRole('link', { name: 'Forgot it?' }).click();
+  await expect(page.getByLabel('Email')).toHaveValue(person.email);
+  await page.getByRole('button', { name: 'Send me a code' }).click();
+  await page.getByLabel('Code').fill((await nextMail(person.email)).code);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByLabel('New password').fill('a brand new passphrase');
+  await page.getByRole('button', { name: 'Set password' }).click();
+  await expect(page).toHaveURL('/app/settings/security');
+});

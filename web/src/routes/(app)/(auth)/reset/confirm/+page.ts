@@ -1,6 +1,1 @@
-import { supabase } from '#lib/supabase.ts';
-
-export async function load() {
-  const { data } = await supabase.auth.getSession();
-  return { signedIn: data.session !== null };
-}
+export { knowIfSignedIn as load } from '../../know-if-signed-in.ts';

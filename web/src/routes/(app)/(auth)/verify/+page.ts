@@ -1,0 +1,1 @@
+export { knowIfSignedIn as load } from '../know-if-signed-in.ts';
