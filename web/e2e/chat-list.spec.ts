@@ -240,3 +240,22 @@ test('a file that is no export is refused in words', async ({ page }) => {
   await choose('archive.zip', 'PK\u0003\u0004');
   await expect(page.getByRole('alert')).toContainText('zip archive');
 });
+
+test('who ends a rename or gives up an edit by key is where it was begun', async ({ page }) => {
+  await ask(page, 'the walrus and the carpenter');
+  await act(page, /./, 'Rename');
+  await page.getByRole('textbox', { name: 'Title' }).fill('Oysters');
+  await page.keyboard.press('Enter');
+  await expect(row(page, 'Oysters').getByRole('link')).toBeFocused();
+
+  await openRow(page, 'Oysters');
+  const title = page.getByRole('heading', { level: 1 }).getByRole('button', { name: 'Oysters' });
+  await title.click();
+  await page.getByRole('textbox', { name: 'Title' }).press('Escape');
+  await expect(title).toBeFocused();
+
+  const edit = page.getByRole('button', { name: 'Edit your message' });
+  await edit.click();
+  await page.getByRole('textbox', { name: 'Edit your message' }).press('Escape');
+  await expect(edit).toBeFocused();
+});
