@@ -13,6 +13,15 @@ import { type Currency, guessCurrency, isCurrency } from './money.ts';
 export type Period = 'month' | 'year';
 const currencyKey = 'currency';
 
+/** Storage may be switched off; the choice then lasts as long as the page. */
+function keptCurrency(): string | null {
+  try {
+    return localStorage.getItem(currencyKey);
+  } catch {
+    return null;
+  }
+}
+
 /** What is sold, and in which currency and by which period it is looked at. */
 export class PriceList {
   plans = $state.raw<readonly Plan[]>([]);
@@ -22,6 +31,7 @@ export class PriceList {
   isLoaded = $state(false);
   period = $state<Period>('month');
   #currency = $state<Currency>('USD');
+  #chosen: string | null = null;
   #client: Client;
 
   constructor(client: Client) {
@@ -35,12 +45,17 @@ export class PriceList {
   /** Chosen by hand, so it is remembered. */
   set currency(chosen: Currency) {
     this.#currency = chosen;
-    localStorage.setItem(currencyKey, chosen);
+    this.#chosen = chosen;
+    try {
+      localStorage.setItem(currencyKey, chosen);
+    } catch {
+      // As keptCurrency says.
+    }
   }
 
   async load(): Promise<void> {
-    const kept = localStorage.getItem(currencyKey);
-    this.#currency = isCurrency(kept) ? kept : guessCurrency(navigator.languages);
+    this.#chosen ??= keptCurrency();
+    this.#currency = isCurrency(this.#chosen) ? this.#chosen : guessCurrency(navigator.languages);
     this.problem = null;
     try {
       [this.plans, this.packages, this.prices] = await Promise.all([
@@ -56,7 +71,7 @@ export class PriceList {
 
   /** A currency that something is already paid in, until another is chosen by hand. */
   prefer(currency: string): void {
-    if (isCurrency(currency) && !localStorage.getItem(currencyKey)) this.#currency = currency;
+    if (isCurrency(currency) && !this.#chosen) this.#currency = currency;
   }
 
   planPrice(planId: string): Price | undefined {
