@@ -12,7 +12,7 @@ import {
   questions,
   send,
 } from './chat.ts';
-import { expect, test } from './test.ts';
+import { expect, site, test } from './test.ts';
 
 test.beforeEach(async ({ page, person }) => {
   await openChat(page, person);
@@ -328,4 +328,52 @@ test('while a call runs, and under a dialog, the keys begin no second one', asyn
   await page.keyboard.press('Control+Enter');
   await expect.poll(() => asked.at(-1)).toContain('The second one');
   expect(asked).toHaveLength(2);
+});
+
+test('a part whose code does not come says so and closes, and choosing it again tries again', async ({
+  page,
+}) => {
+  await send(page, 'Eins');
+  await expect(answers(page)).toHaveCount(1);
+  // Nothing is here that was opened before.
+  await page.reload();
+  await expect(answers(page)).toHaveCount(1);
+  const code = `${site()}/_app/immutable/**/*.js`;
+  await page.route(code, (route) => route.abort());
+  const toast = page.getByText('This part could not be loaded.');
+  const model = modelButton(page);
+  const parts: [open: () => Promise<void>, isOpen: () => Promise<void>][] = [
+    [
+      () => page.getByRole('button', { name: 'Share', exact: true }).click(),
+      () => expect(page.getByRole('dialog', { name: 'Share by link' })).toBeVisible(),
+    ],
+    [
+      () => page.getByRole('button', { name: /^Filters/ }).click(),
+      () => expect(page.getByLabel('Model', { exact: true })).toBeVisible(),
+    ],
+    [
+      () => model.click(),
+      () => expect(page.getByRole('combobox', { name: 'Search models' })).toBeVisible(),
+    ],
+    [
+      () => page.getByRole('button', { name: /^Receipt:/ }).click(),
+      () => expect(page.getByRole('dialog', { name: 'Receipt' })).toContainText('Charged'),
+    ],
+    [
+      () => page.getByRole('button', { name: 'Edit your message' }).click(),
+      () => expect(page.getByRole('textbox', { name: 'Edit your message' })).toBeVisible(),
+    ],
+  ];
+  for (const [open] of parts) {
+    await open();
+    await expect(toast).toBeVisible();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await expect(toast).toHaveCount(0);
+  }
+  await page.unroute(code);
+  for (const [open, isOpen] of parts) {
+    await open();
+    await isOpen();
+    await page.keyboard.press('Escape');
+  }
 });
