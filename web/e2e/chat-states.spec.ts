@@ -427,3 +427,46 @@ test('whoever may only look at a team is told so, and has no field to write in',
   await expect(page.getByText('Your role in Lighthouse is to look.')).toBeAttached();
   await expect(composer(page)).toHaveCount(0);
 });
+
+test('what the browser does not let one copy is said, for a new link and an old one', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await ask(page, 'the secret of soup');
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+  });
+  const toast = page.getByText('The browser did not allow copying.');
+  await share(page);
+  await expect(toast).toBeVisible();
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(toast).toHaveCount(0);
+  await page.getByRole('button', { name: 'Copy the link' }).click();
+  await expect(toast).toBeVisible();
+  await expect(page.getByText('Something went wrong on our side.')).toHaveCount(0);
+});
+
+test('a long message is not cut within a character, and one word is one word', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, `${'a'.repeat(2999)}🙂${'b'.repeat(10)}`);
+  await expect(questions(page)).toContainText('Show all of it');
+  expect((await questions(page).innerText()).isWellFormed()).toBe(true);
+  await expect(page.getByText('Sandbox: Echo has answered in 1 word.')).toBeAttached();
+});
+
+test('where the page is enlarged the message field leaves room to read', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await page.setViewportSize({ width: 320, height: 256 });
+  await composer(page).fill('line\n'.repeat(20));
+  await expect(page.getByText(/^Demo: a sandbox answers|^Models make mistakes/)).toBeHidden();
+  const box = await composer(page).boundingBox();
+  expect(box!.height).toBeLessThanOrEqual(64);
+});

@@ -85,3 +85,13 @@ test('the account page shows what one acts for', async ({ page, person }) => {
   await expect(table.getByRole('row').nth(1)).toContainText('Asha Rao');
   await expect(table.getByRole('row').nth(1)).toContainText('Owner');
 });
+
+test('a choice that was not saved is not shown as if it were', async ({ page, person }) => {
+  await signIn(page, person, profile);
+  const select = page.getByLabel('Dates and numbers');
+  const before = await select.inputValue();
+  await page.route('**/rpc/update_profile', (route) => route.abort());
+  await select.selectOption('Deutsch');
+  await expect(page.getByRole('alert')).toContainText('OneAI could not be reached.');
+  await expect(select).toHaveValue(before);
+});
