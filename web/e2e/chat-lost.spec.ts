@@ -210,7 +210,7 @@ test('the rest of a temporary answer is gone with its connection, and the page s
   await expect(answers(page)).toContainText('A temporary answer is not kept anywhere.');
   await expect(page.getByRole('button', { name: 'Fetch the answer' })).toHaveCount(0);
   // It was stopped, so its cost is asked of the provider first.
-  await expect(answers(page)).toContainText('Charged for what was written', { timeout: 30_000 });
+  await expect(answers(page)).toContainText('Charged for what was written', { timeout: 60_000 });
   expect(resumed).toEqual([]);
 
   await page.getByRole('button', { name: 'Try again' }).click();
