@@ -240,45 +240,42 @@ immutable
 security invoker
 set search_path = ''
 as $$
+declare
+  context private.answer_context;
+  place integer := 0;
+  role text;
+  tokens integer;
+  is_begun boolean := false;
 begin
-  return (
-    with said as (
-      select
-        turn.place, turn.role, turn.bytes, turn.role = 'system' or turn.place = cardinality(fit_context.roles) as is_needed,
-        -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
-        (turn.bytes + 2) / 3 + 8 as tokens
-      from unnest(fit_context.roles, fit_context.sizes) with ordinality as turn (role, bytes, place)
-    ),
-    added_up as (
-      select said.*, sum(said.tokens) over (order by said.is_needed desc, said.place desc) as so_far
-      from said
-    ),
-    fitting as (
-      select added_up.*, added_up.is_needed or coalesce(added_up.so_far <= fit_context.room_tokens, true) as fits
-      from added_up
-    ),
-    chosen as (
+  context.kept := '{}';
+  context.count := cardinality(roles);
+  context.bytes := 0;
+  -- A token is rarely under three bytes, and a message has a little around it: rather too many than too few.
+  context.tokens := (select sum((size + 2) / 3 + 8) from unnest(sizes) as size);
+  context.needed_tokens := 0;
+  context.trimmed_messages := 0;
+  context.trimmed_tokens := 0;
+  foreach role in array roles loop
+    place := place + 1;
+    tokens := (sizes[place] + 2) / 3 + 8;
+    if role = 'system' or place = cardinality(roles) then
+      context.needed_tokens := context.needed_tokens + tokens;
+    else
       -- What is left must not begin with an answer to nothing.
-      select
-        fitting.*,
-        fitting.is_needed or (fitting.fits and (
-          bool_and(fitting.fits) over ()
-          or fitting.place >= min(fitting.place) filter (where fitting.fits and fitting.role = 'user') over ()
-        )) as is_kept
-      from fitting
-    )
-    select row(
-      null,
-      array_agg(chosen.place order by chosen.place) filter (where chosen.is_kept),
-      count(*) filter (where chosen.is_kept),
-      sum(chosen.bytes) filter (where chosen.is_kept),
-      sum(chosen.tokens) filter (where chosen.is_kept),
-      sum(chosen.tokens) filter (where chosen.is_needed),
-      count(*) filter (where not chosen.is_kept),
-      coalesce(sum(chosen.tokens) filter (where not chosen.is_kept), 0)
-    )::private.answer_context
-    from chosen
-  );
+      is_begun := is_begun
+        or coalesce(context.tokens <= room_tokens, true) and (context.trimmed_messages = 0 or role = 'user');
+      if not is_begun then
+        context.tokens := context.tokens - tokens;
+        context.trimmed_messages := context.trimmed_messages + 1;
+        context.trimmed_tokens := context.trimmed_tokens + tokens;
+        continue;
+      end if;
+    end if;
+    context.kept := context.kept || place;
+    context.bytes := context.bytes + sizes[place];
+  end loop;
+  context.count := context.count - context.trimmed_messages;
+  return context;
 end
 $$;
 

@@ -77,7 +77,8 @@ export function featuresOf(
   prompt: PromptMeasure,
   tools: number,
 ): Features {
-  const prompt_tokens = Math.ceil(shape.prompt_bytes / 4);
+  // As the database counts a chat: rather too many than too few.
+  const prompt_tokens = Math.ceil((shape.prompt_bytes + 26 * shape.messages) / 3);
   return {
     ...(wanted?.startsWith('oneai/') ? { text: storableText(prompt.lastText.slice(0, 8000)) } : {}),
     has_images: prompt.images > 0,
