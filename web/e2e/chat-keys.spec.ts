@@ -153,3 +153,23 @@ test('an answer is announced when it begins and when it ends, not word by word',
   await send(page, 'and again');
   await expect(answers(page)).toHaveCount(2);
 });
+
+test('who writes elsewhere before the composer is there goes on writing', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await page.addInitScript(() => {
+    const watching = new MutationObserver(() => {
+      const search = document.querySelector<HTMLElement>('input[type=search]');
+      search?.focus();
+      if (search) watching.disconnect();
+    });
+    watching.observe(document, { childList: true, subtree: true });
+  });
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+  await page.keyboard.type('heliot');
+  await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
+  await expect(composer(page)).toHaveValue('');
+});

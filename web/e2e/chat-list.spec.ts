@@ -121,26 +121,6 @@ test('what is searched for before the account is known is found once it is', asy
   await expect(search).toHaveValue('heliot');
 });
 
-test('who writes elsewhere before the composer is there goes on writing', async ({
-  page,
-  viewport,
-}) => {
-  test.skip(viewport!.width < 768, 'On a phone there is no other field beside the composer.');
-  await page.addInitScript(() => {
-    const watching = new MutationObserver(() => {
-      const search = document.querySelector<HTMLElement>('input[type=search]');
-      search?.focus();
-      if (search) watching.disconnect();
-    });
-    watching.observe(document, { childList: true, subtree: true });
-  });
-  await page.reload();
-  await expect(composer(page)).toBeVisible();
-  await page.keyboard.type('heliot');
-  await expect(page.getByLabel('Search conversations')).toHaveValue('heliot');
-  await expect(composer(page)).toHaveValue('');
-});
-
 test('a shared link is read by a stranger, forked by a friend, and ends when revoked', async ({
   page,
   browser,
