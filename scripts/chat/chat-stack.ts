@@ -110,7 +110,7 @@ export async function startChatStack(start?: () => Promise<Backend>) {
     },
     async heldMicros({ accountId }: Person): Promise<number> {
       const [wallet] = await sql<{ held: number }[]>`
-        select held_micros::float8 as held from private.wallets where account_id = ${accountId}`;
+        select held_micros::float8 as held from private.balances where account_id = ${accountId}`;
       return wallet?.held ?? -1;
     },
     /** Lets the leases of runs lapse that nobody works on, until the scheduled work has ended them all. */

@@ -136,7 +136,7 @@ begin
   end if;
   perform private.require_wallet(redeem_code.account_id);
   -- What a person guesses counts in all their accounts, so that person has a lock as well.
-  perform private.lock_account(person);
+  perform private.lock_calls(person);
   waits_until := private.wrong_codes_end(redeem_code.account_id, person);
   if waits_until is not null then
     return private.code_refusal(

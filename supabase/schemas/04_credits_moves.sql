@@ -1,7 +1,8 @@
--- credits, how they move: the account's lock, the one function that posts, the lots that pay, grants,
+-- credits, how they move: an account's locks, the one function that posts, the lots that pay, grants,
 -- and what a call held.
 --
--- private.post is the only function that moves a credit, under the account's lock, once per fact.
+-- private.post is the only function that moves a credit, under the lock of the account's money, once
+-- per fact.
 
 -- moving money --------------------------------------------------------------------------------
 
@@ -20,26 +21,109 @@ return sha256(convert_to(
 comment on function private.transaction_hash is
   'The link of the chain: SHA-256 over the previous link and what the transaction says, joined by bars, the fact last.';
 
-create function private.lock_account(account_id uuid)
+create function private.lock_calls(account_id uuid)
 returns boolean
 language sql
 volatile
 security invoker
 -- A queue in which each waits once: a locked row would wake all who wait for it at every turn.
-return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
+return pg_advisory_xact_lock(uuid_hash_extended(account_id, 1)) is not null;
 
-comment on function private.lock_account is
-  'The lock of all that an account has, may and did, until the end of the transaction. Nothing of these changes without it.';
+comment on function private.lock_calls is
+  'The lock under which calls of an account begin and what they may do changes, until the end of the transaction. Never taken after that of its money.';
 
-create function private.try_lock_account(account_id uuid)
+create function private.lock_money(account_id uuid)
 returns boolean
 language sql
 volatile
 security invoker
-return pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0));
+return pg_advisory_xact_lock(uuid_hash_extended(account_id, 0)) is not null;
+
+comment on function private.lock_money is
+  'The lock under which the credits of an account move, until the end of the transaction. Alone it is for calls that end, which free what they held.';
+
+create function private.take_back_room(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  room bigint;
+begin
+  select allowances.room_micros into room from private.allowances where allowances.account_id = take_back_room.account_id;
+  if room > 0 then
+    update private.wallets set set_aside_micros = wallets.set_aside_micros - room
+    where wallets.account_id = take_back_room.account_id;
+    update private.allowances set room_micros = 0 where allowances.account_id = take_back_room.account_id;
+  end if;
+end
+$$;
+
+comment on function private.take_back_room is 'Leaves nothing set aside in a wallet but what open calls hold.';
+
+create function private.lock_account(account_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform private.lock_calls(account_id);
+  perform private.lock_money(account_id);
+  perform private.take_back_room(account_id);
+  return true;
+end
+$$;
+
+comment on function private.lock_account is
+  'Both locks of an account, until the end of the transaction: nothing that it has, may and did changes without one of them. In its wallet no more is set aside than open calls hold.';
+
+create function private.try_lock_account(account_id uuid)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 1))
+    or not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0))
+  then
+    return false;
+  end if;
+  perform private.take_back_room(account_id);
+  return true;
+end
+$$;
 
 comment on function private.try_lock_account is
   'The same for batches, which hold many and so never wait for one: what is busy comes up again.';
+
+create function private.make_room(account_id uuid)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  locked constant boolean := private.lock_money(account_id);
+  free bigint;
+begin
+  select greatest(wallets.balance_micros - wallets.set_aside_micros, 0) into free
+  from private.wallets
+  where wallets.account_id = make_room.account_id;
+  update private.wallets set set_aside_micros = wallets.set_aside_micros + free
+  where wallets.account_id = make_room.account_id;
+  update private.allowances set room_micros = allowances.room_micros + free
+  where allowances.account_id = make_room.account_id;
+end
+$$;
+
+comment on function private.make_room is 'Sets all that is free in a wallet aside for the next calls, which then begin without its lock.';
 
 create function private.require_wallet(account_id uuid)
 returns private.wallets
@@ -60,7 +144,7 @@ begin
 end
 $$;
 
-comment on function private.require_wallet is 'The wallet of an account, locked until the end of the transaction.';
+comment on function private.require_wallet is 'The wallet of an account, which is locked until the end of the transaction.';
 
 create function private.post(
   wallet private.wallets,
@@ -98,7 +182,7 @@ begin
 
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
-    held_micros = wallet.held_micros - post.release_micros,
+    set_aside_micros = wallet.set_aside_micros - post.release_micros,
     transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
   where wallets.account_id = wallet.account_id and wallets.transaction_count = wallet.transaction_count;
@@ -226,7 +310,7 @@ declare
   payable bigint;
 begin
   -- Lots that a hold may still need stay as they are.
-  select least(wallets.debt_micros, wallets.balance_micros + wallets.debt_micros - wallets.held_micros) into payable
+  select least(wallets.debt_micros, wallets.balance_micros + wallets.debt_micros - wallets.set_aside_micros) into payable
   from private.wallets
   where wallets.account_id = pay_debt.account_id;
   if payable > 0 then
@@ -329,7 +413,7 @@ declare
   new_id bigint;
 begin
   if settle_hold.charge_micros = 0 then
-    update private.wallets set held_micros = wallets.held_micros - settle_hold.held_micros
+    update private.wallets set set_aside_micros = wallets.set_aside_micros - settle_hold.held_micros
     where wallets.account_id = wallet.account_id;
     return null;
   end if;

@@ -26,7 +26,7 @@ begin
     order by lots.expires_at, lots.id
   loop
     -- What an open hold may still need does not lapse under it.
-    taken := least(lot.remaining_micros, wallet.balance_micros - wallet.held_micros);
+    taken := least(lot.remaining_micros, wallet.balance_micros - wallet.set_aside_micros);
     exit when taken <= 0;
     new_id := private.post(
       wallet, 'expiry', 'expiry', -taken, format('expiry:%s:%s', lot.id, lot.remaining_micros),
@@ -158,7 +158,7 @@ begin
 
   -- The lot itself pays first, then any other that is free; what is spent already is owed.
   owed := reverse_grant.amount_micros - least(
-    reverse_grant.amount_micros, wallet.balance_micros + wallet.debt_micros - wallet.held_micros
+    reverse_grant.amount_micros, wallet.balance_micros + wallet.debt_micros - wallet.set_aside_micros
   );
   update private.wallets set debt_micros = wallets.debt_micros + owed where wallets.account_id = granted.account_id;
   new_id := private.post(
@@ -185,7 +185,7 @@ set search_path = ''
 as $$
 declare
   wallet constant private.wallets := private.require_wallet(account_id);
-  free constant bigint := wallet.balance_micros - wallet.held_micros;
+  free constant bigint := wallet.balance_micros - wallet.set_aside_micros;
   new_id bigint;
 begin
   if adjust_credits.amount_micros > 0 then
@@ -231,17 +231,17 @@ declare
   expired bigint := 0;
 begin
   for due in
-    select wallets.account_id
-    from private.wallets
-    where wallets.next_expiry_at <= private.clock()
+    select balances.account_id
+    from private.balances
+    where balances.next_expiry_at <= private.clock()
       -- Credits that an open hold keeps alive come up again when it has ended.
-      and wallets.balance_micros > wallets.held_micros
-    order by wallets.next_expiry_at
+      and balances.free_micros > 0
+    order by balances.next_expiry_at
     limit expire_due_lots.max_accounts
   loop
-    continue when not private.try_lock_account(due.account_id);
     -- One account whose books are wrong keeps no other waiting.
     begin
+      continue when not private.try_lock_account(due.account_id);
       expired := expired + private.expire_lots(due.account_id);
     exception when others then
       raise warning 'nothing of account % can lapse: %', due.account_id, sqlerrm;

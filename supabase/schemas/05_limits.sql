@@ -1,9 +1,9 @@
 -- limits: plans, what they allow, and the counters of it: windows, the month, tokens of some models,
 -- and the guard of our upstream account. Budgets of keys and members are in 05_limits_budgets.
 --
--- What an account may do and has done this month stands in its wallet's row, worked out from plan and
--- overrides (05_limits_offers): a call reads and counts there, under the account's lock, so that two at
--- once never pass a limit. A key's own windows and the tokens of some models have rows beside it.
+-- What an account may do and has done this month stands in its allowance, worked out from plan and
+-- overrides (05_limits_offers): a call reads and counts there, under the lock of the account's calls,
+-- so that no two pass a limit. A key's own windows and the tokens of some models have rows beside it.
 
 -- plans -------------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ create type private.rate_window as (
 comment on type private.rate_window is
   'How often somebody called lately: when the running slice of time ends, the calls in it, those of the twelve slices before it (oldest first), and all together.';
 
-alter table private.wallets
+alter table private.allowances
   add column plan_id text,
   add column requests_per_minute integer,
   add column requests_per_hour integer,
@@ -108,18 +108,19 @@ alter table private.wallets
   add column requests_per_month bigint,
   add column max_cost_micros bigint,
   add column is_suspended boolean not null default false,
-  add column has_budgets boolean not null default false,
   add column month_start timestamptz not null default '-infinity',
   add column month_end timestamptz not null default '-infinity',
   add column month_requests bigint not null default 0,
-  add column allowance_until timestamptz not null default '-infinity',
+  add column valid_until timestamptz not null default '-infinity',
   add column minute_window private.rate_window,
   add column hour_window private.rate_window,
   add column day_window private.rate_window;
 
-comment on column private.wallets.allowance_until is
+alter table private.wallets add column has_budgets boolean not null default false;
+
+comment on column private.allowances.valid_until is
   'Until when the plan''s limits in this row hold as they are; the first call after it works them out anew.';
-comment on column private.wallets.month_requests is 'Calls of the running month of the plan that gave something or still run.';
+comment on column private.allowances.month_requests is 'Calls of the running month of the plan that gave something or still run.';
 
 create unlogged table private.key_windows (
   key_id uuid primary key references private.api_keys (id) on delete cascade,
@@ -140,7 +141,7 @@ create unlogged table private.read_windows (
 with (fillfactor = 60);
 
 comment on table private.read_windows is
-  'How often an account''s keys asked lately for what is known of them. Not in the wallet''s row, so that no call waits for it. A crash forgets it.';
+  'How often an account''s keys asked lately for what is known of them. Not in the row of its allowance, so that no call waits for it. A crash forgets it.';
 
 alter table private.read_windows enable row level security;
 
@@ -336,9 +337,9 @@ begin
     limit grant_monthly_credits.max_accounts
     for update of account_plans skip locked
   loop
-    continue when not private.try_lock_account(due.account_id);
     -- One account that can take nothing keeps no other waiting.
     begin
+      continue when not private.try_lock_account(due.account_id);
       perform private.grant_credits(
         due.account_id, due.monthly_credits_micros, 'subscription',
         format('plan:%s:%s', due.plan_id, to_char(due.starts_at at time zone 'UTC', 'YYYY-MM-DD')),
@@ -371,6 +372,7 @@ declare
 begin
   select * into plan from private.plans where plans.id = 'free';
   insert into private.wallets (account_id) values (new.id);
+  insert into private.allowances (account_id) values (new.id);
   insert into private.account_plans (account_id, plan_id, granted_until) values (new.id, plan.id, month_end);
   if new.kind = 'personal' and plan.monthly_credits_micros > 0 then
     perform private.grant_credits(
@@ -382,7 +384,7 @@ end
 $$;
 
 comment on function private.open_account is
-  'Gives every new account its wallet and the Free plan, and a person the credits of their first month.';
+  'Gives every new account its wallet, its allowance and the Free plan, and a person the credits of their first month.';
 
 create trigger on_accounts_insert
   after insert on private.accounts
@@ -423,10 +425,10 @@ select
   coalesce(override.requests_per_day, plans.requests_per_day) as requests_per_day,
   coalesce(override.requests_per_month, plans.requests_per_month) as requests_per_month,
   coalesce(override.max_cost_micros, plans.max_cost_micros) as max_cost_micros,
-  case when wallets.month_start = month.starts_at then wallets.month_requests else 0 end as requests_this_month,
+  case when allowances.month_start = month.starts_at then allowances.month_requests else 0 end as requests_this_month,
   month.ends_at as month_ends_at
 from private.account_plans
-join private.wallets on wallets.account_id = account_plans.account_id
+join private.allowances on allowances.account_id = account_plans.account_id
 join private.plans on plans.id = account_plans.plan_id
 cross join lateral (
   select

@@ -115,7 +115,7 @@ $$;
 
 comment on function private.set_budget is 'Sets, changes or (with an empty limit) removes a budget of a key or a member.';
 
-create function private.hold_budgets(account_id uuid, subject_ids uuid[], amount_micros bigint)
+create function private.count_in_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, spent_micros bigint)
 returns void
 language plpgsql
 volatile
@@ -123,38 +123,24 @@ security invoker
 set search_path = ''
 as $$
 begin
-  update private.budgets set
-    spent_micros = case
-      when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
-    end,
-    window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
-    held_micros = budgets.held_micros + hold_budgets.amount_micros
-  where budgets.account_id = hold_budgets.account_id and budgets.subject_id = any (hold_budgets.subject_ids);
-end
-$$;
-
-comment on function private.hold_budgets is 'Sets the most a call can cost aside in every budget it counts against.';
-
-create function private.settle_budgets(account_id uuid, subject_ids uuid[], held_micros bigint, charged_micros bigint)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-begin
+  -- A call that begins and one that ends may be here at once: both take the rows in this order.
+  perform from private.budgets
+  where budgets.account_id = count_in_budgets.account_id and budgets.subject_id = any (count_in_budgets.subject_ids)
+  order by budgets.subject_id, budgets.period
+  for update;
   -- A charge counts in the window in which it is made; it was within the limit already as a hold.
   update private.budgets set
-    spent_micros = settle_budgets.charged_micros + case
+    spent_micros = count_in_budgets.spent_micros + case
       when budgets.window_start >= private.budget_start(budgets.period, private.clock()) then budgets.spent_micros else 0
     end,
     window_start = greatest(budgets.window_start, private.budget_start(budgets.period, private.clock())),
-    held_micros = budgets.held_micros - settle_budgets.held_micros
-  where budgets.account_id = settle_budgets.account_id and budgets.subject_id = any (settle_budgets.subject_ids);
+    held_micros = budgets.held_micros + count_in_budgets.held_micros
+  where budgets.account_id = count_in_budgets.account_id and budgets.subject_id = any (count_in_budgets.subject_ids);
 end
 $$;
 
-comment on function private.settle_budgets is 'Counts what a call cost in place of what was set aside for it.';
+comment on function private.count_in_budgets is
+  'Counts a call in every budget of its key and its member: the most it can cost as held when it begins; when it ends, less held and what it cost as spent.';
 
 -- policies and grants -------------------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 -- limits, worked out: which model each plan may call at which price (offers, with all that bounds the
--- cost of a call), and what each account may do (its allowance, in the wallet's row), so that a call
--- reads one row of each.
+-- cost of a call), and what each account may do (its allowance), so that a call reads one row of each.
 --
 -- Nothing is decided here that plans, rules and overrides do not say; whenever one of them changes,
 -- this follows.
@@ -161,7 +160,7 @@ create trigger on_upstream_guard_offers after insert or update on private.upstre
   for each statement execute function private.renew_offers();
 
 create function private.renew_allowance(account_id uuid)
-returns private.wallets
+returns private.allowances
 language plpgsql
 volatile
 security invoker
@@ -169,9 +168,9 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  wallet private.wallets;
+  allowance private.allowances;
 begin
-  update private.wallets set
+  update private.allowances set
     plan_id = plans.id,
     requests_per_minute = coalesce(own.requests_per_minute, plans.requests_per_minute),
     requests_per_hour = coalesce(own.requests_per_hour, plans.requests_per_hour),
@@ -182,18 +181,18 @@ begin
     month_start = private.month_start(account_plans.cycle_anchor, at),
     month_end = private.month_end(account_plans.cycle_anchor, at),
     month_requests = case
-      when wallets.month_start = private.month_start(account_plans.cycle_anchor, at) then wallets.month_requests else 0
+      when allowances.month_start = private.month_start(account_plans.cycle_anchor, at) then allowances.month_requests else 0
     end,
-    allowance_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
+    valid_until = least(private.month_end(account_plans.cycle_anchor, at), own.expires_at)
   from private.account_plans
   join private.accounts on accounts.id = account_plans.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
     on own.subject_id = account_plans.account_id and coalesce(own.expires_at, 'infinity') > at
   where account_plans.account_id = renew_allowance.account_id
-    and wallets.account_id = renew_allowance.account_id
-  returning wallets.* into wallet;
-  return wallet;
+    and allowances.account_id = renew_allowance.account_id
+  returning allowances.* into allowance;
+  return allowance;
 end
 $$;
 
@@ -213,24 +212,25 @@ declare
 begin
   if tg_table_name = 'plans' then
     -- One lock for all, since a plan may have more accounts than there can be locks. It also waits for
-    -- those who move onto the plan now, or went by what it said. Who holds a wallet waits for nobody.
-    lock table private.wallets in share row exclusive mode;
-    update private.wallets set allowance_until = '-infinity'
+    -- those who move onto the plan now, or went by what it said. Who holds an allowance waits for nobody
+    -- but a call that ends.
+    lock table private.allowances in share row exclusive mode;
+    update private.allowances set valid_until = '-infinity'
     from private.account_plans
     where account_plans.plan_id in (select to_jsonb(changed) ->> 'id' from changed)
-      and wallets.account_id = account_plans.account_id;
+      and allowances.account_id = account_plans.account_id;
     return null;
   end if;
   account_ids := array(
     select coalesce(field ->> 'account_id', field ->> 'id')::uuid from changed cross join lateral to_jsonb(changed) as field
     order by 1
   );
-  -- Under the accounts' locks: once this is committed, no call goes by the old limits. Those of a
-  -- statement are taken in one order, so that two that change many never wait for each other.
+  -- Under the locks of the accounts' calls: once this is committed, none goes by the old limits. Those of
+  -- a statement are taken in one order, so that two that change many never wait for each other.
   for nth in 1..cardinality(account_ids) loop
-    locked := private.lock_account(account_ids[nth]);
+    locked := private.lock_calls(account_ids[nth]);
   end loop;
-  update private.wallets set allowance_until = '-infinity' where wallets.account_id = any (account_ids);
+  update private.allowances set valid_until = '-infinity' where allowances.account_id = any (account_ids);
   return null;
 end
 $$;

@@ -188,7 +188,7 @@ $$;
 comment on function private.room_in_window is 'How many calls a window still has room for, and its limit; nothing where there is none.';
 
 create function private.tell_windows(
-  verdict private.verdict, wallet private.wallets, key_limits private.limit_overrides, key_windows private.key_windows, at timestamptz
+  verdict private.verdict, allowance private.allowances, key_limits private.limit_overrides, key_windows private.key_windows, at timestamptz
 )
 returns private.verdict
 language plpgsql
@@ -199,15 +199,15 @@ as $$
 declare
   -- Of the account's and the key's the one that ends first.
   minute constant integer[] := least(
-    private.room_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at),
+    private.room_in_window(allowance.minute_window, 5, allowance.requests_per_minute, at),
     private.room_in_window(key_windows.minute_window, 5, key_limits.requests_per_minute, at)
   );
   hour constant integer[] := least(
-    private.room_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at),
+    private.room_in_window(allowance.hour_window, 300, allowance.requests_per_hour, at),
     private.room_in_window(key_windows.hour_window, 300, key_limits.requests_per_hour, at)
   );
   day constant integer[] := least(
-    private.room_in_window(wallet.day_window, 7200, wallet.requests_per_day, at),
+    private.room_in_window(allowance.day_window, 7200, allowance.requests_per_day, at),
     private.room_in_window(key_windows.day_window, 7200, key_limits.requests_per_day, at)
   );
 begin
@@ -233,19 +233,19 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  wallet private.wallets;
+  allowance private.allowances;
   key_limits private.limit_overrides;
   key_windows private.key_windows;
 begin
   -- One whose limits are to be worked out anew says nothing of them.
-  select * into wallet from private.wallets where wallets.account_id = key.account_id and wallets.allowance_until > at;
+  select * into allowance from private.allowances where allowances.account_id = key.account_id and allowances.valid_until > at;
   select * into key_limits from private.limit_overrides
   where limit_overrides.subject_id = key.id and coalesce(limit_overrides.expires_at, 'infinity') > at;
   select * into key_windows from private.key_windows as counted where counted.key_id = key.id;
-  verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
-  verdict.quota_limit := wallet.requests_per_month;
-  verdict.quota_remaining := wallet.requests_per_month - wallet.month_requests;
-  verdict.quota_resets_at := wallet.month_end;
+  verdict := private.tell_windows(verdict, allowance, key_limits, key_windows, at);
+  verdict.quota_limit := allowance.requests_per_month;
+  verdict.quota_remaining := allowance.requests_per_month - allowance.month_requests;
+  verdict.quota_resets_at := allowance.month_end;
   return verdict;
 end
 $$;

@@ -1,5 +1,5 @@
 -- usage, how a run begins: authorised, which holds the most it can cost, or refused, in one
--- transaction under its account's lock.
+-- transaction under the lock of its account's calls.
 --
 -- Refused, it has at most counted the attempt in its windows. What was due anyway, a new month or lots
 -- that lapsed, is done by whichever call comes first.
@@ -73,12 +73,14 @@ declare
   );
   locked boolean;
   verdict private.verdict;
+  allowance private.allowances;
   wallet private.wallets;
   key_models text[];
   key_limits private.limit_overrides;
   key_windows private.key_windows;
   budget_rule text;
   budget_room bigint;
+  free bigint;
   room bigint;
   binding text := 'balance';
   wanted_models text[] := request.models;
@@ -96,13 +98,13 @@ declare
   rate_micros numeric[];
   hold numeric := 0;
 begin
-  -- From here on nothing of this account changes under us.
-  locked := private.lock_account(request.account_id);
-  select * into wallet from private.wallets where wallets.account_id = request.account_id;
-  if wallet.allowance_until <= at then
-    wallet := private.renew_allowance(request.account_id);
+  -- From here on nothing of this account changes under us but that other calls end, which frees credits.
+  locked := private.lock_calls(request.account_id);
+  select * into allowance from private.allowances where allowances.account_id = request.account_id;
+  if allowance.valid_until <= at then
+    allowance := private.renew_allowance(request.account_id);
   end if;
-  if wallet.plan_id is null then
+  if allowance.plan_id is null then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
   if request.idempotency_key is not null then
@@ -111,11 +113,14 @@ begin
       return verdict;
     end if;
   end if;
-  if wallet.is_suspended then
+  if allowance.is_suspended then
     return private.refusal(403, 'forbidden', 'suspended', 'This account is suspended.', 'Write to support.');
   end if;
+  select * into wallet from private.wallets where wallets.account_id = request.account_id;
   if wallet.next_expiry_at <= at then
-    wallet.balance_micros := wallet.balance_micros - private.expire_lots(request.account_id);
+    perform private.expire_lots(request.account_id);
+    select * into wallet from private.wallets where wallets.account_id = request.account_id;
+    allowance.room_micros := 0;
   end if;
 
   -- by which key, and how often ------------------------------------------------------------
@@ -132,19 +137,19 @@ begin
       key_windows := private.count_key_call(key_limits, at);
     end if;
   end if;
-  if wallet.requests_per_minute is not null then
-    wallet.minute_window := private.count_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at);
+  if allowance.requests_per_minute is not null then
+    allowance.minute_window := private.count_in_window(allowance.minute_window, 5, allowance.requests_per_minute, at);
   end if;
-  if wallet.requests_per_hour is not null then
-    wallet.hour_window := private.count_in_window(wallet.hour_window, 300, wallet.requests_per_hour, at);
+  if allowance.requests_per_hour is not null then
+    allowance.hour_window := private.count_in_window(allowance.hour_window, 300, allowance.requests_per_hour, at);
   end if;
-  if wallet.requests_per_day is not null then
-    wallet.day_window := private.count_in_window(wallet.day_window, 7200, wallet.requests_per_day, at);
+  if allowance.requests_per_day is not null then
+    allowance.day_window := private.count_in_window(allowance.day_window, 7200, allowance.requests_per_day, at);
   end if;
-  if (wallet.minute_window).full_until is not null or (wallet.hour_window).full_until is not null
-    or (wallet.day_window).full_until is not null
+  if (allowance.minute_window).full_until is not null or (allowance.hour_window).full_until is not null
+    or (allowance.day_window).full_until is not null
   then
-    return private.too_often(wallet.minute_window, wallet.hour_window, wallet.day_window);
+    return private.too_often(allowance.minute_window, allowance.hour_window, allowance.day_window);
   elsif (key_windows.minute_window).full_until is not null or (key_windows.hour_window).full_until is not null
     or (key_windows.day_window).full_until is not null
   then
@@ -160,22 +165,23 @@ begin
   -- From here on the call counts in its windows, whatever becomes of it.
   <<decide>>
   begin
-    if wallet.month_requests >= wallet.requests_per_month then
+    if allowance.month_requests >= allowance.requests_per_month then
       verdict := private.refusal(
         429, 'quota_exceeded', 'requests_per_month',
         format(
           'The %s plan''s %s requests of this month are used.',
-          (select plans.name from private.plans where plans.id = wallet.plan_id), wallet.requests_per_month
+          (select plans.name from private.plans where plans.id = allowance.plan_id), allowance.requests_per_month
         ),
-        'Wait for the next month or choose a larger plan.', resets_at => wallet.month_end
+        'Wait for the next month or choose a larger plan.', resets_at => allowance.month_end
       );
       exit decide;
     end if;
 
     -- how much ------------------------------------------------------------------------------
-    room := wallet.balance_micros - wallet.held_micros;
-    if least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros) < room then
-      room := least(wallet.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros);
+    free := wallet.balance_micros - wallet.set_aside_micros + allowance.room_micros;
+    room := free;
+    if least(allowance.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros) < room then
+      room := least(allowance.max_cost_micros, request.max_cost_micros, key_limits.max_cost_micros);
       binding := 'price_cap';
     end if;
     if wallet.has_budgets then
@@ -200,7 +206,7 @@ begin
       -- Whoever allows a preset allows what it chooses.
       select routed.model_ids, routed.reason into wanted_models, route_reason
       from private.route_in_plan(
-        wallet.plan_id, request.models[1], request.features,
+        allowance.plan_id, request.models[1], request.features,
         case when request.models[1] like any (key_models) then null else key_models end
       ) as routed;
       if wanted_models is null then
@@ -234,7 +240,7 @@ begin
         ) as fixed_micros
       into offer
       from private.offers
-      where offers.plan_id = wallet.plan_id
+      where offers.plan_id = allowance.plan_id
         and offers.model_id = wanted_model
         and offers.is_embedding = (request.task = 'embedding')
         and (offers.closed_until is null or offers.closed_until <= at)
@@ -244,7 +250,7 @@ begin
       -- refusal holds if none can. A fallback that cannot be had is left out.
       if offer.model_id is null then
         continue when route_reason is not null or verdict.model_ids is not null;
-        verdict := private.why_not_callable(wanted_model, request.task, wallet.plan_id);
+        verdict := private.why_not_callable(wanted_model, request.task, allowance.plan_id);
         exit decide;
       end if;
       if offer.fixed_micros + offer.rate_micros > room then
@@ -281,7 +287,7 @@ begin
           output_tokens := least(
             output_tokens,
             floor(
-              (private.tokens_left(request.account_id, quota_id, wallet.month_start) - private.prompt_tokens_bound(shape))::numeric
+              (private.tokens_left(request.account_id, quota_id, allowance.month_start) - private.prompt_tokens_bound(shape))::numeric
               / shape.choices
             )
           );
@@ -289,7 +295,7 @@ begin
             if verdict.allowed is null then
               verdict := private.refusal(
                 429, 'quota_exceeded', 'tokens_per_month', 'This month''s tokens of this model are used.',
-                'Choose another model, or wait for the next month.', resets_at => wallet.month_end
+                'Choose another model, or wait for the next month.', resets_at => allowance.month_end
               );
             end if;
             continue when route_reason is not null;
@@ -310,7 +316,7 @@ begin
     end loop;
     if verdict.model_ids is null then
       if verdict.allowed is null then
-        verdict := private.why_not_callable(wanted_models[1], request.task, wallet.plan_id);
+        verdict := private.why_not_callable(wanted_models[1], request.task, allowance.plan_id);
       end if;
       exit decide;
     end if;
@@ -324,35 +330,38 @@ begin
 
     verdict := row(
       true, run_id, false, null, null, null, null, null, null, null, verdict.model_ids, route_reason,
-      output_tokens, verdict.is_clamped, hold, wallet.balance_micros - wallet.held_micros - hold,
-      verdict.max_prompt_usd, verdict.max_completion_usd, wallet.requests_per_minute,
-      wallet.requests_per_minute - (wallet.minute_window).used, at + interval '1 minute', wallet.requests_per_month,
-      wallet.requests_per_month - wallet.month_requests - 1, wallet.month_end, verdict.upstream_names,
+      output_tokens, verdict.is_clamped, hold, free - hold,
+      verdict.max_prompt_usd, verdict.max_completion_usd, allowance.requests_per_minute,
+      allowance.requests_per_minute - (allowance.minute_window).used, at + interval '1 minute', allowance.requests_per_month,
+      allowance.requests_per_month - allowance.month_requests - 1, allowance.month_end, verdict.upstream_names,
       null, null, null, null
     );
     -- Most have no more than the minute of their plan.
-    if key_windows.key_id is not null or wallet.requests_per_hour is not null or wallet.requests_per_day is not null then
-      verdict := private.tell_windows(verdict, wallet, key_limits, key_windows, at);
+    if key_windows.key_id is not null or allowance.requests_per_hour is not null or allowance.requests_per_day is not null then
+      verdict := private.tell_windows(verdict, allowance, key_limits, key_windows, at);
     end if;
   end decide;
 
   -- write it all down -------------------------------------------------------------------------
-  update private.wallets set
-    held_micros = wallets.held_micros + coalesce(verdict.hold_micros, 0),
-    month_requests = wallets.month_requests + verdict.allowed::integer,
-    minute_window = wallet.minute_window,
-    hour_window = wallet.hour_window,
-    day_window = wallet.day_window
-  where wallets.account_id = request.account_id;
+  if verdict.hold_micros > allowance.room_micros then
+    perform private.make_room(request.account_id);
+  end if;
+  update private.allowances set
+    room_micros = allowances.room_micros - coalesce(verdict.hold_micros, 0),
+    month_requests = allowances.month_requests + verdict.allowed::integer,
+    minute_window = allowance.minute_window,
+    hour_window = allowance.hour_window,
+    day_window = allowance.day_window
+  where allowances.account_id = request.account_id;
   if not verdict.allowed then
     return verdict;
   end if;
   if budget_rule is not null then
-    perform private.hold_budgets(request.account_id, array[request.key_id, request.user_id], verdict.hold_micros);
+    perform private.count_in_budgets(request.account_id, array[request.key_id, request.user_id], verdict.hold_micros, 0);
   end if;
   if quota_id is not null then
     insert into private.token_quotas as quota (account_id, model_quota_id, period_start, held_tokens)
-    values (request.account_id, quota_id, wallet.month_start, held_tokens)
+    values (request.account_id, quota_id, allowance.month_start, held_tokens)
     on conflict on constraint token_quotas_pkey do update set held_tokens = quota.held_tokens + excluded.held_tokens;
   end if;
   insert into private.runs (
@@ -363,7 +372,7 @@ begin
   values (
     verdict.run_id, request.account_id, request.user_id, request.key_id, request.task, request.models[1],
     verdict.model_ids, verdict.upstream_names, price_version_ids, verdict.route_reason, shape, verdict.max_tokens,
-    verdict.is_clamped, verdict.hold_micros, wallet.month_start, quota_id, held_tokens, at + interval '30 seconds',
+    verdict.is_clamped, verdict.hold_micros, allowance.month_start, quota_id, held_tokens, at + interval '30 seconds',
     request_id, at
   );
   if request.idempotency_key is not null then

@@ -61,7 +61,7 @@ begin
     end if;
   end if;
 
-  -- A run's row is taken before the account's lock, here and everywhere; it goes, and its receipt stays.
+  -- A run's row is taken before the account's locks, here and everywhere; it goes, and its receipt stays.
   delete from private.runs where runs.id = finish_run.run_id returning * into run;
   if run.id is null then
     select * into event from private.usage_events where usage_events.run_id = finish_run.run_id;
@@ -93,7 +93,7 @@ begin
     label := 'none';
   end if;
 
-  -- The receipt names the charge that is about to be booked, so that the account is locked for less.
+  -- The receipt names the charge that is about to be booked, so that the money is locked for less.
   if priced.charge_micros > 0 then
     charge_id := nextval('private.transactions_id_seq');
   end if;
@@ -112,13 +112,21 @@ begin
   )
   returning * into event;
 
-  locked := private.lock_account(run.account_id);
+  if not gave_answer then
+    -- A call that gave nothing does not count against the month.
+    locked := private.lock_calls(run.account_id);
+    update private.allowances set month_requests = allowances.month_requests - 1
+    where allowances.account_id = run.account_id and allowances.month_start = run.month_start and allowances.month_requests > 0;
+  end if;
+  locked := private.lock_money(run.account_id);
   select * into wallet from private.wallets where wallets.account_id = run.account_id;
   perform private.settle_hold(
     wallet, run.held_micros, priced.charge_micros, 'run:' || run.id, priced.model_id, charge_id
   );
   if wallet.has_budgets then
-    perform private.settle_budgets(run.account_id, array[run.key_id, run.user_id], run.held_micros, priced.charge_micros);
+    perform private.count_in_budgets(
+      run.account_id, array[run.key_id, run.user_id], -run.held_micros, priced.charge_micros
+    );
   end if;
   if run.token_quota_id is not null then
     update private.token_quotas set
@@ -128,11 +136,6 @@ begin
     where token_quotas.account_id = run.account_id
       and token_quotas.model_quota_id = run.token_quota_id
       and token_quotas.period_start = run.month_start;
-  end if;
-  if not gave_answer and wallet.month_start = run.month_start then
-    -- A call that gave nothing does not count against the month.
-    update private.wallets set month_requests = wallets.month_requests - 1
-    where wallets.account_id = run.account_id and wallets.month_requests > 0;
   end if;
   if report.outcome <> 'completed' or event.attempts <> '[]' or priced.was_failing then
     perform private.note_attempts(event.attempts, priced.model_id, report.outcome);
@@ -196,22 +199,21 @@ begin
     limit sweep_runs.max_runs
     for update skip locked
   loop
-    continue when not private.try_lock_account(due.account_id);
-    if due.generation_id is null or due.is_over then
-      -- One that cannot be ended keeps nobody else's credits.
-      begin
+    -- One that cannot be ended keeps nobody else's credits.
+    begin
+      continue when not private.try_lock_account(due.account_id);
+      if due.generation_id is null or due.is_over then
         perform private.finish_run(
           due.id,
           row('expired', null, null, null, 'run_lost', null, null, null, null, null, null)::private.run_report
         );
-        swept := swept + 1;
-      exception when others then
-        raise warning 'run % cannot be ended: %', due.id, sqlerrm;
-      end;
-    else
-      update private.runs set status = 'reconciling' where runs.id = due.id;
+      else
+        update private.runs set status = 'reconciling' where runs.id = due.id;
+      end if;
       swept := swept + 1;
-    end if;
+    exception when others then
+      raise warning 'run % cannot be ended: %', due.id, sqlerrm;
+    end;
   end loop;
   return swept;
 end

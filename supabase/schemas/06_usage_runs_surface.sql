@@ -130,16 +130,15 @@ declare
   room bigint;
 begin
   select
-    wallets.balance_micros - wallets.held_micros, plans.id,
-    least(wallets.balance_micros - wallets.held_micros, coalesce(own.max_cost_micros, plans.max_cost_micros))
+    balances.free_micros, plans.id, least(balances.free_micros, coalesce(own.max_cost_micros, plans.max_cost_micros))
   into preview.available_micros, plan_id, room
-  from private.wallets
-  join private.account_plans on account_plans.account_id = wallets.account_id
+  from private.balances
+  join private.account_plans on account_plans.account_id = balances.account_id
   join private.plans on plans.id = account_plans.plan_id
   left join private.limit_overrides as own
-    on own.subject_id = wallets.account_id and coalesce(own.expires_at, 'infinity') > private.clock()
-  where wallets.account_id = preview_cost.account_id
-    and wallets.account_id in (select private.my_account_ids());
+    on own.subject_id = balances.account_id and coalesce(own.expires_at, 'infinity') > private.clock()
+  where balances.account_id = preview_cost.account_id
+    and balances.account_id in (select private.my_account_ids());
   if preview.available_micros is null then
     perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
   end if;

@@ -75,7 +75,7 @@ $$;
 
 comment on function private.transaction_line is 'A transaction as an export shows it, with the lot it made and the lots that paid for it.';
 
-create function private.wallet_line(wallet private.wallets)
+create function private.wallet_line(wallet private.balances)
 returns jsonb
 language sql
 stable
@@ -128,7 +128,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-  wallet private.wallets;
+  wallet private.balances;
   before private.transactions;
   through bigint;
 begin
@@ -136,7 +136,7 @@ begin
   if export_ledger.max_transactions is null or export_ledger.max_transactions not between 1 and 998 then
     perform private.fail(422, 'invalid_input', 'A page has between 1 and 998 transactions.', 'Ask for the next page with after_sequence.');
   end if;
-  select * into wallet from private.wallets where wallets.account_id = export_ledger.account_id;
+  select * into wallet from private.balances where balances.account_id = export_ledger.account_id;
   if wallet.account_id is null then
     perform private.fail(404, 'not_found', 'There is no such account.', 'Choose one of your own accounts.');
   end if;

@@ -327,17 +327,17 @@ begin
         select to_jsonb(receipts) from api.receipts where receipts.run_id = event.run_id
       ),
       'wallet', jsonb_build_object(
-        'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
-        'balance_micros', wallets.balance_micros,
-        'held_micros', wallets.held_micros
+        'available_micros', greatest(balances.free_micros, 0),
+        'balance_micros', balances.balance_micros,
+        'held_micros', balances.held_micros
       ),
       'limits', jsonb_build_object(
         'requests_this_month', limits.requests_this_month, 'requests_per_month', limits.requests_per_month
       )
     )
-    from private.wallets
-    join api.limits on limits.account_id = wallets.account_id
-    where wallets.account_id = coalesce(
+    from private.balances
+    join api.limits on limits.account_id = balances.account_id
+    where balances.account_id = coalesce(
       event.account_id, (select runs.account_id from private.runs where runs.id = finish_answer.run_id)
     )
   );

@@ -85,12 +85,12 @@ begin
     return null;
   end if;
   -- Judged under the lock that rotating and revoking take: once either has returned, the old key admits nothing.
-  locked := private.lock_account(account_id);
+  locked := private.lock_calls(account_id);
   return private.find_key(key_hash);
 end
 $$;
 
-comment on function private.lock_key is 'The key of a hash, if it is in force, with its account locked until the end of the transaction.';
+comment on function private.lock_key is 'The key of a hash, if it is in force, with the calls of its account locked until the end of the transaction.';
 
 create function private.is_key(key_hash bytea)
 returns boolean
@@ -130,18 +130,18 @@ set search_path = ''
 as $$
 declare
   at constant timestamptz := private.clock();
-  wallet private.wallets;
+  allowance private.allowances;
   key_limits private.limit_overrides;
   of_key private.rate_window;
 begin
-  select * into wallet from private.wallets where wallets.account_id = key.account_id;
-  if wallet.allowance_until <= at then
-    wallet := private.renew_allowance(key.account_id);
+  select * into allowance from private.allowances where allowances.account_id = key.account_id;
+  if allowance.valid_until <= at then
+    allowance := private.renew_allowance(key.account_id);
   end if;
   select * into key_limits from private.limit_overrides
   where limit_overrides.subject_id = key.id and coalesce(limit_overrides.expires_at, 'infinity') > at;
-  if wallet.requests_per_minute is not null then
-    wallet.minute_window := private.count_in_window(wallet.minute_window, 5, wallet.requests_per_minute, at);
+  if allowance.requests_per_minute is not null then
+    allowance.minute_window := private.count_in_window(allowance.minute_window, 5, allowance.requests_per_minute, at);
   end if;
   if key_limits.requests_per_minute is not null then
     of_key := private.count_in_window(
@@ -149,12 +149,12 @@ begin
       5, key_limits.requests_per_minute, at
     );
   end if;
-  if (wallet.minute_window).full_until is not null or of_key.full_until is not null then
+  if (allowance.minute_window).full_until is not null or of_key.full_until is not null then
     return private.too_often(
-      case when (wallet.minute_window).full_until is not null then wallet.minute_window else of_key end, null, null
+      case when (allowance.minute_window).full_until is not null then allowance.minute_window else of_key end, null, null
     );
   end if;
-  update private.wallets set minute_window = wallet.minute_window where wallets.account_id = key.account_id;
+  update private.allowances set minute_window = allowance.minute_window where allowances.account_id = key.account_id;
   if key_limits.requests_per_minute is not null then
     insert into private.key_windows as counted (key_id, minute_window)
     values (key.id, of_key)

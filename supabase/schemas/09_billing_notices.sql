@@ -125,17 +125,17 @@ declare
   told integer := 0;
 begin
   update private.alert_thresholds set told_at = null
-  from private.wallets
-  where wallets.account_id = alert_thresholds.account_id
+  from private.balances
+  where balances.account_id = alert_thresholds.account_id
     and alert_thresholds.told_at is not null
-    and wallets.balance_micros - wallets.held_micros >= alert_thresholds.threshold_micros;
+    and balances.free_micros >= alert_thresholds.threshold_micros;
   for low in
     update private.alert_thresholds set told_at = private.clock()
     from (
-      select thresholds.account_id, thresholds.threshold_micros, wallets.balance_micros - wallets.held_micros as free_micros
+      select thresholds.account_id, thresholds.threshold_micros, balances.free_micros
       from private.alert_thresholds as thresholds
-      join private.wallets on wallets.account_id = thresholds.account_id
-      where thresholds.told_at is null and wallets.balance_micros - wallets.held_micros < thresholds.threshold_micros
+      join private.balances on balances.account_id = thresholds.account_id
+      where thresholds.told_at is null and balances.free_micros < thresholds.threshold_micros
       limit check_balances.most
       for update of thresholds skip locked
     ) as due

@@ -42,10 +42,10 @@ begin
     ),
     'wallet', (
       select jsonb_build_object(
-        'balance_micros', wallets.balance_micros, 'available_micros', greatest(wallets.balance_micros - wallets.held_micros, 0),
-        'debt_micros', wallets.debt_micros
+        'balance_micros', balances.balance_micros, 'available_micros', greatest(balances.free_micros, 0),
+        'debt_micros', balances.debt_micros
       )
-      from private.wallets where wallets.account_id = billing_overview.account_id
+      from private.balances where balances.account_id = billing_overview.account_id
     ),
     'subscription', case when current.id is not null then jsonb_build_object(
       'id', current.id, 'status', current.status, 'plan_id', paid.plan_id, 'price_id', paid.id, 'period', paid.period,

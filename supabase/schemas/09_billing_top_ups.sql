@@ -84,7 +84,7 @@ select
   prices.id as price_id,
   coalesce(month.spent_minor, 0) + prices.amount_minor > auto_top_ups.ceiling_minor as is_over_ceiling
 from private.auto_top_ups
-join private.wallets on wallets.account_id = auto_top_ups.account_id
+join private.balances on balances.account_id = auto_top_ups.account_id
 join private.accounts on accounts.id = auto_top_ups.account_id
 join private.prices
   on prices.package_id = auto_top_ups.package_id and prices.currency = auto_top_ups.currency and prices.retired_at is null
@@ -102,7 +102,7 @@ left join lateral (
 where auto_top_ups.enabled
   and auto_top_ups.failures < 3
   and accounts.suspended_at is null
-  and wallets.balance_micros - wallets.held_micros < auto_top_ups.threshold_micros
+  and balances.free_micros < auto_top_ups.threshold_micros
   and coalesce(auto_top_ups.last_order_at, '-infinity') <= private.clock() - settings.auto_cooldown
   and not exists (
     select from private.orders

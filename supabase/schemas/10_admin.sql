@@ -120,17 +120,17 @@ select
   accounts.name as account,
   owners.owner_email,
   plans.name as plan,
-  admin.credits(wallets.balance_micros) as credits,
-  admin.credits(wallets.held_micros) as held_credits,
-  admin.credits(wallets.debt_micros) as owed_credits,
+  admin.credits(balances.balance_micros) as credits,
+  admin.credits(balances.held_micros) as held_credits,
+  admin.credits(balances.debt_micros) as owed_credits,
   (select count(*) from private.members where members.account_id = accounts.id) as members,
-  wallets.transaction_count as transactions,
-  wallets.next_expiry_at as next_expiry,
+  balances.transaction_count as transactions,
+  balances.next_expiry_at as next_expiry,
   accounts.suspended_at as suspended_since,
   accounts.created_at as opened_at
 from private.accounts
 join admin.owners on owners.account_id = accounts.id
-left join private.wallets on wallets.account_id = accounts.id
+left join private.balances on balances.account_id = accounts.id
 left join private.account_plans on account_plans.account_id = accounts.id
 left join private.plans on plans.id = account_plans.plan_id;
 
@@ -229,7 +229,7 @@ declare
   signature constant text := admin.sign_act(author, reason);
   wallet constant private.wallets := private.require_wallet(admin.find_account(account));
 begin
-  -- Under the wallet's lock: once this has returned, no new call of the account gets through.
+  -- Under the account's locks: once this has returned, no new call of the account gets through.
   update private.accounts set suspended_at = coalesce(accounts.suspended_at, private.clock())
   where accounts.id = wallet.account_id;
   return query

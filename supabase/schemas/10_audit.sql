@@ -243,10 +243,10 @@ as $$
   left join chain_ends on chain_ends.account_id = wallets.account_id
   where (wallets.transaction_count, wallets.last_hash) is distinct from (coalesce(chain_ends.sequence, 0), coalesce(chain_ends.hash, '\x'))
   union all
-  select wallets.account_id, null, format('The open holds add up to %s micro-credits, not %s.', coalesce(open_holds.amount_micros, 0), wallets.held_micros)
-  from private.wallets
-  left join open_holds on open_holds.account_id = wallets.account_id
-  where wallets.held_micros <> coalesce(open_holds.amount_micros, 0)
+  select balances.account_id, null, format('The open holds add up to %s micro-credits, not %s.', coalesce(open_holds.amount_micros, 0), balances.held_micros)
+  from private.balances
+  left join open_holds on open_holds.account_id = balances.account_id
+  where balances.held_micros <> coalesce(open_holds.amount_micros, 0)
   union all
   select wallets.account_id, null, format('The lots add up to %s micro-credits, not to the balance and the debt.', coalesce(lot_sums.remaining_micros, 0))
   from private.wallets
@@ -408,11 +408,11 @@ from (
   where open_runs.status = 'reconciling'
   union all
   select
-    3, 'Credits that lapsed', coalesce(min(wallets.next_expiry_at) > private.clock() - interval '1 hour', true),
-    coalesce('the next on ' || to_char(min(wallets.next_expiry_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'none to come'),
+    3, 'Credits that lapsed', coalesce(min(balances.next_expiry_at) > private.clock() - interval '1 hour', true),
+    coalesce('the next on ' || to_char(min(balances.next_expiry_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), 'none to come'),
     'The schedule expire-lots is not running: start the scheduler.'
-  from private.wallets
-  where wallets.balance_micros > wallets.held_micros and wallets.next_expiry_at is not null
+  from private.balances
+  where balances.free_micros > 0 and balances.next_expiry_at is not null
   union all
   select
     4, 'Receipts without a partition', count(*) = 0, format('%s', count(*)),

@@ -46,7 +46,7 @@ returns void
 language sql
 as $$
   -- What authorising does, without its rules.
-  update private.wallets set held_micros = held_micros + amount where account_id = tests.team(name);
+  update private.wallets set set_aside_micros = set_aside_micros + amount where account_id = tests.team(name);
   insert into private.runs (
     id, account_id, user_id, task, requested_model, model_ids, upstream_names, price_version_ids, shape, max_tokens, is_clamped, held_micros,
     month_start, lease_until, started_at
@@ -105,9 +105,9 @@ as $$
     (
       select format('%s/%s/%s', balance_micros, held_micros, debt_micros)
         || case when balance_micros + debt_micros <> (
-          select coalesce(sum(remaining_micros), 0) from private.lots where lots.account_id = wallets.account_id
+          select coalesce(sum(remaining_micros), 0) from private.lots where lots.account_id = balances.account_id
         ) then ' but its lots have another sum' else '' end
-      from private.wallets
+      from private.balances
       where account_id = tests.team(name)
     ),
     format('%s/%s/%s', balance, held, debt), description

@@ -105,7 +105,7 @@ from unnest(array['private.coupons', 'private.book_balances', 'private.entries',
 
 select tests.sign_in_as_service();
 select isnt_empty('select * from private.' || name, 'the server reads all ' || name)
-from unnest(array['wallets', 'transactions', 'lots', 'allocations', 'runs', 'holds', 'resolutions', 'usage_events', 'redemptions', 'coupons']) as name;
+from unnest(array['wallets', 'allowances', 'balances', 'transactions', 'lots', 'allocations', 'runs', 'holds', 'resolutions', 'usage_events', 'redemptions', 'coupons']) as name;
 
 -- writing -------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ from books
 cross join unnest(array['delete from private.%s', 'truncate private.%s', 'insert into private.%s default values']) as statement;
 select tests.is_refused('update private.wallets set balance_micros = 9', 'an owner sets no balance');
 select tests.is_refused('update private.lots set remaining_micros = amount_micros', 'nor fills a lot');
-select tests.is_refused('update api.wallets set balance_micros = 9', 'not through the view either');
+select tests.is_refused('update api.lots set remaining_micros = amount_micros', 'not through the view either');
 
 select tests.sign_in_as_service();
 select tests.is_refused(format(statement, name), format('the server is refused: ' || statement, name))
@@ -141,8 +141,8 @@ select is(
       and proname in (
         'post', 'replay', 'burn_lots', 'pay_debt', 'note_lots', 'grant_credits', 'settle_hold', 'expire_lots',
         'expire_due_lots', 'refund_charge', 'reverse_grant', 'adjust_credits', 'grant_top_up', 'roll_up_books', 'redeem_code',
-        'require_wallet', 'lock_account', 'try_lock_account', 'grant_monthly_credits', 'open_account', 'authorize_run', 'finish_run',
-        'sweep_runs', 'hold_budgets', 'settle_budgets', 'renew_allowance', 'roll_up_usage', 'forget_repeatable_runs'
+        'require_wallet', 'lock_calls', 'lock_money', 'lock_account', 'try_lock_account', 'take_back_room', 'make_room',
+        'grant_monthly_credits', 'open_account', 'authorize_run', 'finish_run', 'sweep_runs', 'count_in_budgets', 'renew_allowance', 'roll_up_usage', 'forget_repeatable_runs'
       )
       and has_function_privilege(role, oid, 'execute')
   ),
@@ -150,8 +150,8 @@ select is(
 );
 select ok(
   (select count(*) from pg_proc where pronamespace = 'private'::regnamespace and proname in (
-    'post', 'burn_lots', 'settle_hold', 'grant_credits', 'authorize_run', 'finish_run', 'lock_account', 'try_lock_account', 'renew_allowance'
-  )) = 9,
+    'post', 'burn_lots', 'settle_hold', 'grant_credits', 'authorize_run', 'finish_run', 'lock_account', 'try_lock_account', 'make_room', 'renew_allowance'
+  )) = 10,
   'and those functions are there under these names'
 );
 
@@ -194,7 +194,7 @@ select pg_temp.breaks(
   format('update private.wallets set %s from ids where account_id = engine', change), '23514', 'a wallet refuses ' || change
 )
 from unnest(array[
-  'held_micros = -1', 'debt_micros = -1', 'held_micros = 931', 'balance_micros = -1', 'balance_micros = 9007199254740992',
+  'set_aside_micros = -1', 'debt_micros = -1', 'set_aside_micros = 931', 'balance_micros = -1', 'balance_micros = 9007199254740992',
   'balance_micros = -9007199254740992, debt_micros = 9007199254740992'
 ]) as change;
 select pg_temp.breaks('insert into private.wallets (account_id) select engine from ids', '23505', 'an account has one wallet');

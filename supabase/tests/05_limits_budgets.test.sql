@@ -100,7 +100,7 @@ select tests.sign_out();
 grant execute on function pg_temp.sees to public;
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, max_cost_micros, reason)
 select engine, engine, 77, 88, 99, 'For tests' from ids;
-update private.wallets set month_start = '2027-03-01 00:00:00+00', month_requests = 5 from ids where account_id = engine;
+update private.allowances set month_start = '2027-03-01 00:00:00+00', month_requests = 5 from ids where account_id = engine;
 
 select tests.sign_in_as('Ada');
 select is(pg_temp.sees(), 'budgets key by day and member by month, limits free, plans free, overrides 1, used 5', 'an owner sees all');
@@ -140,7 +140,7 @@ select results_eq(
 );
 select tests.is_refused('select * from ' || relation, 'a visitor does not read ' || relation)
 from unnest(array[
-  'api.limits', 'api.budgets', 'private.account_plans', 'private.limit_overrides', 'private.wallets', 'private.token_quotas',
+  'api.limits', 'api.budgets', 'private.account_plans', 'private.limit_overrides', 'private.wallets', 'private.allowances', 'private.token_quotas',
   'private.budgets', 'private.model_quotas', 'private.offers', 'private.key_windows', 'private.upstream_guard'
 ]) as relation;
 select tests.sign_in_as('Ada');
@@ -149,8 +149,8 @@ from unnest(array['private.token_quotas', 'private.model_quotas', 'private.offer
 select tests.is_refused(statement, 'an owner is refused: ' || statement)
 from unnest(array[
   'update private.plans set requests_per_minute = null', $$update private.account_plans set plan_id = 'enterprise'$$,
-  'delete from private.limit_overrides', 'update private.wallets set month_requests = 0', 'update private.wallets set minute_window = null',
-  $$update private.wallets set plan_id = 'enterprise', allowance_until = 'infinity'$$, 'delete from private.offers', 'update private.budgets set spent_micros = 0',
+  'delete from private.limit_overrides', 'update private.allowances set month_requests = 0', 'update private.allowances set minute_window = null',
+  $$update private.allowances set plan_id = 'enterprise', valid_until = 'infinity'$$, 'delete from private.offers', 'update private.budgets set spent_micros = 0',
   'delete from private.budgets', 'update private.upstream_guard set is_paused = false', 'delete from private.key_windows',
   'select private.renew_allowance(engine) from ids',
   'select private.grant_monthly_credits()', 'select private.measure_guard()'
@@ -158,7 +158,7 @@ from unnest(array[
 select tests.sign_in_as_service();
 select tests.is_refused(statement, 'the server is refused: ' || statement)
 from unnest(array[
-  'update private.plans set requests_per_minute = null', 'update private.wallets set month_requests = 0',
+  'update private.plans set requests_per_minute = null', 'update private.allowances set month_requests = 0',
   'update private.budgets set spent_micros = 0', 'delete from private.key_windows', 'delete from private.offers'
 ]) as statement;
 
@@ -267,7 +267,7 @@ select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) s
 select pg_temp.breaks('insert into private.account_plans (account_id, plan_id) values (gen_random_uuid(), ''pro'')', '23503');
 select pg_temp.breaks('update private.account_plans set plan_id = ''none''', '23503');
 select pg_temp.breaks(format('insert into private.%1$s select * from private.%1$s limit 1', name), '23505')
-from unnest(array['plans', 'offers', 'wallets']) as name;
+from unnest(array['plans', 'offers', 'wallets', 'allowances']) as name;
 select pg_temp.breaks(
   format(
     $$insert into private.token_quotas (account_id, model_quota_id, period_start, %s)

@@ -216,7 +216,7 @@ begin
         ', ', plan_id, 'minute ' || requests_per_minute, 'hour ' || requests_per_hour, 'month ' || requests_per_month, 'cost ' || max_cost_micros,
         case when is_suspended then 'suspended' end, 'until ' || to_char(month_end at time zone 'UTC', 'MM-DD HH24:MI')
       )
-      from private.wallets, ids where account_id = engine
+      from private.allowances, ids where account_id = engine
     ),
     expected, description
   );
@@ -225,7 +225,7 @@ begin
       select row(
         plan_id, requests_per_minute, requests_per_hour, requests_per_day, requests_per_month, max_cost_micros, month_requests, month_end
       )::text
-      from private.wallets, ids where account_id = engine
+      from private.allowances, ids where account_id = engine
     ),
     (
       select row(
@@ -266,18 +266,18 @@ select pg_temp.goes_by('the account is suspended', 'big, minute 5, suspended, un
 update private.accounts set suspended_at = null from ids where id = engine;
 select pg_temp.goes_by('and goes on', 'big, minute 5, until 04-01 00:00');
 select is(month_requests, (select count(*) from private.runs where account_id = engine), 'through all of this the month counted every call')
-from private.wallets, ids where account_id = engine;
+from private.allowances, ids where account_id = engine;
 select tests.travel_to('2027-03-31 23:59:59.999999+00');
 select pg_temp.goes_by('the last moment of a month is in it', 'big, minute 5, until 04-01 00:00');
 select tests.travel('1 microsecond');
 select pg_temp.goes_by('a new month begins', 'big, minute 5, until 05-01 00:00');
-select is(month_requests, 1::bigint, 'with its first call') from private.wallets, ids where account_id = engine;
+select is(month_requests, 1::bigint, 'with its first call') from private.allowances, ids where account_id = engine;
 update private.account_plans set cycle_anchor = '2027-01-31 10:00:00+00' from ids where account_id = engine;
 select pg_temp.goes_by('months are counted from another day', 'big, minute 5, until 04-30 10:00');
-select is(month_requests, 1::bigint, 'which is another month') from private.wallets, ids where account_id = engine;
+select is(month_requests, 1::bigint, 'which is another month') from private.allowances, ids where account_id = engine;
 update private.account_plans set cycle_anchor = '2026-12-31 10:00:00+00' from ids where account_id = engine;
 select pg_temp.goes_by('an anchor with the same months', 'big, minute 5, until 04-30 10:00');
-select is(month_requests, 2::bigint, 'counts on') from private.wallets, ids where account_id = engine;
+select is(month_requests, 2::bigint, 'counts on') from private.allowances, ids where account_id = engine;
 select tests.travel_to('2029-03-05 00:00:00+00');
 select pg_temp.goes_by('years later', 'big, minute 5, until 03-31 10:00');
 
@@ -285,7 +285,7 @@ create temporary table last_of_month as select pg_temp.calls() as verdict;
 select tests.travel_to('2029-03-31 10:00:00+00');
 select pg_temp.calls();
 select private.finish_run((verdict).run_id, row('failed', null, null, null, null, null, null, null, null, null, null)::private.run_report) from last_of_month;
-select is(month_requests, 1::bigint, 'a call of last month that gave nothing takes nothing off this one') from private.wallets, ids where account_id = engine;
+select is(month_requests, 1::bigint, 'a call of last month that gave nothing takes nothing off this one') from private.allowances, ids where account_id = engine;
 
 -- windows -------------------------------------------------------------------------------------
 

@@ -59,10 +59,10 @@ create function pg_temp.has_free(amount bigint)
 returns void
 language sql
 as $$
-  select private.adjust_credits(engine, amount - (balance_micros - held_micros), gen_random_uuid()::text, 'For tests', 'tests')
+  select private.adjust_credits(engine, amount - free_micros, gen_random_uuid()::text, 'For tests', 'tests')
   from ids
-  join private.wallets on account_id = engine
-  where amount <> balance_micros - held_micros
+  join private.balances on account_id = engine
+  where amount <> free_micros
 $$;
 
 -- what is written down ------------------------------------------------------------------------------
@@ -80,15 +80,46 @@ select results_eq(
 );
 select results_eq(
   $$
-    select wallets.held_micros::bigint, runs.held_micros::bigint, holds.amount_micros::bigint, holds.expires_at - private.clock(),
-      runs.lease_until - private.clock(), runs.status::text, wallets.month_requests
+    select balances.held_micros::bigint, runs.held_micros::bigint, holds.amount_micros::bigint, holds.expires_at - private.clock(),
+      runs.lease_until - private.clock(), runs.status::text, allowances.month_requests
     from first
     join private.runs on runs.id = (verdict).run_id
     join private.holds using (id)
-    join private.wallets on wallets.account_id = runs.account_id
+    join private.balances on balances.account_id = runs.account_id
+    join private.allowances on allowances.account_id = runs.account_id
   $$,
   $$values (690::bigint, 690::bigint, 690::bigint, interval '15 minutes', interval '30 seconds', 'open', 1::bigint)$$,
   'the hold outlasts every function, the lease a few heartbeats, and the month has one request more'
+);
+
+-- room ---------------------------------------------------------------------------------------------
+
+create function pg_temp.aside()
+returns table (set_aside bigint, room bigint, held bigint, free bigint)
+language sql
+as $$
+  select set_aside_micros::bigint, room_micros::bigint, held_micros, free_micros
+  from ids
+  join private.wallets on account_id = engine
+  join private.allowances using (account_id)
+  join private.balances using (account_id)
+$$;
+select results_eq(
+  'select * from pg_temp.aside()', 'values (1000::bigint, 310::bigint, 690::bigint, 310::bigint)',
+  'the first call sets all that is free aside for the next ones'
+);
+select private.lock_account(engine) from ids;
+select results_eq(
+  'select * from pg_temp.aside()', 'values (690::bigint, 0::bigint, 690::bigint, 310::bigint)',
+  'whoever may take credits leaves nothing aside but what is held'
+);
+select private.make_room(engine) from ids;
+select private.make_room(engine) from ids;
+select results_eq(
+  'select * from pg_temp.aside()', 'values (1000::bigint, 310::bigint, 690::bigint, 310::bigint)', 'and no more is ever set aside than there is'
+);
+select throws_ok(
+  'update private.allowances set room_micros = -1 from ids where account_id = engine', '23514', null, 'nobody begins without room'
 );
 
 -- replays -----------------------------------------------------------------------------------------
@@ -101,7 +132,7 @@ select results_eq(
   $$select true, true, (verdict).run_id, '{acme/small}'::text[], 10, false, 690::bigint from first$$, 'the same key and request is the same run'
 );
 select is((select count(*) from private.runs), 1::bigint, 'and no second one');
-select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 690::bigint, 'that would hold something');
+select is((select held_micros from private.balances, ids where account_id = engine)::bigint, 690::bigint, 'that would hold something');
 select is(
   pg_temp.says(pg_temp.verdict_of(idempotency => 'once', hash => '\x02')), '409 conflict idempotency', 'the same key for another request is a conflict'
 );
@@ -117,7 +148,7 @@ select is(
 update private.accounts set suspended_at = now() from ids where id = engine;
 update private.upstream_guard set is_paused = true;
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, requests_per_month, reason) select engine, engine, 1, 1, 'For tests' from ids;
-update private.wallets set minute_window = row(private.clock() + interval '3 seconds', 1, 1, array_fill(0, array[12]), null)
+update private.allowances set minute_window = row(private.clock() + interval '3 seconds', 1, 1, array_fill(0, array[12]), null)
 from ids where account_id = engine;
 create function pg_temp.refused(expected text, description text, models text[] default '{acme/none}', idempotency text default null)
 returns text
@@ -371,8 +402,8 @@ select is_empty(
 
 select is_empty(
   $$
-    select account_id from private.wallets
-    where held_micros <> (select coalesce(sum(held_micros), 0) from private.runs where runs.account_id = wallets.account_id)
+    select account_id from private.balances
+    where held_micros <> (select coalesce(sum(held_micros), 0) from private.runs where runs.account_id = balances.account_id)
   $$,
   'after all this every wallet holds what its open calls hold'
 );

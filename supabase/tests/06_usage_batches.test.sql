@@ -20,7 +20,7 @@ select name, (private.authorize_run(row(
 )::private.run_request)).run_id
 from unnest(array['Ada', 'Bill']) as name;
 create function pg_temp.breaks_ada() returns void language sql as $$
-  update private.wallets set held_micros = 0, transaction_count = 0 where account_id = tests.account_of('Ada')
+  update private.wallets set set_aside_micros = 0, transaction_count = 0 where account_id = tests.account_of('Ada')
 $$;
 
 savepoint sound;

@@ -32,10 +32,10 @@ returns void
 language sql
 as $$
   update private.account_plans set plan_id = plan from mine where account_plans.account_id = mine.account_id;
-  select private.adjust_credits(account_id, free - (balance_micros - held_micros), gen_random_uuid()::text, 'For tests', 'tests')
+  select private.adjust_credits(account_id, free - free_micros, gen_random_uuid()::text, 'For tests', 'tests')
   from mine
-  join private.wallets using (account_id)
-  where free <> balance_micros - held_micros;
+  join private.balances using (account_id)
+  where free <> free_micros;
 $$;
 create function pg_temp.verdict(
   models text[], max_tokens integer default null, features text default '{"has_code": false}', bytes bigint default 100,

@@ -68,11 +68,12 @@ language sql
 as $$
   select format(
     'spent %s, held %s; month %s; tokens %s+%s; budget %s+%s',
-    1000000 - wallets.balance_micros, wallets.held_micros, wallets.month_requests, coalesce(token_quotas.used_tokens, 0),
+    1000000 - balances.balance_micros, balances.held_micros, allowances.month_requests, coalesce(token_quotas.used_tokens, 0),
     coalesce(token_quotas.held_tokens, 0), budgets.spent_micros, budgets.held_micros
   )
   from ids
-  join private.wallets on wallets.account_id = engine
+  join private.balances on balances.account_id = engine
+  join private.allowances on allowances.account_id = engine
   join private.budgets on budgets.account_id = engine
   left join private.token_quotas on token_quotas.account_id = engine
 $$;
@@ -162,7 +163,7 @@ $$;
 select pg_temp.starts('later');
 select is((pg_temp.ends('later', 'completed', null, null, generation => 'gen-1')).run_id, null, 'a call whose cost is not known yet has no receipt yet');
 select is(pg_temp.status_of('later'), 'reconciling', 'it waits');
-select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 1140::bigint, 'and keeps its hold');
+select is((select held_micros from private.balances, ids where account_id = engine)::bigint, 1140::bigint, 'and keeps its hold');
 select tests.travel('2 seconds');
 select is_empty('select * from private.claim_reconciliations()', 'upstream needs a moment');
 select tests.travel('1 millisecond');
@@ -234,7 +235,7 @@ select is(private.sweep_runs(), 2, 'when no record has come for as long as a hol
 select is(pg_temp.status_of('lost upstream'), 'ended', 'it ends as well');
 select is((select charged_micros from private.usage_events where run_id = pg_temp.run('waiting'))::bigint, 0::bigint, 'free of charge');
 select pg_temp.ends('alive', 'completed');
-select is((select held_micros from private.wallets, ids where account_id = engine)::bigint, 0::bigint, 'nothing stays held');
+select is((select held_micros from private.balances, ids where account_id = engine)::bigint, 0::bigint, 'nothing stays held');
 select is(private.sweep_runs(), 0, 'and nothing is left to sweep');
 
 -- the model that answered --------------------------------------------------------------------------

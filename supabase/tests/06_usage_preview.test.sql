@@ -30,10 +30,10 @@ create function pg_temp.has_free(amount bigint)
 returns void
 language sql
 as $$
-  select private.adjust_credits(account_id, amount - (balance_micros - held_micros), gen_random_uuid()::text, 'For tests', 'tests')
+  select private.adjust_credits(account_id, amount - free_micros, gen_random_uuid()::text, 'For tests', 'tests')
   from mine
-  join private.wallets using (account_id)
-  where amount <> balance_micros - held_micros
+  join private.balances using (account_id)
+  where amount <> free_micros
 $$;
 
 create function pg_temp.preview(model text, max_tokens integer default 10, features text default '{}', prompt_bytes integer default 100)

@@ -312,7 +312,7 @@ select tests.sign_out();
 
 -- refusals ----------------------------------------------------------------------------------------------------
 
-create temporary table balance as select balance_micros - held_micros as free from private.wallets, ids where account_id = engine;
+create temporary table balance as select free_micros as free from private.balances, ids where account_id = engine;
 select private.adjust_credits(engine, -free, 'tests:empty', 'For tests', 'tests') from ids, balance;
 select tests.sign_in_as('Ada');
 create temporary table refused as select pg_temp.ask('poor', 'p1', 'q1') as said;

@@ -326,7 +326,7 @@ select results_eq(
 select tests.sign_out();
 select tests.travel('2 minutes');
 create temporary table before as
-select month_requests, balance_micros, held_micros from private.wallets join ids on wallets.account_id = elsewhere;
+select month_requests, balance_micros, held_micros from private.balances join private.allowances using (account_id) join ids on account_id = elsewhere;
 insert into private.limit_overrides (subject_id, account_id, requests_per_minute, reason)
 select elsewhere, elsewhere, 5, 'test' from ids;
 select tests.sign_in_as('Eve');
@@ -352,7 +352,7 @@ select is(
 );
 select tests.sign_out();
 select results_eq(
-  $$select month_requests, balance_micros, held_micros from private.wallets join ids on wallets.account_id = elsewhere$$,
+  $$select month_requests, balance_micros, held_micros from private.balances join private.allowances using (account_id) join ids on account_id = elsewhere$$,
   'select * from before', 'no repetition counts in the month, holds or costs'
 );
 select tests.travel('65 seconds');

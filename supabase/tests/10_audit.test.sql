@@ -155,7 +155,7 @@ select set_has(
   $$values ('A transaction before this one is missing.'), ('The wallet does not name the end of its chain.')$$, 'a gap'
 );
 select set_has(
-  $$select pg_temp.problems_after('update private.wallets set held_micros = held_micros - 1 where held_micros > 0')$$,
+  $$select pg_temp.problems_after('update private.wallets set set_aside_micros = set_aside_micros - 1 where set_aside_micros > 0')$$,
   $$values ('The open holds add up to N micro-credits, not N.')$$, 'something held that nobody holds'
 );
 select set_has(

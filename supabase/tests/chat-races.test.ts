@@ -146,7 +146,7 @@ async function outcomeOf(run: string) {
 
 async function heldMicros(): Promise<number> {
   const [row] = await database.owner<{ held: number }[]>`
-    select held_micros::int as held from private.wallets where account_id = ${account}`;
+    select held_micros::int as held from private.balances where account_id = ${account}`;
   return row!.held;
 }
 

@@ -110,15 +110,15 @@ interface Wallet {
 /** What the wallet says, and whether it and its books agree; all in one row. */
 async function walletOf(tx: TransactionSql): Promise<Wallet> {
   const [row] = await tx<{ balance: string; held: string; sound: boolean }[]>`
-    select balance_micros as balance, wallets.held_micros as held,
-      wallets.held_micros between 0 and balance_micros
+    select balance_micros as balance, balances.held_micros as held,
+      balances.held_micros between 0 and balance_micros
       and balance_micros = (select sum(amount_micros) from private.transactions)
       and balance_micros = (select sum(remaining_micros) from private.lots)
-      and wallets.held_micros = (
+      and balances.held_micros = (
         select coalesce(sum(amount_micros), 0) from private.holds
         where id not in (select hold_id from private.resolutions)
       ) as sound
-    from private.wallets`;
+    from private.balances`;
   if (!row?.sound) throw new Error('The wallet and its books do not agree.');
   return { balance: BigInt(row.balance), held: BigInt(row.held) };
 }

@@ -169,12 +169,12 @@ async function newAccount({ wallet, key, member }: Limits): Promise<Account> {
 async function isNeverOver({ accountId }: Account, { key, member }: Limits): Promise<void> {
   const [now] = await sql<{ free: number; key: number; member: number }[]>`
     select
-      (balance_micros - held_micros)::float8 as free,
+      free_micros::float8 as free,
       (select sum(spent_micros + held_micros) filter (where subject = 'key')::float8
         from private.budgets where account_id = ${accountId}) as key,
       (select sum(spent_micros + held_micros) filter (where subject = 'member')::float8
         from private.budgets where account_id = ${accountId}) as member
-    from private.wallets where account_id = ${accountId}`;
+    from private.balances where account_id = ${accountId}`;
   expect(now!.free).toBeGreaterThanOrEqual(0);
   expect(now!.key).toBeLessThanOrEqual(key);
   expect(now!.member).toBeLessThanOrEqual(member);

@@ -18,6 +18,7 @@ import {
 
 const tables = [
   'wallets',
+  'allowances',
   'key_windows',
   'token_quotas',
   'budgets',
@@ -149,7 +150,7 @@ test('a connection that dies with the lock of an account in hand leaves it to th
     'owner',
     now,
     `select private.lock_account(${quote(stage.account.id)});
-     update private.wallets set held_micros = 0 where account_id = ${quote(stage.account.id)};
+     update private.wallets set set_aside_micros = 0 where account_id = ${quote(stage.account.id)};
      select 'in hand', pg_sleep(60)`,
   );
   await until(async () => {

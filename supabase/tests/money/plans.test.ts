@@ -86,9 +86,9 @@ test('an edit of a plan takes no lock for each of its accounts', async ({ databa
   await editor`commit`;
   editor.release();
   const [outdated] = await stage.look(`
-    select count(*)::int as wallets from private.wallets
-    join private.account_plans using (account_id) where account_plans.plan_id = 'free' and allowance_until > '-infinity'`);
-  expect(outdated!.wallets).toBe(0);
+    select count(*)::int as allowances from private.allowances
+    join private.account_plans using (account_id) where account_plans.plan_id = 'free' and valid_until > '-infinity'`);
+  expect(outdated!.allowances).toBe(0);
 });
 
 for (const [what, statement] of [

@@ -90,7 +90,7 @@ test(
     expect(answers).toEqual({ allowed: 8, 23514: 32 });
     expect(complaints).toHaveLength(32);
     for (const complaint of complaints)
-      expect(complaint).toMatch(/failed with 23514 .*never_overspent/);
+      expect(complaint).toMatch(/failed with 23514 .*micros_check/);
   },
 );
 
@@ -98,7 +98,7 @@ test(
   'check-then-debit without the constraint is caught: more is held than there is',
   patience,
   async ({ database }) => {
-    await database.owner`alter table private.wallets drop constraint never_overspent`;
+    await database.owner`alter domain private.micros drop constraint micros_check`;
     const { answers, complaints } = await checkThenDebit(database);
     expect(answers).toEqual({ allowed: 40 });
     expect(complaints.join('\n')).toMatch(/overspent: /);
@@ -143,8 +143,8 @@ test(
 test('a month that counts what gave nothing is caught', patience, async ({ database }) => {
   await breakFunction(database.owner, 'private.finish_run', [
     [
-      /set month_requests = wallets\.month_requests - 1/,
-      'set month_requests = wallets.month_requests',
+      /set month_requests = allowances\.month_requests - 1/,
+      'set month_requests = allowances.month_requests',
     ],
   ]);
   const expected = /month \S+ \S+ counts \d+ requests, there were/;
@@ -166,17 +166,17 @@ test('a receipt beside a call that is still open is caught', patience, async ({ 
 async function unlock({ owner }: TestDatabase, pause = 'pg_sleep(0.01)'): Promise<void> {
   await breakFunction(owner, 'private.authorize_run', [
     [
-      /private\.lock_account\(request\.account_id\)/,
+      /private\.lock_calls\(request\.account_id\)/,
       "set_config('tests.unlocked', 'yes', true) = 'yes'",
     ],
   ]);
-  await breakFunction(owner, 'private.lock_account', [
+  await breakFunction(owner, 'private.lock_calls', [
     [/RETURN \(pg_adv/, "RETURN (current_setting('tests.unlocked', true) = 'yes' OR pg_adv"],
   ]);
   await owner.unsafe(`
     create function private.dawdle() returns trigger language plpgsql as
       'begin perform ${pause}; return null; end';
-    create trigger dawdle before update on private.wallets for each statement execute function private.dawdle()`);
+    create trigger dawdle before update on private.allowances for each statement execute function private.dawdle()`);
 }
 
 /** Forty at once with money for eight, all of whom have checked before the first of them debits. */

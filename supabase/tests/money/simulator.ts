@@ -123,10 +123,10 @@ async function glance(
     { sum: string; lots: string; held: string; balance: string; debt: string; said: string }[]
   >(
     `select balance_micros as balance, debt_micros as debt, held_micros as said,
-       (select coalesce(sum(amount_micros), 0)::bigint from private.transactions where account_id = wallets.account_id) as sum,
-       (select coalesce(sum(remaining_micros), 0)::bigint from private.lots where account_id = wallets.account_id) as lots,
-       (select coalesce(sum(held_micros), 0)::bigint from private.runs where account_id = wallets.account_id) as held
-     from private.wallets where account_id = ${quote(accountId)}`,
+       (select coalesce(sum(amount_micros), 0)::bigint from private.transactions where account_id = balances.account_id) as sum,
+       (select coalesce(sum(remaining_micros), 0)::bigint from private.lots where account_id = balances.account_id) as lots,
+       (select coalesce(sum(held_micros), 0)::bigint from private.runs where account_id = balances.account_id) as held
+     from private.balances where account_id = ${quote(accountId)}`,
   );
   if (!row) return void complaints.push(`operation ${number}: the wallet of ${accountId} is gone`);
   const [sum, lots, held, balance, debt] = [row.sum, row.lots, row.held, row.balance, row.debt].map(

@@ -161,7 +161,8 @@ export interface Snapshot {
 }
 
 const queries: { [table in keyof Snapshot]: string } = {
-  wallets: `select *, encode(last_hash, 'hex') as last_hash from private.wallets where account_id = any ($)`,
+  wallets: `select *, set_aside_micros - room_micros as held_micros, encode(last_hash, 'hex') as last_hash
+    from private.wallets join private.allowances using (account_id) where account_id = any ($)`,
   transactions: `select *, encode(previous_hash, 'hex') as previous_hash, encode(hash, 'hex') as hash
     from private.transactions where account_id = any ($) order by account_id, sequence`,
   lots: `select * from private.lots where account_id = any ($) order by id`,

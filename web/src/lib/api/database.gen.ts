@@ -1342,41 +1342,13 @@ export type Database = {
           available_micros: number | null;
           balance_micros: number;
           debt_micros: number;
-          held_micros: number;
+          held_micros: number | null;
           last_hash: string | null;
           next_expiry_at: string | null;
           transaction_count: number;
         };
         ComputedFields: never;
-        Insert: {
-          account_id?: string | null;
-          available_micros?: never;
-          balance_micros?: number | null;
-          debt_micros?: number | null;
-          held_micros?: number | null;
-          last_hash?: never;
-          next_expiry_at?: string | null;
-          transaction_count?: number | null;
-        };
-        Update: {
-          account_id?: string | null;
-          available_micros?: never;
-          balance_micros?: number | null;
-          debt_micros?: number | null;
-          held_micros?: number | null;
-          last_hash?: never;
-          next_expiry_at?: string | null;
-          transaction_count?: number | null;
-        };
-        Relationships: [
-          {
-            foreignKeyName: 'wallets_account_id_fkey';
-            columns: ['account_id'];
-            isOneToOne: true;
-            referencedRelation: 'accounts';
-            referencedColumns: ['id'];
-          },
-        ];
+        Relationships: [];
       };
     };
     Functions: {
