@@ -9680,6 +9680,19 @@ $$;
 comment on function private.rotate_key is
   'Gives a key a new clear text; the one before stays good for as long as was chosen. Budgets, limits and usage are the key''s, so they go on.';
 
+create function private.end_key(key_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null
+  where api_keys.id = end_key.key_id and api_keys.revoked_at is null
+$$;
+
+comment on function private.end_key is 'Lets no call in with a key, nor with the one before it. Whoever calls this has its account locked.';
+
 create function private.revoke_key(key_id uuid)
 returns void
 language plpgsql
@@ -9690,7 +9703,7 @@ set search_path = ''
 as $$
 begin
   perform private.require_my_key(key_id);
-  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null where api_keys.id = key_id;
+  perform private.end_key(key_id);
 end
 $$;
 
@@ -13942,6 +13955,27 @@ left join admin.accounts on accounts.account_id = personal.id;
 
 comment on view admin.people is 'Everybody who signed up, with their own account. Last seen is the last sign-in or the last day of use.';
 
+create view admin.keys
+with (security_invoker = true)
+as
+select
+  owners.account,
+  owners.owner_email,
+  api_keys.name as key,
+  api_keys.prefix,
+  users.email as made_by,
+  api_keys.created_at as made_at,
+  api_keys.last_used_at as last_used,
+  api_keys.expires_at as expires,
+  api_keys.revoked_at as revoked_since,
+  api_keys.account_id,
+  api_keys.id as key_id
+from private.api_keys
+join admin.owners on owners.account_id = api_keys.account_id
+left join auth.users on users.id = api_keys.created_by;
+
+comment on view admin.keys is 'Every key of every account by the beginning that its owner sees; the rest of it nobody has.';
+
 -- limits ----------------------------------------------------------------------------------------
 
 create view admin.overrides
@@ -14033,6 +14067,77 @@ end
 $$;
 
 comment on function admin.unsuspend_account is 'Lets a suspended account spend again.';
+
+create function admin.revoke_key(key text, reason text, author text)
+returns setof admin.keys
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+  wanted constant text := btrim(coalesce(revoke_key.key, ''));
+  found private.api_keys[] := array(
+    select api_keys from private.api_keys
+    where api_keys.id::text = lower(wanted) or (api_keys.prefix = wanted and api_keys.revoked_at is null)
+  );
+begin
+  if cardinality(found) = 0 then
+    perform private.fail(
+      404, 'not_found', format('No key in force begins with %s, and none has that id.', left(wanted, 100)), 'Look it up in admin.keys.'
+    );
+  elsif cardinality(found) > 1 then
+    perform private.fail(409, 'conflict', 'Several keys begin like that.', 'Give the key_id that admin.keys has.');
+  end if;
+  perform private.require_wallet(found[1].account_id);
+  perform private.end_key(found[1].id);
+  return query
+  select * from admin.keys where keys.key_id = found[1].id;
+end
+$$;
+
+comment on function admin.revoke_key is 'Ends a key, by its id or by its beginning. Calls that run go on to their end; no other is let in once this has returned.';
+
+create function admin.switch_model(model text, enabled boolean, reason text, author text)
+returns table (model_id text, name text, is_enabled boolean)
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+begin
+  return query
+  update private.models set enabled = coalesce(switch_model.enabled, models.enabled)
+  where models.id = btrim(switch_model.model)
+  returning models.id, models.name, models.enabled;
+  if not found then
+    perform private.fail(404, 'not_found', format('There is no model %s.', left(btrim(coalesce(switch_model.model, '')), 100)), 'Look it up in admin.prices.');
+  end if;
+end
+$$;
+
+comment on function admin.switch_model is 'Switches a model off for everybody, or on again. Calls that run go on to their end.';
+
+create function admin.pause_upstream(paused boolean, reason text, author text)
+returns table (is_paused boolean, closed_until timestamptz, closed_because text)
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  signature constant text := admin.sign_act(author, reason);
+begin
+  return query
+  update private.upstream_guard set is_paused = coalesce(pause_upstream.paused, upstream_guard.is_paused)
+  returning upstream_guard.is_paused, upstream_guard.closed_until, upstream_guard.closed_because;
+end
+$$;
+
+comment on function admin.pause_upstream is 'Lets no new call of anybody begin, or lets them begin again. Calls that run go on to their end.';
 
 create function admin.set_plan(account text, plan text, reason text, author text)
 returns setof admin.accounts
@@ -15272,7 +15377,10 @@ $$;
 
 comment on function admin.replay_webhook is 'Applies all dead events again, or one event by its id.';
 
+-- A price is never deleted.
 create trigger on_prices_audit after insert or update on private.prices
+  for each row execute function private.note_change();
+create trigger on_packages_audit after insert or update or delete on private.packages
   for each row execute function private.note_change();
 create trigger on_billing_settings_audit after update of grace, silent_after, auto_cooldown, razorpay_account_id on private.billing_settings
   for each row execute function private.note_change();

@@ -233,6 +233,19 @@ $$;
 comment on function private.rotate_key is
   'Gives a key a new clear text; the one before stays good for as long as was chosen. Budgets, limits and usage are the key''s, so they go on.';
 
+create function private.end_key(key_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null
+  where api_keys.id = end_key.key_id and api_keys.revoked_at is null
+$$;
+
+comment on function private.end_key is 'Lets no call in with a key, nor with the one before it. Whoever calls this has its account locked.';
+
 create function private.revoke_key(key_id uuid)
 returns void
 language plpgsql
@@ -243,7 +256,7 @@ set search_path = ''
 as $$
 begin
   perform private.require_my_key(key_id);
-  update private.api_keys set revoked_at = private.clock(), previous_hash = null, previous_until = null where api_keys.id = key_id;
+  perform private.end_key(key_id);
 end
 $$;
 

@@ -196,7 +196,10 @@ $$;
 
 comment on function admin.replay_webhook is 'Applies all dead events again, or one event by its id.';
 
+-- A price is never deleted.
 create trigger on_prices_audit after insert or update on private.prices
+  for each row execute function private.note_change();
+create trigger on_packages_audit after insert or update or delete on private.packages
   for each row execute function private.note_change();
 create trigger on_billing_settings_audit after update of grace, silent_after, auto_cooldown, razorpay_account_id on private.billing_settings
   for each row execute function private.note_change();

@@ -1,7 +1,7 @@
 -- admin: what an admin reads and does in Studio, in credits and emails; and that nobody else can.
 
 begin;
-select plan(68);
+select plan(86);
 
 select tests.create_user('Ada');
 select tests.create_user('Eve');
@@ -216,6 +216,59 @@ select throws_ok(
   '23514', null, 'not even by hand'
 );
 select is(admin.clear_override('ada@example.com', 'Over', 'Grace'), 1, 'and takes the override away');
+
+-- keys, models and the guard ----------------------------------------------------------------------
+insert into private.api_keys (id, account_id, created_by, name, prefix, hash)
+values (md5('twin')::uuid, tests.account_of('Ada'), tests.id_of('Ada'), 'Twin', 'sk-oneai-r', sha256('twin'));
+select tests.throws($$select admin.revoke_key('sk-oneai-x', 'Leaked', 'Grace')$$, 404, 'not_found', 'a key that is not there is not revoked');
+select tests.throws($$select admin.revoke_key(null, 'Leaked', 'Grace')$$, 404, 'not_found', 'nor no key');
+select tests.throws($$select admin.revoke_key('sk-oneai-r', 'Leaked', 'Grace')$$, 409, 'conflict', 'of two that begin alike none is guessed');
+select isnt(
+  (select revoked_since from admin.revoke_key(md5('twin')::uuid::text, 'Leaked', 'Grace')), null, 'an admin revokes a key by its id'
+);
+select ok(not private.is_key(sha256('twin')), 'which then is none');
+select is(
+  (select row(key, owner_email, made_by, revoked_since is not null)::text from admin.revoke_key(' sk-oneai-r ', 'Leaked', 'Grace')),
+  '(Robot,ada@example.com,ada@example.com,t)', 'or by its beginning'
+);
+select tests.travel('1 hour');
+select is(
+  (select count(distinct revoked_since) from admin.revoke_key(md5('key')::uuid::text, 'Again', 'Grace')
+    join private.api_keys on api_keys.id = key_id and api_keys.revoked_at = revoked_since and revoked_at < private.clock()),
+  1::bigint, 'revoked again, it ended when it did'
+);
+select is(
+  (select array_agg(reason order by id) from private.audit_log where subject = 'api_keys' and act = 'update'),
+  '{Leaked,Leaked}', 'and the log says why, once each'
+);
+
+create function pg_temp.refused_as()
+returns text
+language sql
+as $$
+  select coalesce(verdict.rule, 'allowed')
+  from private.authorize_run(row(
+    tests.account_of('Ada'), tests.id_of('Ada'), null, 'completion', '{openai/gpt-3.5-turbo}',
+    private.read_shape('{"prompt_bytes": 1, "max_tokens": 1}'), null, null, null, null
+  )) as verdict
+$$;
+select is(
+  (select row(switched.*)::text from admin.switch_model('openai/gpt-3.5-turbo', false, 'Broken', 'Grace') as switched),
+  '(openai/gpt-3.5-turbo,"GPT-3.5 Turbo",f)', 'an admin switches a model off'
+);
+select is(pg_temp.refused_as(), 'model', 'which then nobody calls');
+select ok((select is_enabled from admin.switch_model('openai/gpt-3.5-turbo', true, 'Mended', 'Grace')), 'and on again');
+select is(pg_temp.refused_as(), 'allowed', 'which then anybody does');
+select tests.throws($$select admin.switch_model('openai/none', true, 'Mended', 'Grace')$$, 404, 'not_found', 'a model that there is');
+select ok((select is_paused from admin.pause_upstream(true, 'The bill', 'Grace')), 'an admin pauses all calls');
+select is(pg_temp.refused_as(), 'guard', 'which then do not begin');
+select ok(not (select is_paused from admin.pause_upstream(false, 'Settled', 'Grace')), 'and lets them begin');
+select is(pg_temp.refused_as(), 'allowed', 'again');
+select is(
+  (select array_agg(concat_ws(' ', subject, actor, reason) order by id) from private.audit_log where subject in ('models', 'upstream_guard') and act = 'update'),
+  '{models admin:Grace Broken,models admin:Grace Mended,upstream_guard admin:Grace The bill,upstream_guard admin:Grace Settled}',
+  'each of it in the log'
+);
 
 select * from finish();
 rollback;

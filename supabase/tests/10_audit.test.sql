@@ -57,6 +57,8 @@ select is(pg_temp.logged($$update private.account_plans set plan_id = 'pro' wher
 select is(pg_temp.logged($$insert into private.limit_overrides (subject_id, account_id, reason) select id, id, 'A test' from private.accounts where id = tests.account_of('Ada')$$), '{insert limit_overrides}', 'an override is logged');
 select is(pg_temp.logged($$insert into private.budgets (account_id, subject, subject_id, period, limit_micros) values (tests.account_of('Ada'), 'member', tests.id_of('Ada'), 'total', 400000000)$$), '{insert budgets}', 'a budget is logged');
 select is(pg_temp.logged($$update private.budgets set limit_micros = 450000000$$), '{update budgets}', 'its limit is logged');
+select is(pg_temp.logged($$insert into private.packages (id, name) values ('odd', 'Odd')$$), '{insert packages}', 'a package is logged');
+select is(pg_temp.logged($$delete from private.packages where id = 'odd'$$), '{delete packages}', 'also when it goes');
 select is(pg_temp.logged($$insert into private.pricing_rules (pattern, priority, markup_percent) values ('x/*', 1, 5)$$), '{insert pricing_rules}', 'a price rule is logged');
 select is(pg_temp.logged($$update private.presets set active = false where id = 'oneai/auto-fast'$$), '{update presets}', 'a preset is logged');
 select is(pg_temp.logged($$update private.router_rules set active = false where preset_id = 'oneai/auto-fast'$$), '{update router_rules}', 'a router rule is logged');

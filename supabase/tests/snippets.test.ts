@@ -43,6 +43,7 @@ const expected: Record<string, (rows: Row[], tx: TransactionSql) => unknown> = {
     expect(rows).toMatchObject([{ code: 'SPRING-500', credits: '500', works_now: true }]),
   'margin-this-month.sql': (rows) =>
     expect(rows).toMatchObject([{ charged_usd: '0.002100', upstream_usd: '0.001000' }]),
+  'pause-upstream.sql': (rows) => expect(rows).toMatchObject([{ is_paused: true }]),
   'override-limits.sql': (rows) =>
     expect(rows).toMatchObject([{ requests_per_minute: 200, requests_per_hour: null }]),
   'refund-charge.sql': (rows) => expect(rows).toMatchObject([{ kind: 'refund', credits: '2.1' }]),
@@ -54,11 +55,14 @@ const expected: Record<string, (rows: Row[], tx: TransactionSql) => unknown> = {
   },
   'replay-webhooks.sql': (rows) =>
     expect(rows).toMatchObject([{ event_id: 'evt_dead', state: 'dead' }]),
+  'revoke-key.sql': (rows) =>
+    expect(rows).toMatchObject([{ key: 'Leaked', revoked_since: expect.any(Date) as Date }]),
   'set-plan.sql': (rows) => expect(rows).toMatchObject([{ plan: 'Pro' }]),
   'stuck-runs.sql': (rows) =>
     expect(rows).toMatchObject([{ account: 'Someone', held_credits: '2.48' }]),
   'suspend-account.sql': (rows) =>
     expect(rows).toMatchObject([{ account: 'Someone', suspended_since: expect.any(Date) as Date }]),
+  'switch-model.sql': (rows) => expect(rows).toMatchObject([{ is_enabled: false }]),
   'take-credits.sql': (rows) =>
     expect(rows).toMatchObject([{ kind: 'adjustment', credits: '-25' }]),
   'unsuspend-account.sql': (rows) =>
