@@ -3185,14 +3185,32 @@ create trigger on_accounts_insert
 
 -- policies and grants -------------------------------------------------------------------------
 
-create policy "anybody sees the plans" on private.plans for select to anon, authenticated using (is_public);
+create policy "anybody sees the plans that are public" on private.plans for select to anon using (is_public);
+create policy "people see those too that their accounts have" on private.plans
+  for select to authenticated using (
+    is_public
+    or id in (
+      select account_plans.plan_id from private.account_plans
+      where account_plans.account_id in (select private.my_account_ids())
+    )
+  );
 create policy "members see the plan of their accounts" on private.account_plans
   for select to authenticated using (account_id in (select private.my_account_ids()));
 create policy "members see the limits of their accounts" on private.limit_overrides
   for select to authenticated using (account_id in (select private.my_account_ids()));
+create policy "members see the token quotas of their accounts' plans" on private.model_quotas
+  for select to authenticated using (
+    plan_id in (
+      select account_plans.plan_id from private.account_plans
+      where account_plans.account_id in (select private.my_account_ids())
+    )
+  );
+create policy "members see the tokens their accounts used" on private.token_quotas
+  for select to authenticated using (account_id in (select private.my_account_ids()));
 grant select on private.plans to anon, authenticated, service_role;
-grant select on private.account_plans, private.limit_overrides to authenticated, service_role;
-grant select on private.plan_models, private.model_quotas, private.token_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
+grant select on private.account_plans, private.limit_overrides, private.token_quotas to authenticated, service_role;
+grant select (id, plan_id, pattern, tokens_per_month) on private.model_quotas to authenticated;
+grant select on private.plan_models, private.model_quotas, private.key_windows, private.read_windows, private.upstream_guard to service_role;
 grant execute on function private.month_start, private.month_end to authenticated, service_role;
 
 -- api ---------------------------------------------------------------------------------------
@@ -3203,9 +3221,10 @@ as
 select
   plans.id, plans.name, plans.position, plans.requests_per_minute, plans.requests_per_hour, plans.requests_per_day,
   plans.requests_per_month, plans.max_cost_micros, plans.monthly_credits_micros
-from private.plans;
+from private.plans
+where plans.is_public;
 
-comment on view api.plans is 'What each plan allows. An empty limit is no limit.';
+comment on view api.plans is 'What each plan on offer allows. An empty limit is no limit.';
 
 create view api.limits
 with (security_invoker = true)
@@ -3234,8 +3253,28 @@ left join private.limit_overrides as override
 
 comment on view api.limits is 'What each of the caller''s accounts may do this month, and how much of it is used.';
 
+create view api.token_quotas
+with (security_invoker = true)
+as
+select
+  account_plans.account_id,
+  model_quotas.pattern,
+  model_quotas.tokens_per_month,
+  coalesce(token_quotas.used_tokens, 0) as used_tokens,
+  coalesce(token_quotas.held_tokens, 0) as held_tokens,
+  private.month_end(account_plans.cycle_anchor, private.clock()) as month_ends_at
+from private.account_plans
+join private.model_quotas on model_quotas.plan_id = account_plans.plan_id
+left join private.token_quotas
+  on token_quotas.account_id = account_plans.account_id
+  and token_quotas.model_quota_id = model_quotas.id
+  and token_quotas.period_start = private.month_start(account_plans.cycle_anchor, private.clock());
+
+comment on view api.token_quotas is
+  'How many tokens of some models the plan of each of the caller''s accounts includes this month, how many are used, and how many open calls may still use. A model counts under the longest pattern that fits it.';
+
 grant select on api.plans to anon, authenticated, service_role;
-grant select on api.limits to authenticated;
+grant select on api.limits, api.token_quotas to authenticated;
 
 -- schemas/05_limits_budgets.sql ---------------------------------------------------------------
 
@@ -3750,7 +3789,7 @@ as $$
       select plans.name
       from private.offers
       join private.plans on plans.id = offers.plan_id
-      where offers.model_id = models.id
+      where offers.model_id = models.id and plans.is_public
       order by plans.position
       limit 1
     )
@@ -3764,7 +3803,7 @@ as $$
 $$;
 
 comment on function api.list_excluded_models is
-  'The models that an account''s plan does not include, each with the first plan that does.';
+  'The models that an account''s plan does not include, each with the first plan on offer that does.';
 
 grant execute on function api.list_excluded_models to authenticated;
 

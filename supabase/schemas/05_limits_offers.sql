@@ -301,7 +301,7 @@ as $$
       select plans.name
       from private.offers
       join private.plans on plans.id = offers.plan_id
-      where offers.model_id = models.id
+      where offers.model_id = models.id and plans.is_public
       order by plans.position
       limit 1
     )
@@ -315,6 +315,6 @@ as $$
 $$;
 
 comment on function api.list_excluded_models is
-  'The models that an account''s plan does not include, each with the first plan that does.';
+  'The models that an account''s plan does not include, each with the first plan on offer that does.';
 
 grant execute on function api.list_excluded_models to authenticated;

@@ -145,7 +145,7 @@ from unnest(array[
 ]) as relation;
 select tests.sign_in_as('Ada');
 select tests.is_refused('select * from ' || relation, 'an owner does not read ' || relation)
-from unnest(array['private.token_quotas', 'private.model_quotas', 'private.offers', 'private.key_windows', 'private.upstream_guard']) as relation;
+from unnest(array['private.model_quotas', 'private.offers', 'private.key_windows', 'private.upstream_guard']) as relation;
 select tests.is_refused(statement, 'an owner is refused: ' || statement)
 from unnest(array[
   'update private.plans set requests_per_minute = null', $$update private.account_plans set plan_id = 'enterprise'$$,

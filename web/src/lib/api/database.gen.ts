@@ -1260,6 +1260,26 @@ export type Database = {
           },
         ];
       };
+      token_quotas: {
+        Row: {
+          account_id: string;
+          held_tokens: number | null;
+          month_ends_at: string | null;
+          pattern: string;
+          tokens_per_month: number;
+          used_tokens: number | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: 'account_plans_account_id_fkey';
+            columns: ['account_id'];
+            isOneToOne: true;
+            referencedRelation: 'accounts';
+            referencedColumns: ['id'];
+          },
+        ];
+      };
       transactions: {
         Row: {
           account_id: string;
