@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
 import { ask, createKey, outcome } from './api-client.ts';
 import { accountOf, asOperator } from './chat.ts';
-import { expect, signIn, test } from './test.ts';
+import { createPerson, expect, signIn, test } from './test.ts';
 
 test('what was called is counted, charted, listed and written to files', async ({
   page,
@@ -165,6 +165,110 @@ test('however many days, models and keys there are, sums and files have all of t
   await page.getByRole('button', { name: 'Download CSV' }).click();
   await page.getByRole('menuitem', { name: 'Sums by day' }).click();
   await expect(page.getByText('Nothing was saved.')).toBeVisible();
+});
+
+test('what an account and a member may still use is seen before it bites', async ({
+  page,
+  person,
+}) => {
+  await signIn(page, person);
+  const secret = await createKey(page, 'Bounded');
+  const plan = `e2e-${crypto.randomUUID().slice(0, 8)}`;
+  await asOperator(async (sql) => {
+    await sql`
+      insert into private.plans (id, name, requests_per_minute, requests_per_month, max_cost_micros, is_public)
+      values (${plan}, 'Agreed', 15, 1200, 3000000, false)`;
+    await sql`insert into private.plan_models (plan_id, priority, pattern, allowed) values (${plan}, 1, '*', true)`;
+    await sql`
+      insert into private.model_quotas (plan_id, pattern, tokens_per_month)
+      values (${plan}, '*', 5000000), (${plan}, 'openai/*', 90000)`;
+    await sql`
+      update private.account_plans set plan_id = ${plan} where account_id in (${accountOf(sql, person)})`;
+    // As the owner of the account, who alone may.
+    await sql.begin(async (tx) => {
+      await tx`
+        select set_config('request.jwt.claims', json_build_object('sub', id)::text, true)
+        from auth.users where email = ${person.email}`;
+      await tx`
+        select private.set_budget(accounts.id, 'member', accounts.personal_user_id, 'month', 8000000)
+        from private.accounts where accounts.id in (${accountOf(sql, person)})`;
+    });
+  });
+  expect((await outcome(ask(secret))).status).toBe(200);
+
+  await page.goto('/app/usage');
+  const limits = page.getByRole('region', { name: 'Limits' });
+  const meter = (name: string) => limits.getByRole('meter', { name, exact: true });
+  const says = (name: string) => expect(meter(name));
+  await says('Requests this month').toHaveAttribute('aria-valuetext', '1 of 1,200');
+  await says('All other models').toHaveAttribute('aria-valuetext', '0 of 5M tokens');
+  await says('Models of OpenAI').toHaveAttribute('aria-valuetext', /^[1-9]\d* of 90,000 tokens$/);
+  await says('Credits this month').toHaveAttribute('aria-valuetext', /^[\d.]*[1-9] of 8$/);
+  await expect(limits).toContainText(/\d left · begins anew on \w/);
+  await expect(limits).toContainText('up to 15 a minute');
+  await expect(limits).toContainText('at most 3 credits');
+  await expect(limits).toContainText(/The month begins anew on \w/);
+
+  // What an open call may still use is no longer there for another.
+  await asOperator(
+    (sql) => sql`
+      update private.token_quotas set held_tokens = 4000 where account_id in (${accountOf(sql, person)})`,
+  );
+  await page.route('**/rest/v1/token_quotas?*', (route) => route.abort());
+  await page.reload();
+  await expect(limits.getByRole('alert')).toBeVisible();
+  await page.unroute('**/rest/v1/token_quotas?*');
+  await limits.getByRole('button', { name: 'Try again' }).click();
+  await expect(limits).toContainText('4,000 more are set aside');
+  const bar = Number(await meter('Models of OpenAI').getAttribute('aria-valuenow'));
+  expect(bar).toBeGreaterThan(4000);
+
+  // Where there is no limit there is nothing to say.
+  await asOperator(async (sql) => {
+    await sql`delete from private.model_quotas where plan_id = ${plan}`;
+    await sql`
+      update private.plans set requests_per_minute = null, requests_per_month = null, max_cost_micros = null
+      where id = ${plan}`;
+    await sql`delete from private.budgets where account_id in (${accountOf(sql, person)})`;
+  });
+  await page.reload();
+  await expect(page.getByRole('region', { name: 'Receipts' })).toBeVisible();
+  await expect(limits).toHaveCount(0);
+});
+
+test("in a team one sees the cap of one's own there, and in another account none", async ({
+  page,
+  person,
+}) => {
+  const colleague = await createPerson();
+  const teamId = await asOperator(async (sql) => {
+    const [team] = await sql`
+      insert into private.accounts (kind, name) values ('team', 'Engine') returning id`;
+    // An admin may know what others may spend, and is not told it as what is their own.
+    await sql`
+      insert into private.members (account_id, user_id, role)
+      select ${team!['id']}, id, 'admin' from auth.users where email in (${person.email}, ${colleague.email})`;
+    await sql`
+      insert into private.budgets (account_id, subject, subject_id, period, limit_micros, window_start, spent_micros, held_micros)
+      select ${team!['id']}, 'member', users.id, cap.period::private.budget_period, cap.micros, now(), 1500000, 250000
+      from auth.users
+      join (values (${person.email}, 'day', 2000000), (${colleague.email}, 'total', 9000000)) as cap (email, period, micros)
+        on cap.email = users.email`;
+    return String(team!['id']);
+  });
+  await page.addInitScript((id) => localStorage.setItem('account', id), teamId);
+  await signIn(page, person, '/signin?next=/app/usage');
+  const limits = page.getByRole('region', { name: 'Limits' });
+  const cap = limits.getByRole('meter', { name: /^Credits/ });
+  await expect(cap).toHaveCount(1);
+  await expect(cap).toHaveAccessibleName('Credits today');
+  await expect(cap).toHaveAttribute('aria-valuetext', '1.5 of 2');
+  await expect(limits).toContainText(/0\.25 left · 0\.25 set aside · begins anew at \d/);
+
+  await page.getByRole('button', { name: /^Account:/ }).click();
+  await page.getByRole('menuitemradio', { name: /Personal/ }).click();
+  await expect(cap).toHaveCount(0);
+  await expect(limits).toContainText('Requests this month');
 });
 
 const pages = ['/app/api/keys', '/app/usage', '/app/api/playground', '/reference'];

@@ -9,6 +9,11 @@ export function secondsText(ms: number, locale?: string): string {
 export function measureText(value: number, measure: Measure, locale?: string): string {
   if (measure === 'credits') return formatCredits(Math.round(value * microsPerCredit), locale);
   if (measure === 'latency') return secondsText(value * 1000, locale);
+  return countText(value, locale);
+}
+
+/** A count, in short where it is large. */
+export function countText(value: number, locale?: string): string {
   return value.toLocaleString(locale, {
     notation: value >= 100_000 ? 'compact' : 'standard',
     maximumFractionDigits: 1,

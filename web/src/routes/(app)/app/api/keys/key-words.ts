@@ -1,4 +1,5 @@
 import type { Key } from '#lib/api/keys.ts';
+import { ratesText } from '#lib/rates-text.ts';
 import { scopes } from './key-draft.ts';
 
 export type KeyState = 'active' | 'expired' | 'revoked';
@@ -23,13 +24,5 @@ export function modelsText(key: Key): string {
 }
 
 export function limitsText(key: Key, locale?: string): string {
-  const limits = [
-    [key.requests_per_minute, 'a minute'],
-    [key.requests_per_hour, 'an hour'],
-    [key.requests_per_day, 'a day'],
-  ] as const;
-  const words = limits.flatMap(([limit, span]) =>
-    limit === null ? [] : [`${limit.toLocaleString(locale)} ${span}`],
-  );
-  return words.length === 0 ? 'Those of the plan' : words.join(', ');
+  return ratesText(key, locale) || 'Those of the plan';
 }
