@@ -37,6 +37,22 @@ export default defineConfig(({ mode }) => {
     // would reload the page under its reader.
     optimizeDeps: { entries: ['src/**/*.svelte', 'src/**/*.ts', '!src/**/*.test.ts'] },
     build: {
+      rolldownOptions: {
+        output: {
+          codeSplitting: {
+            // Hardly two pages share the same icons: each would be a file, most of it not the icon.
+            groups: [
+              {
+                name: 'icons',
+                test: /@lucide/,
+                minShareCount: 2,
+                entriesAware: true,
+                entriesAwareMergeThreshold: 1500,
+              },
+            ],
+          },
+        },
+      },
       // Browsers that know light-dark(), which the colour tokens are written in.
       cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
       // A font inlined as data: would be refused by font-src.

@@ -15,7 +15,6 @@ export type Plan = Filled<
 >;
 export type Package = Filled<Views['packages']['Row']>;
 export type Price = Filled<Views['prices']['Row'], 'plan_id' | 'package_id'>;
-export type Notice = Filled<Views['notices']['Row'], 'link' | 'read_at'>;
 export type Lot = Filled<Views['lots']['Row'], 'expires_at'>;
 export type Transaction = Filled<Views['transactions']['Row'], 'refers_to'>;
 export type AutoTopUp = Filled<Views['auto_top_ups']['Row'], 'last_order_at'>;
@@ -353,24 +352,4 @@ export async function saveDetails(
   details: BillingDetails,
 ): Promise<void> {
   await client.rpc('set_billing_details', { account_id: accountId, ...details }).throwOnError();
-}
-
-export async function listUnreadNotices(client: Client, accountId: string): Promise<Notice[]> {
-  const { data } = await client
-    .from('notices')
-    .select()
-    .eq('account_id', accountId)
-    .is('read_at', null)
-    .order('created_at', { ascending: false })
-    .limit(20)
-    .throwOnError();
-  return data as Notice[];
-}
-
-export async function readNotices(client: Client, ids: string[]): Promise<void> {
-  await client.rpc('read_notices', { notice_ids: ids }).throwOnError();
-}
-
-export async function readAllNotices(client: Client, accountId: string): Promise<void> {
-  await client.rpc('read_notices', { account_id: accountId }).throwOnError();
 }

@@ -1,6 +1,6 @@
 import { PUBLIC_SUPABASE_URL } from '$app/env/public';
 import { type Client, fetchAsUser } from '#lib/supabase.ts';
-import type { Database, Json } from './database.gen.ts';
+import type { Database } from './database.gen.ts';
 import type { Filled } from './filled.ts';
 
 type Views = Database['api']['Views'];
@@ -14,7 +14,6 @@ export type Message = Filled<
   Views['messages']['Row'],
   'parent_id' | 'model_id' | 'run_id' | 'error_code' | 'reasoning'
 >;
-export type Share = Filled<Views['shares']['Row'], 'expires_at' | 'revoked_at' | 'leaf_id'>;
 
 /** A conversation in the list; found by a search it has the passage, its hits between U+0002 and U+0003. */
 export type Listed = Conversation & { cursor: string; excerpt?: string; message_id?: string };
@@ -187,89 +186,6 @@ export async function forkConversation(
     .single()
     .throwOnError();
   return data.id;
-}
-
-/** The links of a conversation that can still be opened, the newest first. */
-export async function listShares(client: Client, conversationId: string): Promise<Share[]> {
-  const { data } = await client
-    .from('shares')
-    .select()
-    .eq('conversation_id', conversationId)
-    .is('revoked_at', null)
-    .order('created_at', { ascending: false })
-    .throwOnError();
-  const now = Date.now();
-  return (data as Share[]).filter(
-    ({ expires_at }) => !expires_at || new Date(expires_at).getTime() > now,
-  );
-}
-
-export async function createShare(
-  client: Client,
-  conversationId: string,
-  leafId: string | null,
-  expiresAt: string | null,
-): Promise<Share> {
-  const { data } = await client
-    .rpc('create_share', {
-      conversation_id: conversationId,
-      ...(leafId && { leaf_id: leafId }),
-      ...(expiresAt && { expires_at: expiresAt }),
-    })
-    .single()
-    .throwOnError();
-  return data as Share;
-}
-
-export async function revokeShare(client: Client, id: string): Promise<void> {
-  await client.rpc('revoke_share', { share_id: id }).throwOnError();
-}
-
-export interface Snapshot {
-  id: string;
-  title: string;
-  messages: Pick<Message, 'role' | 'status' | 'content' | 'model_id' | 'created_at'>[];
-  message_count: number;
-  created_at: string;
-  expires_at: string | null;
-}
-
-export async function readShare(client: Client, id: string): Promise<Snapshot> {
-  const { data } = await client.rpc('read_share', { share_id: id }).throwOnError();
-  return data as unknown as Snapshot;
-}
-
-export async function forkShare(client: Client, id: string, accountId: string): Promise<string> {
-  const { data } = await client
-    .rpc('fork_share', { share_id: id, account_id: accountId })
-    .single()
-    .throwOnError();
-  return data.id;
-}
-
-export interface ImportResult {
-  imported: number;
-  duplicates: number;
-  rejected: { index: number; reason: string }[];
-}
-
-/** At most 50 conversations and 5 MB at once. A dry run only counts. */
-export async function importConversations(
-  client: Client,
-  accountId: string,
-  source: string,
-  conversations: readonly unknown[],
-  dryRun: boolean,
-): Promise<ImportResult> {
-  const { data } = await client
-    .rpc('import_conversations', {
-      account_id: accountId,
-      source,
-      conversations: conversations as Json,
-      dry_run: dryRun,
-    })
-    .throwOnError();
-  return data as unknown as ImportResult;
 }
 
 /** Every message of a conversation, the oldest first. */

@@ -1,4 +1,4 @@
-import type { ImportResult } from '#lib/api/chat.ts';
+import type { ImportResult } from '#lib/api/imports.ts';
 import { storable } from '#lib/storable.ts';
 import type { ImportedConversation } from './imported.ts';
 
