@@ -6272,6 +6272,7 @@ create table private.messages (
   model_id text,
   run_id uuid,
   error_code text,
+  trimmed_messages integer check (trimmed_messages > 0),
   created_at timestamptz not null default private.clock(),
   primary key (conversation_id, id),
   constraint messages_parent_id_fkey foreign key (conversation_id, parent_id) references private.messages (conversation_id, id),
@@ -6284,6 +6285,8 @@ create table private.messages (
 
 comment on table private.messages is
   'The tree of each conversation. A message''s id is its own within its conversation, so nobody can take another''s.';
+
+comment on column private.messages.trimmed_messages is 'How many of the messages before it the model was not told, because they did not fit.';
 
 alter table private.messages enable row level security;
 create index messages_parent_id_idx on private.messages (conversation_id, parent_id);
@@ -6390,7 +6393,7 @@ with (security_invoker = true)
 as
 select
   messages.id, messages.conversation_id, messages.parent_id, messages.role, messages.content, messages.reasoning,
-  messages.status, messages.model_id, messages.run_id, messages.error_code, messages.created_at
+  messages.status, messages.model_id, messages.run_id, messages.error_code, messages.trimmed_messages, messages.created_at
 from private.messages;
 
 comment on view api.messages is
@@ -7007,15 +7010,15 @@ begin
     perform private.count_kept(octet_length(asked.content));
   end if;
   -- Both in one statement, because each reads the checks of the table anew.
-  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id, trimmed_messages)
   select
     conversation.id, asked.id, conversation.user_id, asked.parent_id, 'user'::private.message_role,
-    'complete'::private.message_status, asked.content, null, null::uuid
+    'complete'::private.message_status, asked.content, null, null::uuid, null::integer
   where is_new
   union all
   select
     conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
-    verdict.model_ids[1], verdict.run_id
+    verdict.model_ids[1], verdict.run_id, nullif(context.trimmed_messages, 0)
   where verdict.allowed;
   update private.conversations set
     leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,
@@ -7864,7 +7867,7 @@ as $$
     jsonb_build_object(
       'role', (path.message).role, 'status', (path.message).status, 'content', (path.message).content,
       'reasoning', (path.message).reasoning, 'model_id', (path.message).model_id, 'error_code', (path.message).error_code,
-      'created_at', (path.message).created_at
+      'trimmed_messages', (path.message).trimmed_messages, 'created_at', (path.message).created_at
     )
     order by path.step desc
   )
@@ -7919,13 +7922,14 @@ begin
   ),
   kept as (
     insert into private.messages (
-      conversation_id, id, user_id, parent_id, role, status, content, reasoning, model_id, error_code, created_at
+      conversation_id, id, user_id, parent_id, role, status, content, reasoning, model_id, error_code, trimmed_messages,
+      created_at
     )
     select
       added, linked.id, auth.uid(), linked.parent_id, (linked.message ->> 'role')::private.message_role,
       coalesce(linked.message ->> 'status', 'complete')::private.message_status, linked.message ->> 'content',
       coalesce(linked.message ->> 'reasoning', ''), linked.message ->> 'model_id', linked.message ->> 'error_code',
-      (linked.message ->> 'created_at')::timestamptz
+      (linked.message ->> 'trimmed_messages')::integer, (linked.message ->> 'created_at')::timestamptz
     from linked
   )
   update private.conversations set leaf_id = (select linked.id from linked order by linked.position desc limit 1)

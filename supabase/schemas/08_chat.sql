@@ -128,6 +128,7 @@ create table private.messages (
   model_id text,
   run_id uuid,
   error_code text,
+  trimmed_messages integer check (trimmed_messages > 0),
   created_at timestamptz not null default private.clock(),
   primary key (conversation_id, id),
   constraint messages_parent_id_fkey foreign key (conversation_id, parent_id) references private.messages (conversation_id, id),
@@ -140,6 +141,8 @@ create table private.messages (
 
 comment on table private.messages is
   'The tree of each conversation. A message''s id is its own within its conversation, so nobody can take another''s.';
+
+comment on column private.messages.trimmed_messages is 'How many of the messages before it the model was not told, because they did not fit.';
 
 alter table private.messages enable row level security;
 create index messages_parent_id_idx on private.messages (conversation_id, parent_id);
@@ -246,7 +249,7 @@ with (security_invoker = true)
 as
 select
   messages.id, messages.conversation_id, messages.parent_id, messages.role, messages.content, messages.reasoning,
-  messages.status, messages.model_id, messages.run_id, messages.error_code, messages.created_at
+  messages.status, messages.model_id, messages.run_id, messages.error_code, messages.trimmed_messages, messages.created_at
 from private.messages;
 
 comment on view api.messages is

@@ -258,15 +258,15 @@ begin
     perform private.count_kept(octet_length(asked.content));
   end if;
   -- Both in one statement, because each reads the checks of the table anew.
-  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id)
+  insert into private.messages (conversation_id, id, user_id, parent_id, role, status, content, model_id, run_id, trimmed_messages)
   select
     conversation.id, asked.id, conversation.user_id, asked.parent_id, 'user'::private.message_role,
-    'complete'::private.message_status, asked.content, null, null::uuid
+    'complete'::private.message_status, asked.content, null, null::uuid, null::integer
   where is_new
   union all
   select
     conversation.id, start_answer.answer_id, conversation.user_id, asked.id, 'assistant', 'streaming', '',
-    verdict.model_ids[1], verdict.run_id
+    verdict.model_ids[1], verdict.run_id, nullif(context.trimmed_messages, 0)
   where verdict.allowed;
   update private.conversations set
     leaf_id = case when verdict.allowed then start_answer.answer_id when is_new then asked.id else conversations.leaf_id end,

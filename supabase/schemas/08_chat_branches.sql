@@ -29,7 +29,7 @@ as $$
     jsonb_build_object(
       'role', (path.message).role, 'status', (path.message).status, 'content', (path.message).content,
       'reasoning', (path.message).reasoning, 'model_id', (path.message).model_id, 'error_code', (path.message).error_code,
-      'created_at', (path.message).created_at
+      'trimmed_messages', (path.message).trimmed_messages, 'created_at', (path.message).created_at
     )
     order by path.step desc
   )
@@ -84,13 +84,14 @@ begin
   ),
   kept as (
     insert into private.messages (
-      conversation_id, id, user_id, parent_id, role, status, content, reasoning, model_id, error_code, created_at
+      conversation_id, id, user_id, parent_id, role, status, content, reasoning, model_id, error_code, trimmed_messages,
+      created_at
     )
     select
       added, linked.id, auth.uid(), linked.parent_id, (linked.message ->> 'role')::private.message_role,
       coalesce(linked.message ->> 'status', 'complete')::private.message_status, linked.message ->> 'content',
       coalesce(linked.message ->> 'reasoning', ''), linked.message ->> 'model_id', linked.message ->> 'error_code',
-      (linked.message ->> 'created_at')::timestamptz
+      (linked.message ->> 'trimmed_messages')::integer, (linked.message ->> 'created_at')::timestamptz
     from linked
   )
   update private.conversations set leaf_id = (select linked.id from linked order by linked.position desc limit 1)

@@ -349,11 +349,13 @@ select is(
 )
 from trimmed;
 select is(said -> 'trimmed', '{"messages": 2, "tokens": 716}', 'and said to be') from trimmed;
+select is((select trimmed_messages from api.messages where id = md5('f3!')::uuid), 2, 'then and whenever it is read again');
 select is((said #>> '{verdict,max_tokens}')::integer, 200, 'beside which the answer has room') from trimmed;
 select is(
   pg_temp.ask('fits', 'f4!', again => 'f3', models => '{acme/large,acme/small,acme/huge}', options => '{"system": "Sing.", "max_tokens": 50}') -> 'trimmed', 'null',
   'a larger model is told everything'
 );
+select is((select trimmed_messages from api.messages where id = md5('f4!')::uuid), null, 'of which nothing is noted');
 select is(
   jsonb_path_query_array(pg_temp.ask('fits', 'f5!', again => 'f3', models => '{acme/large}', options => '{"system": ""}'), '$.context[*].role'),
   '["user", "assistant", "user", "assistant", "user"]', 'empty instructions take the place of those in the profile'

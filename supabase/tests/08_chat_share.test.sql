@@ -26,6 +26,7 @@ from ids, (
     ('b', 'a', 'assistant', 'stopped', 'Good', 'Thought', 'acme/small', md5('run')::uuid, 'stopped'), ('c', 'b', 'user', 'complete', 'Go on', '', null, null, null),
     ('d', 'c', 'assistant', 'complete', 'Day', '', 'acme/large', null, null), ('e', 'c', 'assistant', 'streaming', '', '', 'acme/large', md5('run2')::uuid, null)
 ) as given (name, parent, role, status, content, reasoning, model, run, error);
+update private.messages set trimmed_messages = 3 where id = md5('b')::uuid;
 
 create function pg_temp.import(conversations jsonb, dry_run boolean default false, source text default 'chatgpt', account uuid default null)
 returns jsonb
@@ -160,6 +161,10 @@ select results_eq('select title::text, message_count, model_id, account_id from 
 select results_eq(
   'select role::text, content, reasoning from api.messages join own on conversation_id = own.id order by messages.created_at, content',
   $$values ('system', 'Be secret.', ''), ('assistant', 'Good', 'Thought'), ('user', E'Hello\u0001 😀', '')$$, 'instructions and reasoning included'
+);
+select results_eq(
+  $$select error_code, trimmed_messages from api.messages join own on conversation_id = own.id where role = 'assistant'$$,
+  $$values ('stopped', 3)$$, 'and what is missing from an answer, or was not told before it'
 );
 select tests.throws($$select api.fork_conversation(talk, md5('e')::uuid) from ids$$, 409, 'conflict', 'but not from an answer that is being written');
 select tests.throws($$select api.fork_conversation(talk, md5('x')::uuid) from ids$$, 404, 'not_found', 'or what is not there');

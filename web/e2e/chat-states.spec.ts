@@ -168,6 +168,34 @@ test('what a model cannot read any more is left out, and the answer says so', as
   await ask(page, 'And what did I say first?');
   await expect(answers(page).last()).toContainText(/oldest messages? (was|were)\s+left out/);
   await expect(answers(page).first()).not.toContainText('left out');
+  await page.reload();
+  await expect(answers(page).last()).toContainText(/oldest messages? (was|were)\s+left out/);
+  await expect(answers(page).first()).not.toContainText('left out');
+});
+
+test('an answer that lacks a part says so whenever it is read, and can be asked for again', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'What is whole?');
+  await expect(answers(page)).toContainText('What is whole?');
+  const id = new URL(page.url()).pathname.split('/').at(-1)!;
+  // As it is left by a crash that took a flush with it.
+  await asOperator(
+    (sql) => sql`
+      update private.messages set error_code = 'text_incomplete'
+      where conversation_id = ${id} and role = 'assistant'`,
+  );
+  await page.reload();
+  const notice = answers(page)
+    .getByRole('status')
+    .filter({ hasText: 'A part of the answer was lost' });
+  await expect(notice).toBeVisible();
+  await answers(page).getByRole('button', { name: 'Try again' }).click();
+  await expect(answers(page)).toContainText('What is whole?');
+  await expect(notice).toBeHidden();
 });
 
 test('a big text is pasted, sent and shown folded', async ({ page, person, context }) => {

@@ -12,7 +12,7 @@ export type Conversation = Filled<
 export type Folder = Filled<Views['folders']['Row']>;
 export type Message = Filled<
   Views['messages']['Row'],
-  'parent_id' | 'model_id' | 'run_id' | 'error_code' | 'reasoning'
+  'parent_id' | 'model_id' | 'run_id' | 'error_code' | 'trimmed_messages' | 'reasoning'
 >;
 
 /** A conversation in the list; found by a search it has the passage, its hits between U+0002 and U+0003. */

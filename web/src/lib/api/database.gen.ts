@@ -499,6 +499,7 @@ export type Database = {
           role: 'system' | 'user' | 'assistant';
           run_id: string | null;
           status: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost';
+          trimmed_messages: number | null;
         };
         ComputedFields: never;
         Insert: {
@@ -513,6 +514,7 @@ export type Database = {
           role?: 'system' | 'user' | 'assistant' | null;
           run_id?: string | null;
           status?: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost' | null;
+          trimmed_messages?: number | null;
         };
         Update: {
           content?: string | null;
@@ -526,6 +528,7 @@ export type Database = {
           role?: 'system' | 'user' | 'assistant' | null;
           run_id?: string | null;
           status?: 'complete' | 'streaming' | 'stopped' | 'failed' | 'lost' | null;
+          trimmed_messages?: number | null;
         };
         Relationships: [
           {

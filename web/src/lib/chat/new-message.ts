@@ -18,6 +18,7 @@ export function newMessage(
     model_id: null,
     run_id: null,
     error_code: null,
+    trimmed_messages: null,
     created_at: new Date().toISOString(),
   };
 }

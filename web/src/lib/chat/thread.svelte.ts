@@ -52,7 +52,6 @@ export class Thread {
   live = $state.raw<LiveAnswer | null>(null);
   /** By the message they belong to. */
   failures = $state.raw<ReadonlyMap<string, Failure>>(noEntries());
-  trimmed = $state.raw<ReadonlyMap<string, NonNullable<OpenedRun['trimmed']>>>(noEntries());
   thoughts = $state.raw<ReadonlyMap<string, number>>(noEntries());
   phase = $state.raw<'new' | 'loading' | 'ready' | 'failed'>('new');
   isComplete = $state.raw(true);
@@ -252,11 +251,12 @@ export class Thread {
     live.waiting = 0;
     if (event.kind === 'run') {
       live.run = event.run;
-      const [model_id] = event.run.model_ids;
-      this.#change(live.id, { run_id: event.run.run_id, ...(model_id && { model_id }) });
-      if (event.run.trimmed) {
-        this.trimmed = withEntry(this.trimmed, live.id, event.run.trimmed);
-      }
+      const { run_id, model_ids, trimmed } = event.run;
+      this.#change(live.id, {
+        run_id,
+        ...(model_ids[0] && { model_id: model_ids[0] }),
+        ...(trimmed && { trimmed_messages: trimmed.messages }),
+      });
       this.#news.opened(event.run);
       this.#news.stored(this);
       if (live.isStopping) void this.stop();
