@@ -11,6 +11,7 @@ import {
   questions,
   send,
   sendButton,
+  showList,
   someText,
   stopButton,
   textOf,
@@ -253,10 +254,84 @@ test('a temporary chat is metered and leaves nothing behind', async ({ page, per
   await chooseModel(page, 'Sandbox: Echo');
   await ask(page, 'nobody must know');
   await expect(page.getByRole('button', { name: /99 requests left/ })).toBeVisible();
+  page.once('dialog', (dialog) => void dialog.accept());
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
   if (isPhone(page)) await page.getByRole('button', { name: 'Open the menu' }).click();
   await expect(list(page)).toContainText('will be listed here');
+});
+
+test('a temporary chat with an answer is not left without a word', async ({ page, person }) => {
+  const browserAsks: string[] = [];
+  page.on('dialog', (dialog) => {
+    browserAsks.push(dialog.type());
+    void dialog.dismiss();
+  });
+  await openChat(page, person);
+  await chooseModel(page, 'Sandbox: Fast');
+  await ask(page, 'kept');
+  const stored = new URL(page.url()).pathname;
+  const storedLink = list(page).locator(`a[href="${stored}"]`);
+  const question = page.getByRole('dialog', { name: 'Leave this temporary chat?' });
+  const newChat = () => page.keyboard.press('ControlOrMeta+Shift+O');
+
+  // What is stored is left as ever, and so is what has not begun.
+  await newChat();
+  await page.getByRole('button', { name: /^Temporary chat/ }).click();
+  await expect(page.getByRole('heading', { name: 'Temporary chat' })).toBeVisible();
+  await newChat();
+  await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
+  await page.getByRole('button', { name: /^Temporary chat/ }).click();
+  await chooseModel(page, 'Sandbox: Echo');
+  await ask(page, 'only here');
+
+  // By key, by the button, back, and to a conversation in the list.
+  await newChat();
+  await expect(question.getByRole('button', { name: 'Stay' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(question).toHaveCount(0);
+  await expect(composer(page)).toBeFocused();
+  await page.getByRole('button', { name: 'Leave the temporary chat' }).click();
+  await question.getByRole('button', { name: 'Stay' }).click();
+  await page.goBack();
+  await question.getByRole('button', { name: 'Stay' }).click();
+  await expect(page).toHaveURL('/app/chat?temporary');
+  await showList(page);
+  await storedLink.click();
+  await question.getByRole('button', { name: 'Stay' }).click();
+  await expect(answers(page)).toContainText('only here');
+  expect(browserAsks).toEqual([]);
+
+  await page.evaluate('setTimeout(() => location.reload())');
+  await expect.poll(() => browserAsks).toEqual(['beforeunload']);
+  await expect(answers(page)).toContainText('only here');
+
+  // The drawer, where there is one, is still open.
+  await storedLink.click();
+  await question.getByRole('button', { name: 'Leave', exact: true }).click();
+  await expect(page).toHaveURL(stored);
+  await expect(answers(page)).toContainText('the sandbox speaking');
+  await page.reload();
+  await expect(answers(page)).toContainText('the sandbox speaking');
+  expect(browserAsks).toEqual(['beforeunload']);
+});
+
+test('while a temporary answer comes one is asked as well, and back is back', async ({
+  page,
+  person,
+}) => {
+  await openChat(page, person);
+  await page.getByRole('button', { name: /^Temporary chat/ }).click();
+  await chooseModel(page, 'Sandbox: Long, 200 kB');
+  await send(page, 'Go on for long');
+  await expect(stopButton(page)).toBeVisible();
+  await page.goBack();
+  const question = page.getByRole('dialog', { name: 'Leave this temporary chat?' });
+  await expect(question).toContainText('The answer that is being written stops');
+  await question.getByRole('button', { name: 'Leave', exact: true }).click();
+  await expect(page).toHaveURL('/app/chat');
+  await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
+  await expect(answers(page)).toHaveCount(0);
 });
 
 test('the list of models has its height before it has come', async ({ page, person }) => {
