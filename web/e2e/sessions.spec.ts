@@ -1,4 +1,4 @@
-import { createPerson, expect, signIn, test, watch } from './test.ts';
+import { createPerson, expect, signIn, test, trySignIn, watch } from './test.ts';
 
 test('signing out everywhere reaches a browser elsewhere, with a word about it', async ({
   page,
@@ -78,6 +78,40 @@ test('an expired session that cannot be renewed ends in a clear word', async ({ 
   await page.reload();
   await expect(page).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
   await expect(page.getByText('Your session has ended')).toBeVisible();
+});
+
+test('a password that is changed while others stay signed in says just that, and ends them later', async ({
+  page,
+  person,
+  browser,
+  baseURL,
+}) => {
+  await using elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
+  const other = await elsewhere.newPage();
+  await signIn(other, person);
+
+  await signIn(page, person, '/signin?next=/app/settings/security');
+  await page.route('**/auth/v1/logout*', (route) => route.abort());
+  await page.getByLabel('New password').fill('a brand new passphrase');
+  await page.getByRole('button', { name: 'Change password' }).click();
+  const told = page.getByRole('alert');
+  await expect(told).toContainText('Your password is changed, but your other devices are still');
+  await expect(told).toContainText('OneAI could not be reached.');
+  await expect(page.getByLabel('New password')).toHaveValue('');
+  const again = page.getByRole('button', { name: 'Sign them out' });
+  await again.click();
+  await expect(told).toBeVisible();
+  await other.reload();
+  await expect(other.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
+
+  await page.unroute('**/auth/v1/logout*');
+  await again.click();
+  await expect(page.getByText('Every other device is signed out.')).toBeVisible();
+  await expect(told).toHaveCount(0);
+  await other.reload();
+  await expect(other).toHaveURL('/signin?ended&next=%2Fapp%2Fchat');
+  await trySignIn(other, { ...person, password: 'a brand new passphrase' });
+  await expect(other.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
 });
 
 test('a changed password signs out elsewhere, not here', async ({
