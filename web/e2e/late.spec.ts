@@ -259,6 +259,17 @@ test('a notice that was dismissed is not brought back by a look that was under w
   await expect(bar).toHaveCount(0);
 });
 
+test('a notice comes into a live region that is there before it', async ({ page }) => {
+  const news = { id: crypto.randomUUID(), title: 'News', body: 'Nothing more.', link: null };
+  const listed = await holdBack(page, '**/rest/v1/notices?*', { told: [news] });
+  await page.reload();
+  await listed.asked;
+  const regions = page.getByRole('status');
+  await regions.evaluateAll((all) => all.forEach((region) => (region.id ||= 'before')));
+  await listed.arrive();
+  await expect(page.locator('#before').filter({ hasText: 'News. Nothing more.' })).toHaveCount(1);
+});
+
 test('a notice that comes late moves nothing', async ({ page }) => {
   const news = { id: crypto.randomUUID(), title: 'News', body: 'Nothing more.', link: null };
   for (const [path, landmark, width] of [

@@ -1,6 +1,26 @@
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Page } from '@playwright/test';
 import { expect, signIn, test } from './test.ts';
+
+/** The bars that a phone's browser draws around the page have its colour. */
+const expectBarsLikePage = (page: Page) =>
+  expect
+    .poll(() =>
+      page.evaluate(() => {
+        const metas = [...document.querySelectorAll<HTMLMetaElement>('meta[name=theme-color]')];
+        const inForce = metas.find(({ media }) => matchMedia(media).matches);
+        const pixel = (colour: string) => {
+          const context = new OffscreenCanvas(1, 1).getContext('2d')!;
+          context.fillStyle = colour;
+          context.fillRect(0, 0, 1, 1);
+          return context.getImageData(0, 0, 1, 1).data.join();
+        };
+        const ground = getComputedStyle(document.documentElement).backgroundColor;
+        return inForce && pixel(inForce.content) === pixel(ground);
+      }),
+    )
+    .toBe(true);
 
 test('a stored theme is there before any of our scripts', async ({ page, pageProblems }) => {
   await page.emulateMedia({ colorScheme: 'light' });
@@ -14,6 +34,7 @@ test('a stored theme is there before any of our scripts', async ({ page, pagePro
   await page.reload();
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect.poll(ground).not.toBe(light);
+  await expectBarsLikePage(page);
   // The page rightly complains about the modules it did not get.
   pageProblems.length = 0;
 });
@@ -25,12 +46,15 @@ test('the theme follows the system until one is chosen', async ({ page, person }
   const ground = () =>
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await ground();
+  await expectBarsLikePage(page);
   await page.emulateMedia({ colorScheme: 'dark' });
   await expect.poll(ground).not.toBe(light);
+  await expectBarsLikePage(page);
 
   await page.getByRole('button', { name: 'You: Asha Rao' }).filter({ visible: true }).click();
   await page.getByRole('menuitemradio', { name: 'Light' }).click();
   await expect.poll(ground).toBe(light);
+  await expectBarsLikePage(page);
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
   await expect.poll(ground).toBe(light);
@@ -40,6 +64,7 @@ test('an unknown address is a 404 page with a way on', async ({ page }) => {
   await page.goto('/no/such/page');
   await expect(page.getByRole('heading', { name: 'This page does not exist' })).toBeVisible();
   await expect(page).toHaveTitle('This page does not exist · OneAI');
+  await expect(page.locator('meta[name=robots]')).toHaveAttribute('content', 'noindex');
   await page.getByRole('link', { name: 'To the start', exact: true }).click();
   await expect(page).toHaveURL('/');
 });

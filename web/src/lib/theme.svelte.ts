@@ -27,6 +27,11 @@ export class Theme {
     } else {
       document.documentElement.dataset['theme'] = choice;
     }
+    for (const meta of document.querySelectorAll<HTMLMetaElement>('meta[data-theme]')) {
+      const theme = meta.dataset['theme'];
+      if (choice === 'system') meta.media = `(prefers-color-scheme: ${theme})`;
+      else meta.media = theme === choice ? 'all' : 'not all';
+    }
     try {
       if (choice === 'system') localStorage.removeItem(key);
       else localStorage.setItem(key, choice);
