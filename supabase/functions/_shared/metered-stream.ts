@@ -22,7 +22,7 @@ export interface MeteredRun<Settlement> {
   /** Settles. Called again until it has succeeded once. */
   finish(report: Report, batch: Batch): Promise<Settled<Settlement>>;
   framing: Framing<Settlement>;
-  /** The viewer has gone before the end. */
+  /** The viewer has gone before the end, or was let go. */
   left?(): void;
   /** Where what came by `wholeMs` is still of use: it is to be ended as it is, and does not fail. */
   cut?(): void;

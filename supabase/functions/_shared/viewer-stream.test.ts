@@ -65,6 +65,19 @@ Deno.test('text and bytes go out as they came in, whatever their size', async ()
   assertEquals(parts, [`ü🦊${text}${text}`, `${text.slice(0, 900)}${text}${text}zend`]);
 });
 
+Deno.test('one that falls too far behind is let go, and that is told once', async () => {
+  let told = 0;
+  const viewer = createViewerStream(5, () => (told += 1));
+  viewer.send(['12345'], true);
+  assertEquals(told, 0);
+  viewer.send(['6'], true);
+  viewer.send(['7'], true);
+  viewer.close('end');
+  assertEquals(told, 1);
+  const closed = await viewer.stream.getReader().closed.catch((error: Error) => error.message);
+  assertEquals(closed, 'the viewer reads too slowly');
+});
+
 Deno.test('one that has left keeps nobody waiting', async () => {
   let hasLeft = false;
   const viewer = createViewerStream(1000, () => (hasLeft = true));

@@ -9,7 +9,8 @@ const encoder = new TextEncoder();
 
 /**
  * The way to whoever watches a run. Sending never waits: a viewer that has left is not missed, and
- * one that falls too far behind is let go without an end, so that it knows to resume.
+ * one that falls too far behind is let go without an end, so that it knows to resume. `left` hears
+ * of both.
  */
 export function createViewerStream(
   maxBytesBehind: number,
@@ -26,10 +27,7 @@ export function createViewerStream(
       start(given) {
         controller = given;
       },
-      cancel() {
-        drop();
-        left();
-      },
+      cancel: letGo,
     },
     new ByteLengthQueuingStrategy({ highWaterMark: maxBytesBehind }),
   );
@@ -66,6 +64,11 @@ export function createViewerStream(
     leaveQueue(flush);
   }
 
+  function letGo(): void {
+    drop();
+    left();
+  }
+
   function flush(): void {
     leaveQueue(flush);
     if (!controller || size === 0) return;
@@ -73,7 +76,7 @@ export function createViewerStream(
     sentAt = now();
     if ((controller.desiredSize ?? 0) > 0) return controller.enqueue(bytes);
     controller.error(new Error('the viewer reads too slowly'));
-    drop();
+    letGo();
   }
 
   return {

@@ -1,4 +1,5 @@
 import { createMemoryRoom } from '../_shared/memory-room.ts';
+import type { Limits } from '../_shared/metered-stream.ts';
 import type { Rpc } from '../_shared/rpc.ts';
 import { startSandboxProcess } from '../_shared/sandbox-process.ts';
 import type { ChatDeps } from './chat-call.ts';
@@ -68,6 +69,7 @@ interface Called {
 export function start(
   answers: Record<string, (parameters: Record<string, unknown>) => unknown> = {},
   room = createMemoryRoom(),
+  limits: Partial<Limits> = {},
 ) {
   const calls: Called[] = [];
   const work: Promise<unknown>[] = [];
@@ -99,6 +101,7 @@ export function start(
     room,
     running,
     waitUntil: (promise) => void work.push(promise),
+    limits,
   };
   return {
     calls,

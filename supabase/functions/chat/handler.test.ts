@@ -362,6 +362,25 @@ Deno.test('a temporary answer is stopped when its viewer leaves', async () => {
   assertEquals(report.outcome, 'stopped');
 });
 
+Deno.test('a temporary answer is stopped when its viewer is let go', async () => {
+  const { send, named, done } = start(
+    {
+      start_temporary_answer: () => ({
+        verdict: { ...verdict, model_ids: ['sandbox/long-200k'] },
+        kept: [1],
+        trimmed: null,
+      }),
+    },
+    undefined,
+    { maxViewerBytes: 10_000 },
+  );
+  const { body: stream } = await send('/runs', 'POST', temporary(['user', 'Tell me']));
+  await done();
+  const { report } = named('finish_answer')[0]?.parameters as { report: { outcome: string } };
+  assertEquals(report.outcome, 'stopped');
+  await stream?.cancel().catch(() => {});
+});
+
 Deno.test(
   'a temporary answer that is asked for again ends as lost, with what it cost',
   async () => {
