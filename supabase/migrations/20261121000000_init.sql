@@ -272,10 +272,12 @@ create table private.preferences (
   locale text not null default 'en' check (locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$'),
   theme text not null default 'system' check (theme in ('system', 'light', 'dark')),
   default_model text not null default 'oneai/auto' check (char_length(default_model) between 1 and 200),
-  custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000)
+  custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000),
+  exclusions text[] not null default '{}' check (cardinality(exclusions) <= 100)
 );
 
 comment on table private.preferences is 'What a person chose for themselves. Nobody else reads it.';
+comment on column private.preferences.exclusions is 'Patterns of models that no preset chooses for this person.';
 
 alter table private.preferences enable row level security;
 
@@ -429,7 +431,7 @@ grant select (
 )
   on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
-grant update (locale, theme, default_model, custom_instructions) on private.preferences to authenticated;
+grant update (locale, theme, default_model, custom_instructions, exclusions) on private.preferences to authenticated;
 
 -- sign-up ---------------------------------------------------------------------------------
 
@@ -481,6 +483,7 @@ select
   preferences.theme,
   preferences.default_model,
   preferences.custom_instructions,
+  preferences.exclusions,
   profiles.created_at
 from private.profiles
 join private.preferences using (user_id)
@@ -533,6 +536,7 @@ declare
     update_profile.theme,
     private.require_text('Default model', update_profile.default_model, 200),
     private.require_text('Custom instructions', update_profile.custom_instructions, 4000, may_be_empty => true),
+    null,
     null
   );
   updated api.profile;
@@ -735,7 +739,16 @@ $$;
 
 comment on function private.like_pattern is 'A pattern of ours, where * stands for anything, as LIKE reads it.';
 
-grant execute on function private.like_pattern to authenticated, service_role;
+create function private.model_pattern_form()
+returns text
+language sql
+immutable
+security invoker
+return '^[a-z0-9~*._:/-]{1,200}$';
+
+comment on function private.model_pattern_form is 'How a person writes such a pattern, as a regular expression.';
+
+grant execute on function private.like_pattern, private.model_pattern_form to authenticated, service_role;
 
 create function private.lock_catalogue()
 returns trigger
@@ -1016,9 +1029,10 @@ grant select on api.price_versions to authenticated, service_role;
 -- schemas/03_models_router.sql ----------------------------------------------------------------
 
 -- models, how one is chosen: names that stand for a choice, the rules that make it for each request,
--- and the models that rest after they have failed.
+-- the models that rest after they have failed, and those that a person excludes.
 --
--- A model that is retired or without a price is never chosen, one that rests only after all others.
+-- A model that is retired, without a price or excluded by the person is never chosen, one that rests
+-- only after all others. What a person names is not chosen here: it is theirs to call, excluded or not.
 
 create table private.presets (
   id text primary key check (id ~ '^oneai/[a-z][a-z-]{1,30}$'),
@@ -1061,10 +1075,10 @@ create type private.request_features as (
   language text,
   prompt_tokens integer,
   context_tokens integer,
-  excluded_models text[]
+  user_id uuid
 );
 
-comment on type private.request_features is 'What the router may know of a request.';
+comment on type private.request_features is 'What the router may know of a request, and for whom it chooses.';
 
 create function private.is_usable(model private.models, features private.request_features)
 returns boolean
@@ -1079,13 +1093,45 @@ as $$
     and (not coalesce(features.has_images, false) or 'image' = any (model.input_modalities))
     and (not coalesce(features.has_tools, false) or 'tools' = any (model.parameters))
     and model.context_tokens >= greatest(coalesce(features.prompt_tokens, 0), coalesce(features.context_tokens, 0))
-    and not exists (
-      select from unnest(features.excluded_models) as excluded (pattern)
-      where model.id like private.like_pattern(excluded.pattern)
-    )
 $$;
 
 comment on function private.is_usable is 'Whether a model can take such a request.';
+
+create function private.exclusions_of(user_id uuid)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select array(
+    select private.like_pattern(excluded.pattern)
+    from private.preferences
+    cross join lateral unnest(preferences.exclusions) as excluded (pattern)
+    where preferences.user_id = exclusions_of.user_id
+  )
+$$;
+
+comment on function private.exclusions_of is 'What no preset chooses for a person, as LIKE reads it.';
+
+create function private.choices_of(preset_id text, user_id uuid)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select array(
+    select listed.model_id
+    from private.router_rules
+    cross join lateral unnest(router_rules.models) as listed (model_id)
+    where router_rules.preset_id = choices_of.preset_id
+      and router_rules.active
+      and not listed.model_id like any ((select private.exclusions_of(choices_of.user_id))::text[])
+  )
+$$;
+
+comment on function private.choices_of is 'All that a preset may choose for a person, whatever is asked.';
 
 create function private.route(preset_id text, features private.request_features)
 returns table (model_ids text[], reason text)
@@ -1105,6 +1151,7 @@ as $$
     join private.models on models.id = listed.model_id
     left join private.model_health as health on health.model_id = models.id and health.cooling_until > private.clock()
     where private.is_usable(models.*, route.features)
+      and not models.id like any ((select private.exclusions_of((route.features).user_id))::text[])
   ) as usable
   where router_rules.preset_id = route.preset_id
     and router_rules.active
@@ -1167,6 +1214,52 @@ where presets.active;
 comment on view api.presets is 'Names that are called like a model and choose one for each request.';
 
 grant select on api.presets to anon, authenticated, service_role;
+
+create function api.change_exclusions(added text[] default '{}', removed text[] default '{}')
+returns api.profile
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+  wrong text;
+  wanted text[];
+begin
+  select coalesce(pattern, 'Nothing') into wrong
+  from unnest(added) as pattern
+  where (pattern ~ private.model_pattern_form()) is not true
+  limit 1;
+  if wrong is not null then
+    perform private.fail(
+      422, 'invalid_input', format('%s is neither a model nor a pattern of models.', left(wrong, 100)),
+      'Write it like openai/gpt-4o or openai/*.'
+    );
+  end if;
+
+  -- Held, so that of two changes at once neither is lost.
+  select preferences.exclusions into wanted from private.preferences where preferences.user_id = caller for no key update;
+  wanted := array(
+    select pattern from unnest(wanted) as pattern where pattern <> all (coalesce(removed, '{}'))
+    union
+    select pattern from unnest(added) as pattern
+    order by pattern
+  );
+  if cardinality(wanted) > 100 then
+    perform private.fail(
+      422, 'invalid_input', 'You can exclude 100 models or patterns at most.', 'Exclude a whole provider, or take one back first.'
+    );
+  end if;
+  update private.preferences set exclusions = wanted where preferences.user_id = caller;
+  return api.update_profile();
+end
+$$;
+
+comment on function api.change_exclusions is
+  'Adds to what no preset chooses for the caller, and takes back: models, or patterns such as openai/*. Returns the profile.';
+
+grant execute on function api.change_exclusions to authenticated;
 
 -- schemas/03_models_router_words.sql ----------------------------------------------------------
 
@@ -5524,9 +5617,7 @@ begin
     coalesce(private.language_of(text), case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end),
     private.read_count('prompt_tokens', features -> 'prompt_tokens'),
     private.read_count('context_tokens', features -> 'context_tokens'),
-    case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
-      select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
-    ) end
+    null
   )::private.request_features;
 end
 $$;
@@ -5585,7 +5676,7 @@ end
 $$;
 
 comment on function private.read_shape is 'The shape of a request out of JSON.';
-comment on function private.read_features is 'What the router may know out of JSON: what its text tells goes before what is said of it.';
+comment on function private.read_features is 'What the router may know out of JSON: what its text tells goes before what is said of it. For whom it chooses no caller says.';
 comment on function private.read_report is 'What became of a run out of JSON.';
 
 grant execute on function
@@ -5595,11 +5686,77 @@ grant execute on function private.read_report, private.read_used to service_role
 
 -- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
 
--- usage, the surface of runs: who may start one of their own, keep alive, stop and finish one, and what
--- a call would cost before it is made. How what they send is read is in 06_usage_runs_read; calls made
--- with a key start in 08_gateway.
+-- usage, the surface of runs: for whom a preset chooses, who may start a run of their own, keep alive,
+-- stop and finish one, and what a call would cost before it is made. How what they send is read is in
+-- 06_usage_runs_read; calls made with a key start in 08_gateway.
 --
 -- No price, limit or amount is taken from a caller.
+
+-- for whom a preset chooses ------------------------------------------------------------------------
+
+create function private.exclusions_hint(account_id uuid, key_id uuid, preset_id text, features private.request_features)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  person_id constant uuid := features.user_id;
+  key_models text[];
+  felt text[];
+begin
+  if exclusions_hint.key_id is not null then
+    select array_agg(private.like_pattern(allowed.pattern)) into key_models
+    from private.api_keys
+    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+    where api_keys.id = exclusions_hint.key_id;
+  end if;
+  features.user_id := null;
+  select array_agg(distinct excluded.pattern order by excluded.pattern) into felt
+  from private.route(exclusions_hint.preset_id, features) as routed
+  cross join lateral unnest(routed.model_ids) as listed (model_id)
+  join private.account_plans on account_plans.account_id = exclusions_hint.account_id
+  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
+  join private.preferences on preferences.user_id = person_id
+  cross join lateral unnest(preferences.exclusions) as excluded (pattern)
+  where listed.model_id like private.like_pattern(excluded.pattern)
+    and (key_models is null or exclusions_hint.preset_id like any (key_models) or listed.model_id like any (key_models));
+  return case when felt is not null then format(
+    'You excluded %s%s. Change that in the settings, under Models, or choose a model yourself.',
+    array_to_string(felt[:3], ', '), case when cardinality(felt) > 3 then format(' and %s more', cardinality(felt) - 3) end
+  ) end;
+end
+$$;
+
+comment on function private.exclusions_hint is
+  'Which of a person''s exclusions keep a preset from what it could choose otherwise, and what to do about it; nothing where none does.';
+
+create function private.authorize_call(request private.run_request)
+returns private.verdict
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  verdict private.verdict;
+begin
+  if request.models[1] like 'oneai/%' then
+    request.features.user_id := request.user_id;
+  end if;
+  verdict := private.authorize_run(request);
+  if not verdict.allowed and verdict.rule in ('model', 'plan_models', 'key_models') and request.models[1] like 'oneai/%' then
+    verdict.hint := coalesce(
+      private.exclusions_hint(request.account_id, request.key_id, request.models[1], request.features), verdict.hint
+    );
+  end if;
+  return verdict;
+end
+$$;
+
+comment on function private.authorize_call is
+  'Authorises a call that a person makes, or a key of theirs: a preset chooses for them, and a refusal names the exclusions it comes from.';
 
 -- who may start, keep alive, stop and finish ------------------------------------------------------
 
@@ -5618,7 +5775,7 @@ begin
   if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
-  return private.authorize_run(row(
+  return private.authorize_call(row(
     start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
     start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
   ));
@@ -5744,15 +5901,13 @@ begin
     -- Counted as when an answer is asked for, where nobody has.
     features.prompt_tokens := coalesce(features.prompt_tokens, (shape.prompt_bytes + 26 * shape.messages) / 3);
     features.context_tokens := coalesce(features.context_tokens, features.prompt_tokens + least(shape.max_tokens, 4096));
+    features.user_id := auth.uid();
     select routed.model_ids, routed.reason into candidates, preview.route_reason
     from private.route_in_plan(plan_id, preview_cost.model, features) as routed;
     likely := cardinality(candidates);
     if not is_known then
       -- What it will choose for a text nobody has looked at is not known yet: any of its models may cost what is said.
-      candidates := candidates || array(
-        select unnest(router_rules.models) from private.router_rules
-        where router_rules.preset_id = preview_cost.model and router_rules.active
-      );
+      candidates := candidates || private.choices_of(preview_cost.model, auth.uid());
     end if;
   end if;
   with priced as (
@@ -5812,7 +5967,7 @@ begin
   if chosen.model_id is null then
     perform private.fail(
       404, 'not_found', format('%s cannot be called.', left(coalesce(preview_cost.model, 'No model'), 100)),
-      'Choose one from the list of models.'
+      coalesce(private.exclusions_hint(preview_cost.account_id, null, preview_cost.model, features), 'Choose one from the list of models.')
     );
   end if;
 
@@ -6492,8 +6647,7 @@ comment on function private.read_message is 'A message out of JSON, its text as 
 create type private.answer_options as (
   max_tokens integer,
   max_cost_micros bigint,
-  system text,
-  excluded_models jsonb
+  system text
 );
 
 comment on type private.answer_options is 'What may be said about an answer that is wanted.';
@@ -6518,8 +6672,7 @@ begin
   return row(
     private.read_count('max_tokens', options -> 'max_tokens', 10000000),
     private.read_count('max_cost_micros', options -> 'max_cost_micros', 9007199254740991),
-    options ->> 'system',
-    options -> 'excluded_models'
+    options ->> 'system'
   )::private.answer_options;
 end
 $$;
@@ -6571,7 +6724,7 @@ $$;
 
 comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
 
-create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
+create function private.features_of(content text, prompt_tokens integer, context_tokens integer)
 returns private.request_features
 language plpgsql
 immutable
@@ -6582,8 +6735,7 @@ begin
   return private.read_features(jsonb_build_object(
     'text', left(content, 8000),
     'prompt_tokens', prompt_tokens,
-    'context_tokens', context_tokens,
-    'excluded_models', excluded_models
+    'context_tokens', context_tokens
   ));
 end
 $$;
@@ -6601,10 +6753,7 @@ set search_path = ''
 as $$
 declare
   -- What a preset will choose is not known yet: the largest of its models counts.
-  candidates constant text[] := case when model like 'oneai/%' then array(
-    select unnest(router_rules.models) from private.router_rules
-    where router_rules.preset_id = room_of.model and router_rules.active
-  ) else array[model] end;
+  candidates constant text[] := case when model like 'oneai/%' then private.choices_of(model, auth.uid()) else array[model] end;
 begin
   return (
     select row(
@@ -6862,7 +7011,8 @@ begin
     );
   end if;
   if models[1] like 'oneai/%' then
-    features := private.features_of(content, context.tokens, context.tokens + room.answer_tokens, options.excluded_models);
+    features := private.features_of(content, context.tokens, context.tokens + room.answer_tokens);
+    features.user_id := auth.uid();
     if options.max_tokens > room.answer_tokens then
       select least(room.context_tokens, min(routable.context_tokens)) into room.context_tokens
       from private.account_plans
@@ -6874,7 +7024,7 @@ begin
     features.prompt_tokens := context.tokens;
     features.context_tokens := context.tokens + room.answer_tokens;
   end if;
-  return private.authorize_run(row(
+  return private.authorize_call(row(
     authorize_answer.account_id, auth.uid(), null, 'completion', models,
     private.require_shape(row(
       context.bytes, context.count, 0,
@@ -9020,7 +9170,7 @@ begin
     end if;
   end if;
 
-  verdict := private.authorize_run(row(
+  verdict := private.authorize_call(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
   if verdict.allowed then
@@ -9612,7 +9762,7 @@ begin
     end,
     allowed_models = case
       when changes ? 'allowed_models'
-      then private.read_list('Allowed models', changes -> 'allowed_models', '^[a-z0-9~*._:/-]{1,200}$', 50)
+      then private.read_list('Allowed models', changes -> 'allowed_models', private.model_pattern_form(), 50)
       else api_keys.allowed_models
     end,
     expires_at = case when changes ? 'expires_at' then (changes ->> 'expires_at')::timestamptz else api_keys.expires_at end

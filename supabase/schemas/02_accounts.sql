@@ -25,10 +25,12 @@ create table private.preferences (
   locale text not null default 'en' check (locale ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$'),
   theme text not null default 'system' check (theme in ('system', 'light', 'dark')),
   default_model text not null default 'oneai/auto' check (char_length(default_model) between 1 and 200),
-  custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000)
+  custom_instructions text not null default '' check (char_length(custom_instructions) <= 4000),
+  exclusions text[] not null default '{}' check (cardinality(exclusions) <= 100)
 );
 
 comment on table private.preferences is 'What a person chose for themselves. Nobody else reads it.';
+comment on column private.preferences.exclusions is 'Patterns of models that no preset chooses for this person.';
 
 alter table private.preferences enable row level security;
 
@@ -182,7 +184,7 @@ grant select (
 )
   on private.api_keys to authenticated, service_role;
 grant update (name, avatar_url) on private.profiles to authenticated;
-grant update (locale, theme, default_model, custom_instructions) on private.preferences to authenticated;
+grant update (locale, theme, default_model, custom_instructions, exclusions) on private.preferences to authenticated;
 
 -- sign-up ---------------------------------------------------------------------------------
 
@@ -234,6 +236,7 @@ select
   preferences.theme,
   preferences.default_model,
   preferences.custom_instructions,
+  preferences.exclusions,
   profiles.created_at
 from private.profiles
 join private.preferences using (user_id)
@@ -286,6 +289,7 @@ declare
     update_profile.theme,
     private.require_text('Default model', update_profile.default_model, 200),
     private.require_text('Custom instructions', update_profile.custom_instructions, 4000, may_be_empty => true),
+    null,
     null
   );
   updated api.profile;

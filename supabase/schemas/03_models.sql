@@ -146,7 +146,16 @@ $$;
 
 comment on function private.like_pattern is 'A pattern of ours, where * stands for anything, as LIKE reads it.';
 
-grant execute on function private.like_pattern to authenticated, service_role;
+create function private.model_pattern_form()
+returns text
+language sql
+immutable
+security invoker
+return '^[a-z0-9~*._:/-]{1,200}$';
+
+comment on function private.model_pattern_form is 'How a person writes such a pattern, as a regular expression.';
+
+grant execute on function private.like_pattern, private.model_pattern_form to authenticated, service_role;
 
 create function private.lock_catalogue()
 returns trigger

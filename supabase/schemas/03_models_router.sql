@@ -1,7 +1,8 @@
 -- models, how one is chosen: names that stand for a choice, the rules that make it for each request,
--- and the models that rest after they have failed.
+-- the models that rest after they have failed, and those that a person excludes.
 --
--- A model that is retired or without a price is never chosen, one that rests only after all others.
+-- A model that is retired, without a price or excluded by the person is never chosen, one that rests
+-- only after all others. What a person names is not chosen here: it is theirs to call, excluded or not.
 
 create table private.presets (
   id text primary key check (id ~ '^oneai/[a-z][a-z-]{1,30}$'),
@@ -44,10 +45,10 @@ create type private.request_features as (
   language text,
   prompt_tokens integer,
   context_tokens integer,
-  excluded_models text[]
+  user_id uuid
 );
 
-comment on type private.request_features is 'What the router may know of a request.';
+comment on type private.request_features is 'What the router may know of a request, and for whom it chooses.';
 
 create function private.is_usable(model private.models, features private.request_features)
 returns boolean
@@ -62,13 +63,45 @@ as $$
     and (not coalesce(features.has_images, false) or 'image' = any (model.input_modalities))
     and (not coalesce(features.has_tools, false) or 'tools' = any (model.parameters))
     and model.context_tokens >= greatest(coalesce(features.prompt_tokens, 0), coalesce(features.context_tokens, 0))
-    and not exists (
-      select from unnest(features.excluded_models) as excluded (pattern)
-      where model.id like private.like_pattern(excluded.pattern)
-    )
 $$;
 
 comment on function private.is_usable is 'Whether a model can take such a request.';
+
+create function private.exclusions_of(user_id uuid)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select array(
+    select private.like_pattern(excluded.pattern)
+    from private.preferences
+    cross join lateral unnest(preferences.exclusions) as excluded (pattern)
+    where preferences.user_id = exclusions_of.user_id
+  )
+$$;
+
+comment on function private.exclusions_of is 'What no preset chooses for a person, as LIKE reads it.';
+
+create function private.choices_of(preset_id text, user_id uuid)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select array(
+    select listed.model_id
+    from private.router_rules
+    cross join lateral unnest(router_rules.models) as listed (model_id)
+    where router_rules.preset_id = choices_of.preset_id
+      and router_rules.active
+      and not listed.model_id like any ((select private.exclusions_of(choices_of.user_id))::text[])
+  )
+$$;
+
+comment on function private.choices_of is 'All that a preset may choose for a person, whatever is asked.';
 
 create function private.route(preset_id text, features private.request_features)
 returns table (model_ids text[], reason text)
@@ -88,6 +121,7 @@ as $$
     join private.models on models.id = listed.model_id
     left join private.model_health as health on health.model_id = models.id and health.cooling_until > private.clock()
     where private.is_usable(models.*, route.features)
+      and not models.id like any ((select private.exclusions_of((route.features).user_id))::text[])
   ) as usable
   where router_rules.preset_id = route.preset_id
     and router_rules.active
@@ -150,3 +184,49 @@ where presets.active;
 comment on view api.presets is 'Names that are called like a model and choose one for each request.';
 
 grant select on api.presets to anon, authenticated, service_role;
+
+create function api.change_exclusions(added text[] default '{}', removed text[] default '{}')
+returns api.profile
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  caller constant uuid := auth.uid();
+  wrong text;
+  wanted text[];
+begin
+  select coalesce(pattern, 'Nothing') into wrong
+  from unnest(added) as pattern
+  where (pattern ~ private.model_pattern_form()) is not true
+  limit 1;
+  if wrong is not null then
+    perform private.fail(
+      422, 'invalid_input', format('%s is neither a model nor a pattern of models.', left(wrong, 100)),
+      'Write it like openai/gpt-4o or openai/*.'
+    );
+  end if;
+
+  -- Held, so that of two changes at once neither is lost.
+  select preferences.exclusions into wanted from private.preferences where preferences.user_id = caller for no key update;
+  wanted := array(
+    select pattern from unnest(wanted) as pattern where pattern <> all (coalesce(removed, '{}'))
+    union
+    select pattern from unnest(added) as pattern
+    order by pattern
+  );
+  if cardinality(wanted) > 100 then
+    perform private.fail(
+      422, 'invalid_input', 'You can exclude 100 models or patterns at most.', 'Exclude a whole provider, or take one back first.'
+    );
+  end if;
+  update private.preferences set exclusions = wanted where preferences.user_id = caller;
+  return api.update_profile();
+end
+$$;
+
+comment on function api.change_exclusions is
+  'Adds to what no preset chooses for the caller, and takes back: models, or patterns such as openai/*. Returns the profile.';
+
+grant execute on function api.change_exclusions to authenticated;

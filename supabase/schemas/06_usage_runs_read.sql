@@ -134,9 +134,7 @@ begin
     coalesce(private.language_of(text), case when features ->> 'language' ~ '^[a-z]{2,3}$' then features ->> 'language' end),
     private.read_count('prompt_tokens', features -> 'prompt_tokens'),
     private.read_count('context_tokens', features -> 'context_tokens'),
-    case when jsonb_typeof(features -> 'excluded_models') = 'array' then array(
-      select left(excluded, 200) from jsonb_array_elements_text(features -> 'excluded_models') as excluded limit 50
-    ) end
+    null
   )::private.request_features;
 end
 $$;
@@ -195,7 +193,7 @@ end
 $$;
 
 comment on function private.read_shape is 'The shape of a request out of JSON.';
-comment on function private.read_features is 'What the router may know out of JSON: what its text tells goes before what is said of it.';
+comment on function private.read_features is 'What the router may know out of JSON: what its text tells goes before what is said of it. For whom it chooses no caller says.';
 comment on function private.read_report is 'What became of a run out of JSON.';
 
 grant execute on function

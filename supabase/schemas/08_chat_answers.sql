@@ -87,8 +87,7 @@ comment on function private.read_message is 'A message out of JSON, its text as 
 create type private.answer_options as (
   max_tokens integer,
   max_cost_micros bigint,
-  system text,
-  excluded_models jsonb
+  system text
 );
 
 comment on type private.answer_options is 'What may be said about an answer that is wanted.';
@@ -113,8 +112,7 @@ begin
   return row(
     private.read_count('max_tokens', options -> 'max_tokens', 10000000),
     private.read_count('max_cost_micros', options -> 'max_cost_micros', 9007199254740991),
-    options ->> 'system',
-    options -> 'excluded_models'
+    options ->> 'system'
   )::private.answer_options;
 end
 $$;
@@ -166,7 +164,7 @@ $$;
 
 comment on function private.title_of is 'What a conversation is called until it has a better title: how its first message begins.';
 
-create function private.features_of(content text, prompt_tokens integer, context_tokens integer, excluded_models jsonb)
+create function private.features_of(content text, prompt_tokens integer, context_tokens integer)
 returns private.request_features
 language plpgsql
 immutable
@@ -177,8 +175,7 @@ begin
   return private.read_features(jsonb_build_object(
     'text', left(content, 8000),
     'prompt_tokens', prompt_tokens,
-    'context_tokens', context_tokens,
-    'excluded_models', excluded_models
+    'context_tokens', context_tokens
   ));
 end
 $$;
@@ -196,10 +193,7 @@ set search_path = ''
 as $$
 declare
   -- What a preset will choose is not known yet: the largest of its models counts.
-  candidates constant text[] := case when model like 'oneai/%' then array(
-    select unnest(router_rules.models) from private.router_rules
-    where router_rules.preset_id = room_of.model and router_rules.active
-  ) else array[model] end;
+  candidates constant text[] := case when model like 'oneai/%' then private.choices_of(model, auth.uid()) else array[model] end;
 begin
   return (
     select row(

@@ -110,7 +110,8 @@ begin
     );
   end if;
   if models[1] like 'oneai/%' then
-    features := private.features_of(content, context.tokens, context.tokens + room.answer_tokens, options.excluded_models);
+    features := private.features_of(content, context.tokens, context.tokens + room.answer_tokens);
+    features.user_id := auth.uid();
     if options.max_tokens > room.answer_tokens then
       select least(room.context_tokens, min(routable.context_tokens)) into room.context_tokens
       from private.account_plans
@@ -122,7 +123,7 @@ begin
     features.prompt_tokens := context.tokens;
     features.context_tokens := context.tokens + room.answer_tokens;
   end if;
-  return private.authorize_run(row(
+  return private.authorize_call(row(
     authorize_answer.account_id, auth.uid(), null, 'completion', models,
     private.require_shape(row(
       context.bytes, context.count, 0,

@@ -122,7 +122,7 @@ begin
     end,
     allowed_models = case
       when changes ? 'allowed_models'
-      then private.read_list('Allowed models', changes -> 'allowed_models', '^[a-z0-9~*._:/-]{1,200}$', 50)
+      then private.read_list('Allowed models', changes -> 'allowed_models', private.model_pattern_form(), 50)
       else api_keys.allowed_models
     end,
     expires_at = case when changes ? 'expires_at' then (changes ->> 'expires_at')::timestamptz else api_keys.expires_at end

@@ -176,10 +176,11 @@ create function pg_temp.routes(
 returns text
 language sql
 as $$
+  update private.preferences set exclusions = coalesce(excluded, '{}') where user_id = tests.id_of('Ada');
   select array_to_string(model_ids, ' ') || ': ' || reason
   from private.route(
     'oneai/pick',
-    row(has_code, null, has_images, has_tools, language, prompt_tokens, context_tokens, excluded)::private.request_features
+    row(has_code, null, has_images, has_tools, language, prompt_tokens, context_tokens, tests.id_of('Ada'))::private.request_features
   )
 $$;
 

@@ -36,7 +36,7 @@ select is(
   concat_ws(' ', case when (features).has_code then 'code' end, case when (features).has_math then 'maths' end), about, content
 )
 from said
-cross join lateral (select private.features_of(content, 10, 10, null) as features) as looked;
+cross join lateral (select private.features_of(content, 10, 10) as features) as looked;
 
 select is((private.read_features(jsonb_build_object('text', repeat('a ', 4000) || '```'))).has_code, false, 'what comes after 8,000 characters is not looked at');
 select is((private.read_features(jsonb_build_object('text', repeat('a ', 3998) || '```'))).has_code, true, 'what comes before is');

@@ -389,10 +389,6 @@ from (values
 select is(
   pg_temp.ask('way', 'w5', 'w5?', repeat('long ', 1000), models => '{oneai/test}') #> '{verdict,model_ids}', '["acme/large"]', 'a preset chooses what it fits'
 );
-select is(
-  pg_temp.ask('way', 'w6', 'w6?', 'Hi', models => '{oneai/test}', options => '{"excluded_models": ["acme/small"]}') #> '{verdict,model_ids}', '["acme/large"]',
-  'and nothing that is not wanted'
-);
 
 -- when the worker is gone --------------------------------------------------------------------------------------
 

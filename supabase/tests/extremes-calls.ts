@@ -15,7 +15,7 @@ export interface Call {
 const shape =
   '{"prompt_bytes": 100, "messages": 1, "images": 0, "max_tokens": 10, "choices": 1, "searches": 0}';
 const features =
-  '{"text": "Good day", "has_code": true, "has_math": false, "has_images": false, "has_tools": false, "language": "en", "prompt_tokens": 5, "context_tokens": 5, "excluded_models": ["acme/none"]}';
+  '{"text": "Good day", "has_code": true, "has_math": false, "has_images": false, "has_tools": false, "language": "en", "prompt_tokens": 5, "context_tokens": 5}';
 const used =
   '{"prompt_tokens": 100, "completion_tokens": 5, "cache_read_tokens": 0, "cache_write_tokens": 0, "reasoning_tokens": 0, "audio_tokens": 0, "images": 0, "searches": 0}';
 const report = `{"outcome": "completed", "model_id": "acme/small", "generation_id": "gen-1", "finish_reason": "stop", "error_code": null, "used": ${used}, "produced_bytes": 20, "upstream_usd": "0.000001", "attempts": [{"model": "acme/small"}], "first_token_ms": 5, "is_reconciled": false}`;
@@ -41,7 +41,7 @@ const aRun = '(select id from private.runs)';
 const message =
   '{"id": "00000000-0000-4000-8000-0000000000d2", "parent_id": null, "content": "Hi"}';
 const options =
-  '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "excluded_models": ["acme/none"], "reasoning_effort": "low"}';
+  '{"max_tokens": 10, "max_cost_micros": 1000000, "system": "Be brief.", "reasoning_effort": "low"}';
 const pieces = '[{"number": 1, "body": "data: Hi"}]';
 const imported = {
   id: 'one',
@@ -182,6 +182,10 @@ const payload = JSON.stringify(
 );
 
 export const calls: Record<string, Call> = {
+  change_exclusions: {
+    who: 'owner',
+    sound: { added: `'{acme/none,other/*}'`, removed: `'{acme/small}'` },
+  },
   update_profile: {
     who: 'owner',
     sound: {

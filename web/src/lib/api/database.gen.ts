@@ -950,6 +950,7 @@ export type Database = {
           created_at: string;
           custom_instructions: string;
           default_model: string;
+          exclusions: string[];
           id: string;
           locale: string;
           name: string;
@@ -1419,6 +1420,26 @@ export type Database = {
         Returns: number;
       };
       billing_overview: { Args: { account_id: string }; Returns: Json };
+      change_exclusions: {
+        Args: { added?: string[]; removed?: string[] };
+        Returns: {
+          avatar_url: string | null;
+          created_at: string;
+          custom_instructions: string;
+          default_model: string;
+          exclusions: string[];
+          id: string;
+          locale: string;
+          name: string;
+          theme: string;
+        };
+        SetofOptions: {
+          from: '*';
+          to: 'profile';
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       claim_auto_top_ups: { Args: { most?: number }; Returns: Json[] };
       claim_notices: { Args: { most?: number }; Returns: Json };
       claim_reconciliations: {
@@ -2097,6 +2118,7 @@ export type Database = {
           created_at: string;
           custom_instructions: string;
           default_model: string;
+          exclusions: string[];
           id: string;
           locale: string;
           name: string;
