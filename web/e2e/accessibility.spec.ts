@@ -22,6 +22,7 @@ const inside = [
   '/app/billing/invoices',
   '/app/billing/statement',
   '/app/settings/profile',
+  '/app/settings/models',
   '/app/settings/security',
   '/app/settings/account',
 ];

@@ -58,6 +58,7 @@ const inside: Shot[] = [
   ['key-dialog', '/app/api/keys', openKeyDialog],
   ['profile', '/app/settings/profile'],
   ['profile-saved', '/app/settings/profile', saveName],
+  ['models', '/app/settings/models', excludeModels],
   ['security', '/app/settings/security'],
   ['security-dialog', '/app/settings/security', openDialog],
   ['account', '/app/settings/account'],
@@ -80,6 +81,7 @@ const inside: Shot[] = [
 const empty: Shot[] = [
   ['empty-keys', '/app/api/keys'],
   ['empty-usage', '/app/usage'],
+  ['empty-models', '/app/settings/models'],
   ['empty-billing', '/app/billing'],
   ['empty-invoices', '/app/billing/invoices'],
   ['empty-statement', '/app/billing/statement'],
@@ -94,6 +96,24 @@ const workshop: Shot[] = [
     (page) => page.getByRole('button', { name: 'Open a dialog' }).click(),
   ],
 ];
+
+/** Done once, it is so in every light. */
+async function excludeModels(page: Page) {
+  const search = page.getByLabel('Find a model');
+  for (const name of ['all of Google', 'Claude Haiku 4.5']) {
+    await search.fill(name.replace('all of ', ''));
+    await page
+      .getByRole('button', { name: new RegExp(` ${name}$`, 'i') })
+      .first()
+      .waitFor();
+    const exclude = page.getByRole('button', { name: `Exclude ${name}`, exact: true });
+    if (await exclude.isVisible()) await exclude.click();
+    await page
+      .getByRole('button', { name: new RegExp(`^Take back ${name}$`, 'i') })
+      .first()
+      .waitFor();
+  }
+}
 
 async function typeQuestion(page: Page) {
   await composer(page).fill('How do tides work, and why are there two a day?');

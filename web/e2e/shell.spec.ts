@@ -164,6 +164,7 @@ test('no page scrolls sideways', async ({ page, person }) => {
   const inside = [
     '/app/chat',
     '/app/settings/profile',
+    '/app/settings/models',
     '/app/settings/security',
     '/app/settings/account',
   ];

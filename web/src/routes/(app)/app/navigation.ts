@@ -20,12 +20,6 @@ export const destinations: readonly Destination[] = [
   { href: '/app/settings', label: 'Settings', icon: Settings },
 ];
 
-export const settingsPages = [
-  { href: '/app/settings/profile', label: 'Profile' },
-  { href: '/app/settings/security', label: 'Security' },
-  { href: '/app/settings/account', label: 'Account' },
-] as const;
-
 /** An open conversation is not a new one, so that is current only when it is the page itself. */
 export function isCurrent(href: string, pathname: string): boolean {
   return href === '/app/chat' ? pathname === href : `${pathname}/`.startsWith(`${href}/`);

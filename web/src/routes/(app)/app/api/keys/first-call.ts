@@ -1,6 +1,6 @@
 import type { Key } from '#lib/api/keys.ts';
 import type { Call } from '#lib/snippets/call-snippets.ts';
-import { matching } from './model-pattern.ts';
+import { matching } from '#lib/model-pattern.ts';
 
 /** A call that a key can make, of the models that there are: the first thing one wants to try with it. */
 export function firstCall(

@@ -1,6 +1,6 @@
 import type { Budget, Key, KeySettings, Period } from '#lib/api/keys.ts';
 import { creditsField, readCredits } from '#lib/amount.ts';
-import { withPattern } from './model-pattern.ts';
+import { withPattern } from './with-pattern.ts';
 
 /** A key as the form has it: what is typed, before anything is made of it. */
 export interface KeyDraft {
