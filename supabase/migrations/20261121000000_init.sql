@@ -1774,6 +1774,9 @@ create trigger on_allocations_change before update or delete or truncate on priv
 -- breath, and no wallet ever goes.
 create trigger on_wallets_delete before delete or truncate on private.wallets
   for each statement execute function private.refuse_change();
+-- With its room would go what the wallet has set aside for it.
+create trigger on_allowances_delete before delete or truncate on private.allowances
+  for each statement execute function private.refuse_change();
 
 -- policies and grants -------------------------------------------------------------------------
 
@@ -2209,7 +2212,8 @@ begin
   if room > 0 then
     update private.wallets set set_aside_micros = wallets.set_aside_micros - room
     where wallets.account_id = take_back_room.account_id;
-    update private.allowances set room_micros = 0 where allowances.account_id = take_back_room.account_id;
+    update private.allowances set room_micros = allowances.room_micros - room
+    where allowances.account_id = take_back_room.account_id;
   end if;
 end
 $$;
@@ -2245,10 +2249,13 @@ begin
   if not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 1))
     or not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0))
   then
-    return false;
+    perform private.fail(409, 'conflict', 'Somebody is at work on the account.', null);
   end if;
   perform private.take_back_room(account_id);
   return true;
+exception when sqlstate 'PT409' then
+  -- By now the first is free again, where only the second was taken: calls would wait for the whole batch.
+  return false;
 end
 $$;
 
@@ -2335,7 +2342,7 @@ begin
 
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
-    set_aside_micros = wallet.set_aside_micros - post.release_micros,
+    set_aside_micros = wallets.set_aside_micros - post.release_micros,
     transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
   where wallets.account_id = wallet.account_id and wallets.transaction_count = wallet.transaction_count;
@@ -3793,8 +3800,8 @@ declare
 begin
   if tg_table_name = 'plans' then
     -- One lock for all, since a plan may have more accounts than there can be locks. It also waits for
-    -- those who move onto the plan now, or went by what it said. Who holds an allowance waits for nobody
-    -- but a call that ends.
+    -- those who move onto the plan now, or went by what it said. Who holds an allowance never
+    -- waits for somebody who edits a plan.
     lock table private.allowances in share row exclusive mode;
     update private.allowances set valid_until = '-infinity'
     from private.account_plans
@@ -10894,6 +10901,11 @@ declare
   allowed text[];
 begin
   perform private.require_payer(start_subscription_act.account_id);
+  -- The subscription before the account, as for whoever notes what Razorpay says of it.
+  perform from private.subscriptions
+  where subscriptions.account_id = start_subscription_act.account_id
+  order by subscriptions.id
+  for no key update;
   perform private.require_wallet(start_subscription_act.account_id);
   allowed := case start_subscription_act.act
     when 'cancel_now' then '{authenticated,active,pending,halted,paused}'
@@ -11403,7 +11415,8 @@ begin
     or (subscriptions.razorpay_subscription_id is null and subscriptions.id = noted_id)
   order by subscriptions.razorpay_subscription_id nulls last
   limit 1
-  for update;
+  -- Whoever asks for another price names it under the account's lock, which is wanted next.
+  for no key update;
   if subscription.id is null then
     return null;
   end if;

@@ -174,6 +174,9 @@ create trigger on_allocations_change before update or delete or truncate on priv
 -- breath, and no wallet ever goes.
 create trigger on_wallets_delete before delete or truncate on private.wallets
   for each statement execute function private.refuse_change();
+-- With its room would go what the wallet has set aside for it.
+create trigger on_allowances_delete before delete or truncate on private.allowances
+  for each statement execute function private.refuse_change();
 
 -- policies and grants -------------------------------------------------------------------------
 

@@ -56,7 +56,8 @@ begin
   if room > 0 then
     update private.wallets set set_aside_micros = wallets.set_aside_micros - room
     where wallets.account_id = take_back_room.account_id;
-    update private.allowances set room_micros = 0 where allowances.account_id = take_back_room.account_id;
+    update private.allowances set room_micros = allowances.room_micros - room
+    where allowances.account_id = take_back_room.account_id;
   end if;
 end
 $$;
@@ -92,10 +93,13 @@ begin
   if not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 1))
     or not pg_try_advisory_xact_lock(uuid_hash_extended(account_id, 0))
   then
-    return false;
+    perform private.fail(409, 'conflict', 'Somebody is at work on the account.', null);
   end if;
   perform private.take_back_room(account_id);
   return true;
+exception when sqlstate 'PT409' then
+  -- By now the first is free again, where only the second was taken: calls would wait for the whole batch.
+  return false;
 end
 $$;
 
@@ -182,7 +186,7 @@ begin
 
   update private.wallets set
     balance_micros = wallet.balance_micros + post.amount_micros,
-    set_aside_micros = wallet.set_aside_micros - post.release_micros,
+    set_aside_micros = wallets.set_aside_micros - post.release_micros,
     transaction_count = wallet.transaction_count + 1,
     last_hash = new_hash
   where wallets.account_id = wallet.account_id and wallets.transaction_count = wallet.transaction_count;

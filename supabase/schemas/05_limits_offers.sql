@@ -212,8 +212,8 @@ declare
 begin
   if tg_table_name = 'plans' then
     -- One lock for all, since a plan may have more accounts than there can be locks. It also waits for
-    -- those who move onto the plan now, or went by what it said. Who holds an allowance waits for nobody
-    -- but a call that ends.
+    -- those who move onto the plan now, or went by what it said. Who holds an allowance never
+    -- waits for somebody who edits a plan.
     lock table private.allowances in share row exclusive mode;
     update private.allowances set valid_until = '-infinity'
     from private.account_plans

@@ -182,6 +182,11 @@ declare
   allowed text[];
 begin
   perform private.require_payer(start_subscription_act.account_id);
+  -- The subscription before the account, as for whoever notes what Razorpay says of it.
+  perform from private.subscriptions
+  where subscriptions.account_id = start_subscription_act.account_id
+  order by subscriptions.id
+  for no key update;
   perform private.require_wallet(start_subscription_act.account_id);
   allowed := case start_subscription_act.act
     when 'cancel_now' then '{authenticated,active,pending,halted,paused}'

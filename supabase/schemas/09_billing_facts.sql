@@ -132,7 +132,8 @@ begin
     or (subscriptions.razorpay_subscription_id is null and subscriptions.id = noted_id)
   order by subscriptions.razorpay_subscription_id nulls last
   limit 1
-  for update;
+  -- Whoever asks for another price names it under the account's lock, which is wanted next.
+  for no key update;
   if subscription.id is null then
     return null;
   end if;

@@ -162,8 +162,9 @@ select tests.throws(
 )
 from unnest(array['transactions', 'allocations', 'usage_events']) as name
 cross join unnest(array['delete from private.%s', 'truncate private.%s cascade', 'delete from private.%s where false']) as statement;
-select tests.throws(statement, 409, 'append_only', 'no wallet ever goes: ' || statement)
-from unnest(array['delete from private.wallets', 'truncate private.wallets cascade', 'delete from private.wallets where false']) as statement;
+select tests.throws(format(statement, name), 409, 'append_only', format('no wallet and no room in one ever goes: ' || statement, name))
+from unnest(array['wallets', 'allowances']) as name
+cross join unnest(array['delete from private.%s', 'truncate private.%s cascade', 'delete from private.%s where false']) as statement;
 select throws_ok(statement, code::char(5), null, 'what was held and how it ended follows from calls and receipts: ' || statement)
 from (
   values

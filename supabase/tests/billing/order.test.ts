@@ -1,6 +1,6 @@
 // What came last counts, though Razorpay tells the time in whole seconds: acts of ours, acts at its
 // dashboard and their events within one second, in every order, some of them twice.
-import { beforeAll, describe, expect } from 'vitest';
+import { beforeAll, describe, expect, vi } from 'vitest';
 import {
   agreeTo,
   pauseSubscription,
@@ -94,6 +94,45 @@ test('an event from a clock that is far ahead is believed only until Razorpay is
     expect(await statusOf(desk)).toBe('paused');
   });
 });
+
+test.for([
+  ['start_subscription_act', `'cancel_at_cycle_end'`],
+  [
+    'start_plan_change',
+    `(select id from private.prices where plan_id = 'team' and currency = 'GBP' and period = 'month'), 'larger-plan'`,
+  ],
+] as const)(
+  '%s and an answer of Razorpay’s about the subscription never wait in a circle',
+  async ([verb, wish]) => {
+    await withSubscriber(async (desk, { events }) => {
+      const { payload } = JSON.parse(events().at(-1)!.body) as { payload: unknown };
+      const busy = await desk.sql.reserve();
+      const untilWaiting = (count: number) =>
+        vi.waitFor(async () => {
+          const [row] = await busy<{ waiting: number }[]>`
+            select count(*)::int as waiting from pg_locks where not granted`;
+          expect(row!.waiting).toBe(count);
+        });
+      await busy`begin`;
+      await busy`select private.lock_account(${accountId})`;
+      const claims = JSON.stringify({ sub: userId, role: 'authenticated' });
+      const asked = desk.look(`
+        select set_config('request.jwt.claims', '${claims}', true);
+        select private.${verb}('${accountId}', ${wish})`);
+      await untilWaiting(1);
+      const noted = desk.look(
+        `select private.note_entities('${JSON.stringify(payload)}', ${Date.parse('2027-05-01') / 1000})`,
+      );
+      const ends = Promise.allSettled([asked, noted]);
+      await untilWaiting(2).finally(() => busy`commit`);
+      busy.release();
+      expect((await ends).map((end) => ('reason' in end ? String(end.reason) : 'done'))).toEqual([
+        'done',
+        'done',
+      ]);
+    });
+  },
+);
 
 describe('acts, strangers and events in any order', () => {
   for (const seed of Array.from({ length: 16 }, (_, nth) => nth + 1)) {
