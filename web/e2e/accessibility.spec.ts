@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { answers, ask, chooseModel, composer, list, openChat, send, someText } from './chat.ts';
-import { expect, signIn, test } from './test.ts';
+import { admit, expect, test } from './test.ts';
 
 const outside = [
   '/',
@@ -57,7 +57,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       page,
       person,
     }) => {
-      await signIn(page, person);
+      await admit(page, person);
       for (const path of inside) {
         await page.goto(path);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -183,8 +183,7 @@ test('every page has its own title and one first heading', async ({ page, person
   };
   const pages = outside.filter((path) => path !== '/auth/callback');
   for (const path of pages) await see(path);
-  await signIn(page, person);
-  await expect(page).toHaveURL('/app/chat');
+  await admit(page, person);
   for (const path of inside) await see(path);
   expect(titles.size).toBe(pages.length + inside.length);
   expect([...titles].filter((title) => !title.includes('OneAI'))).toEqual([]);

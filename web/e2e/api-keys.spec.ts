@@ -1,6 +1,6 @@
 import { act, ask, createKey, outcome, readSecret } from './api-client.ts';
 import { accountOf, asOperator } from './chat.ts';
-import { expect, signIn, test } from './test.ts';
+import { admit, expect, openAs, test } from './test.ts';
 
 test('a first key: shown once, with a call that works as it is pasted', async ({
   page,
@@ -8,7 +8,7 @@ test('a first key: shown once, with a call that works as it is pasted', async ({
   context,
 }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await signIn(page, person, '/signin?next=/app/api/keys');
+  await openAs(page, person, '/app/api/keys');
   await expect(page.getByRole('heading', { name: 'No keys yet' })).toBeVisible();
   await page.getByRole('button', { name: 'Create a key' }).click();
   const dialog = page.getByRole('dialog');
@@ -35,7 +35,7 @@ test('what a key may do is changed, and a budget that is used up refuses', async
   page,
   person,
 }) => {
-  await signIn(page, person);
+  await admit(page, person);
   const secret = await createKey(page, 'Narrow');
   await act(page, 'Narrow', 'Edit');
   const dialog = page.getByRole('dialog');
@@ -92,7 +92,7 @@ test('a rotated key works for its overlap and no longer; a revoked one not at al
   page,
   person,
 }) => {
-  await signIn(page, person);
+  await admit(page, person);
   const old = await createKey(page, 'Turning');
   await act(page, 'Turning', 'Rotate');
   await page.getByLabel(/^How long/).selectOption('For an hour');

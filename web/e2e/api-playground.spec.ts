@@ -1,8 +1,8 @@
 import { asOperator } from './chat.ts';
-import { expect, signIn, test } from './test.ts';
+import { expect, openAs, test } from './test.ts';
 
 test('a call with a key made in a click: answer, headers, cost, code', async ({ page, person }) => {
-  await signIn(page, person, '/signin?next=/app/api/playground');
+  await openAs(page, person, '/app/api/playground');
   const send = page.getByRole('button', { name: 'Send' });
   await expect(send).toBeDisabled();
   await page.getByLabel('Key', { exact: true }).fill('sk-oneai-nonsense');
@@ -60,7 +60,7 @@ test('a key is forgotten by whoever acts for another account', async ({ page, pe
       insert into private.members (account_id, user_id, role)
       select ${team!['id']}, users.id, 'owner' from auth.users where email = ${person.email}`;
   });
-  await signIn(page, person, '/signin?next=/app/api/playground');
+  await openAs(page, person, '/app/api/playground');
   await page.getByRole('button', { name: 'Create one for a day' }).click();
   await expect(page.getByText('Kept in this page alone.')).toBeVisible();
   await page.getByRole('button', { name: /^Account:/ }).click();

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createKey, gatewayUrl } from './api-client.ts';
-import { expect, signIn, test } from './test.ts';
+import { admit, expect, test } from './test.ts';
 
 const run = promisify(execFile);
 
@@ -41,7 +41,7 @@ test('it is searched, and every link in it leads somewhere', async ({ page }) =>
 });
 
 test('its snippets run as they stand', async ({ page, person }) => {
-  await signIn(page, person);
+  await admit(page, person);
   const secret = await createKey(page, 'Snippets');
   await page.goto('/reference');
   const env = { ...process.env, ONEAI_API_KEY: secret };

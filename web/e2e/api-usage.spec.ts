@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import AxeBuilder from '@axe-core/playwright';
 import { ask, createKey, outcome } from './api-client.ts';
 import { accountOf, asOperator } from './chat.ts';
-import { createPerson, expect, signIn, test } from './test.ts';
+import { admit, createPerson, expect, openAs, test } from './test.ts';
 
 test('what was called is counted, charted, listed and written to files', async ({
   page,
   person,
 }) => {
-  await signIn(page, person, '/signin?next=/app/usage');
+  await openAs(page, person, '/app/usage');
   await expect(page.getByRole('heading', { name: 'Nothing used in this time' })).toBeVisible();
   const formula = await createKey(page, '=HYPERLINK("http://x","y")');
   const plain = await createKey(page, 'Plain, "quoted"');
@@ -80,7 +80,7 @@ test('what was called is counted, charted, listed and written to files', async (
 });
 
 test('receipts come page by page, none twice and none left out', async ({ page, person }) => {
-  await signIn(page, person);
+  await admit(page, person);
   const secret = await createKey(page, 'Many');
   // More than a page of them is more than the free plan takes in a minute.
   await asOperator(
@@ -113,7 +113,7 @@ test('however many days, models and keys there are, sums and files have all of t
   page,
   person,
 }) => {
-  await signIn(page, person);
+  await admit(page, person);
   await createKey(page, 'Busy');
   // 2,640 rows: more than two pages of the Data API, of models whose names its filters must quote.
   await asOperator(
@@ -171,7 +171,7 @@ test('what an account and a member may still use is seen before it bites', async
   page,
   person,
 }) => {
-  await signIn(page, person);
+  await admit(page, person);
   const secret = await createKey(page, 'Bounded');
   const plan = `e2e-${crypto.randomUUID().slice(0, 8)}`;
   await asOperator(async (sql) => {
@@ -257,7 +257,7 @@ test("in a team one sees the cap of one's own there, and in another account none
     return String(team!['id']);
   });
   await page.addInitScript((id) => localStorage.setItem('account', id), teamId);
-  await signIn(page, person, '/signin?next=/app/usage');
+  await openAs(page, person, '/app/usage');
   const limits = page.getByRole('region', { name: 'Limits' });
   const cap = limits.getByRole('meter', { name: /^Credits/ });
   await expect(cap).toHaveCount(1);
@@ -277,7 +277,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`the pages are accessible when it is ${colorScheme}`, async ({ page, person }) => {
     test.slow();
     await page.emulateMedia({ reducedMotion: 'reduce' });
-    await signIn(page, person);
+    await admit(page, person);
     const secret = await createKey(page, 'Seen');
     await outcome(ask(secret));
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -298,7 +298,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 }
 
 test('the pages never scroll sideways on a phone', async ({ page, person }) => {
-  await signIn(page, person);
+  await admit(page, person);
   await createKey(page, 'Seen');
   await page.setViewportSize({ width: 360, height: 740 });
   for (const path of pages) {
@@ -311,7 +311,7 @@ test('the pages never scroll sideways on a phone', async ({ page, person }) => {
 });
 
 test('names that come late leave the filters where they are', async ({ page, person }) => {
-  await signIn(page, person);
+  await admit(page, person);
   await createKey(page, 'Nightly summaries of the old server in Pune and its backups');
   const held = Promise.withResolvers();
   await page.route('**/rest/v1/keys*', async (route) => {

@@ -1,15 +1,14 @@
 import type { FrameLocator, Page } from '@playwright/test';
 import { accountOf, asOperator } from './chat.ts';
-import { expect, type Person, signIn } from './test.ts';
+import { expect, type Member, openAs, type Person } from './test.ts';
 
 export const notice = (page: Page, text: string) =>
   page.getByRole('main').locator('[role=status], [role=alert]').filter({ hasText: text });
 export const balance = (page: Page) => page.getByTestId('available');
 export const bank = (page: Page): FrameLocator => page.frameLocator('iframe[title=Payment]');
 
-export async function openBilling(page: Page, person: Person, path = ''): Promise<void> {
-  await signIn(page, person);
-  await page.goto(`/app/billing${path}`);
+export async function openBilling(page: Page, person: Member, path = ''): Promise<void> {
+  await openAs(page, person, `/app/billing${path}`);
   await expect(page.getByRole('heading', { level: 1, name: 'Billing' })).toBeVisible();
 }
 
@@ -24,7 +23,7 @@ export async function decline(page: Page, how = 'Let the bank decline it'): Prom
   await bank(page).getByRole('button', { name: 'Close' }).click();
 }
 
-export async function subscribe(page: Page, person: Person, plan: string): Promise<void> {
+export async function subscribe(page: Page, person: Member, plan: string): Promise<void> {
   await openBilling(page, person, '/plans');
   await page.getByRole('button', { name: `Subscribe to ${plan}` }).click();
   await pay(page);

@@ -11,7 +11,7 @@ import {
   questions,
   showList,
 } from './chat.ts';
-import { createPerson, expect, signIn, test } from './test.ts';
+import { createPerson, expect, openAs, test } from './test.ts';
 
 test.beforeEach(async ({ page, person }) => {
   await openChat(page, person);
@@ -188,7 +188,7 @@ test('what is exported can be imported, by whoever has the file', async ({
 
   await using elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
   const other = await elsewhere.newPage();
-  await signIn(other, await createPerson());
+  await openAs(other, await createPerson());
   await expect(composer(other)).toBeVisible();
   const bring = async () => {
     await other.keyboard.press('Control+k');

@@ -1,6 +1,6 @@
 import type { Locator, Page } from '@playwright/test';
 import postgres from 'postgres';
-import { expect, type Person, signIn } from './test.ts';
+import { expect, type Member, openAs, type Person } from './test.ts';
 
 /** The words a person finds the chat by. */
 export const composer = (page: Page) => page.getByLabel('Message', { exact: true });
@@ -25,8 +25,8 @@ export async function expectDrawerClosed(page: Page): Promise<void> {
   await expect(page.getByRole('dialog', { name: 'Menu' })).toHaveCount(0);
 }
 
-export async function openChat(page: Page, person: Person): Promise<void> {
-  await signIn(page, person);
+export async function openChat(page: Page, person: Member): Promise<void> {
+  await openAs(page, person);
   await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
 }
 

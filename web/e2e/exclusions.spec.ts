@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { answers, ask, asOperator, composer, send } from './chat.ts';
-import { expect, signIn, test } from './test.ts';
+import { expect, openAs, test } from './test.ts';
 
 const excluded = (page: Page) => page.getByRole('list', { name: 'Excluded' });
 const settings = '/app/settings/models';
@@ -22,7 +22,7 @@ test('a provider that is excluded is not chosen, until it is taken back', async 
   page,
   person,
 }) => {
-  await signIn(page, person, `/signin?next=${settings}`);
+  await openAs(page, person, settings);
   await expect(page.getByText('Nothing is excluded')).toBeVisible();
   await page.getByLabel('Find a model').fill('gpt-4o-mini');
   await excludeInPlace(page, 'GPT-4o-mini');
@@ -50,7 +50,7 @@ test('where nothing is left to choose, the chat says what was excluded', async (
   page,
   person,
 }) => {
-  await signIn(page, person, `/signin?next=${settings}`);
+  await openAs(page, person, settings);
   await expect(page.getByText('Nothing is excluded')).toBeVisible();
   await asOperator(
     (sql) => sql`
@@ -64,7 +64,7 @@ test('where nothing is left to choose, the chat says what was excluded', async (
 });
 
 test('what could not be saved is not shown as if it were', async ({ page, person }) => {
-  await signIn(page, person, `/signin?next=${settings}`);
+  await openAs(page, person, settings);
   await page.route('**/rpc/change_exclusions', (route) => route.abort());
   await page.getByRole('button', { name: 'Exclude all of OpenAI' }).click();
   await expect(page.getByRole('status').getByText('OneAI could not be reached.')).toBeVisible();

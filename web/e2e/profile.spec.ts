@@ -1,10 +1,10 @@
 import { nextMail } from './mail.ts';
-import { createPerson, expect, signIn, test } from './test.ts';
+import { createPerson, expect, openAs, test } from './test.ts';
 
-const profile = '/signin?next=/app/settings/profile';
+const profile = '/app/settings/profile';
 
 test('a new name is everywhere at once and survives a reload', async ({ page, person }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   await page.getByLabel('Name').fill('  Asha Menon  ');
   await page.getByRole('button', { name: 'Save name' }).click();
   await expect(page.getByText('Your name is saved.')).toBeVisible();
@@ -15,7 +15,7 @@ test('a new name is everywhere at once and survives a reload', async ({ page, pe
 });
 
 test('a name of 10 kB is refused by the database, in its words', async ({ page, person }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   await page.getByLabel('Name').fill('x'.repeat(10_240));
   await page.getByRole('button', { name: 'Save name' }).click();
   await expect(page.getByRole('alert')).toContainText('Name is too long: 10240 of at most 80');
@@ -25,7 +25,7 @@ test('a name of 10 kB is refused by the database, in its words', async ({ page, 
 });
 
 test('a name that would be markup stays text', async ({ page, person }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   const name = '<img src=x onerror=alert(1)>';
   await page.getByLabel('Name').fill(name);
   await page.getByRole('button', { name: 'Save name' }).click();
@@ -40,7 +40,7 @@ test('language and theme are kept with the person, for the next browser too', as
   browser,
   baseURL,
 }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   await page.getByLabel('Dates and numbers').selectOption('Deutsch');
   await expect(page.getByText('1.234,5')).toBeVisible();
   const saved = page.waitForResponse('**/rpc/update_profile');
@@ -50,7 +50,7 @@ test('language and theme are kept with the person, for the next browser too', as
 
   const elsewhere = await browser.newContext(baseURL ? { baseURL } : {});
   const other = await elsewhere.newPage();
-  await signIn(other, person, profile);
+  await openAs(other, person, profile);
   await expect(other.getByRole('combobox', { name: 'Theme' })).toHaveValue('dark');
   await expect(other.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect(other.getByLabel('Dates and numbers')).toHaveValue('de');
@@ -58,7 +58,7 @@ test('language and theme are kept with the person, for the next browser too', as
 });
 
 test('changing the email asks the mail for a yes', async ({ page, person, stranger }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   await page.getByLabel('New email').fill(stranger.email);
   await page.getByRole('button', { name: 'Change email' }).click();
   await expect(page.getByText('Look in your mail')).toBeVisible();
@@ -70,7 +70,7 @@ test('changing the email asks the mail for a yes', async ({ page, person, strang
 
 test('an email that is taken is answered like a free one', async ({ page, person }) => {
   const taken = await createPerson();
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   await page.getByLabel('New email').fill(taken.email);
   await page.getByRole('button', { name: 'Change email' }).click();
   await expect(page.getByText(`If ${taken.email} can be used`)).toBeVisible();
@@ -78,7 +78,7 @@ test('an email that is taken is answered like a free one', async ({ page, person
 });
 
 test('the account page shows what one acts for', async ({ page, person }) => {
-  await signIn(page, person, '/signin?next=/app/settings/account');
+  await openAs(page, person, '/app/settings/account');
   await expect(page.getByText('Personal account').last()).toBeVisible();
   const table = page.getByRole('table', { name: 'Accounts you act for' });
   await expect(table.getByRole('row')).toHaveCount(2);
@@ -87,7 +87,7 @@ test('the account page shows what one acts for', async ({ page, person }) => {
 });
 
 test('a choice that was not saved is not shown as if it were', async ({ page, person }) => {
-  await signIn(page, person, profile);
+  await openAs(page, person, profile);
   const select = page.getByLabel('Dates and numbers');
   const before = await select.inputValue();
   await page.route('**/rpc/update_profile', (route) => route.abort());

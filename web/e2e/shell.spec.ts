@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, signIn, test } from './test.ts';
+import { admit, expect, openAs, test } from './test.ts';
 
 /** The bars that a phone's browser draws around the page have its colour. */
 const expectBarsLikePage = (page: Page) =>
@@ -41,7 +41,7 @@ test('a stored theme is there before any of our scripts', async ({ page, pagePro
 
 test('the theme follows the system until one is chosen', async ({ page, person }) => {
   await page.emulateMedia({ colorScheme: 'light' });
-  await signIn(page, person, '/signin?next=/app/settings/profile');
+  await openAs(page, person, '/app/settings/profile');
   await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
   const ground = () =>
     page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
@@ -95,7 +95,7 @@ test('going offline is said, and coming back too', async ({ page, context }) => 
 
 test('when the data cannot be had, the app says so and tries again', async ({ page, person }) => {
   await page.route('**/rest/v1/profile*', (route) => route.abort());
-  await signIn(page, person);
+  await openAs(page, person);
   await expect(page.getByRole('alert')).toContainText('OneAI could not be reached.');
   await page.unroute('**/rest/v1/profile*');
   await page.getByRole('button', { name: 'Try again' }).click();
@@ -103,7 +103,7 @@ test('when the data cannot be had, the app says so and tries again', async ({ pa
 });
 
 test('by keyboard alone: skip, menu, theme, sign out', async ({ page, person }) => {
-  await signIn(page, person, '/signin?next=/app/settings/profile');
+  await openAs(page, person, '/app/settings/profile');
   await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Settings' })).toBeVisible();
@@ -131,18 +131,18 @@ test('by keyboard alone: skip, menu, theme, sign out', async ({ page, person }) 
 });
 
 test('a page change is announced by its title', async ({ page, person }) => {
-  await signIn(page, person, '/signin?next=/app/settings/profile');
+  await openAs(page, person, '/app/settings/profile');
   await page.getByRole('link', { name: 'Security' }).click();
   await expect(page.locator('#svelte-announcer')).toHaveText('Security · OneAI');
 });
 
 test('the demo is labelled as one', async ({ page, person }) => {
-  await signIn(page, person);
+  await openAs(page, person);
   await expect(page.getByText(/^Demo/).filter({ visible: true }).first()).toBeVisible();
 });
 
 test('the sidebar narrows and stays so; on a phone it is a drawer', async ({ page, person }) => {
-  await signIn(page, person);
+  await openAs(page, person);
   await expect(page.getByRole('heading', { name: 'Hello, Asha' })).toBeVisible();
   if ((page.viewportSize()?.width ?? 0) < 768) {
     await page.getByRole('button', { name: 'Open the menu' }).click();
@@ -175,7 +175,7 @@ test('no page scrolls sideways', async ({ page, person }) => {
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     expect(await overflow(), path).toBeLessThanOrEqual(0);
   }
-  await signIn(page, person);
+  await admit(page, person);
   for (const path of inside) {
     await page.goto(path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
@@ -189,7 +189,7 @@ test('a page that cannot come without a connection says so, and comes with it', 
   person,
   pageProblems,
 }) => {
-  await signIn(page, person);
+  await openAs(page, person);
   await expect(page.getByRole('heading', { name: /^Hello/ })).toBeVisible();
   await page.waitForLoadState('networkidle');
   await context.setOffline(true);

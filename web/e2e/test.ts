@@ -6,11 +6,16 @@ export interface Person {
   password: string;
 }
 
+/** Somebody with an account, and a session that is nobody else's yet. */
+export interface Member extends Person {
+  session: object;
+}
+
 interface Fixtures {
   /** Somebody nobody has heard of yet. */
   stranger: Person;
   /** Somebody with an account, who is not signed in. */
-  person: Person;
+  person: Member;
   /** Watches every page of the test; any problem fails it. */
   pageProblems: string[];
 }
@@ -22,7 +27,7 @@ function newPerson(): Person {
   return { name: 'Asha Rao', email: `asha-${id}@example.com`, password: `correct horse ${id}` };
 }
 
-export async function createPerson(): Promise<Person> {
+export async function createPerson(): Promise<Member> {
   const person = newPerson();
   const { name, email, password } = person;
   const response = await fetch(`${process.env['E2E_API_URL']}/auth/v1/signup`, {
@@ -35,7 +40,7 @@ export async function createPerson(): Promise<Person> {
   });
   if (!response.ok)
     throw new Error(`Sign-up answered ${response.status}: ${await response.text()}`);
-  return person;
+  return { ...person, session: (await response.json()) as object };
 }
 
 /** Says what a page did that no page may do: a violated policy, an uncaught error, a warning. */
@@ -77,4 +82,19 @@ export async function signIn(page: Page, person: Person, path = '/signin'): Prom
   await trySignIn(page, person, path);
   // The address to sign in at may itself name the page that is wanted.
   await expect(page).toHaveURL(({ pathname }) => pathname.startsWith('/app'));
+}
+
+/** Makes the browser one in which the person has signed in: how the form does it is tested with the form. */
+export async function admit(page: Page, { session }: Member): Promise<void> {
+  // The smallest of the site's files: a browser keeps what it stores by origin.
+  await page.goto('/favicon.svg');
+  await page.evaluate(
+    (text) => localStorage.setItem('oneai-auth-token', text),
+    JSON.stringify(session),
+  );
+}
+
+export async function openAs(page: Page, person: Member, path = '/app/chat'): Promise<void> {
+  await admit(page, person);
+  await page.goto(path);
 }
