@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Real servers start and stop below: a limit that only a hung test reaches.
-const patience = { testTimeout: 120_000, hookTimeout: 120_000 };
+const patience = { testTimeout: 120_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
