@@ -5,16 +5,14 @@ import type { Budget } from './keys.ts';
 
 export type TokenQuota = Filled<Database['api']['Views']['token_quotas']['Row']>;
 
-/** The largest first. */
+/** What is wider comes after what is narrower, and all other models last. */
 export async function listTokenQuotas(client: Client, accountId: string): Promise<TokenQuota[]> {
   const { data } = await client
     .from('token_quotas')
     .select()
     .eq('account_id', accountId)
-    .order('tokens_per_month', { ascending: false })
-    .order('pattern')
     .throwOnError();
-  return data as TokenQuota[];
+  return (data as TokenQuota[]).toSorted((one, other) => (one.pattern < other.pattern ? 1 : -1));
 }
 
 /** What one member may spend. People see their own. */
