@@ -425,88 +425,9 @@ select tests.sign_in_as_service();
 select pg_temp.finish('x3', 1, '[["c", "Too late"]]');
 select is((select content || status from private.messages where id = md5('x3')::uuid), 'lost', 'after an hour it is too late');
 
--- temporary chats -----------------------------------------------------------------------------------------------
-
-create function pg_temp.ask_off_record(
-  answer text, roles text[] default '{user}', sizes bigint[] default '{5}', content text default 'Hello',
-  models text[] default '{acme/large}', options jsonb default '{"max_tokens": 10}', account uuid default null
-)
-returns jsonb
-language sql
-as $$
-  select api.start_temporary_answer(
-    coalesce(account, engine), md5(answer)::uuid, models, roles, sizes, content, options, repeat('ab', 32)
-  )
-  from ids
-$$;
-grant execute on function pg_temp.ask_off_record to public;
-select tests.sign_in_as('Ada');
-create temporary table temporary_run as
-select word, (pg_temp.ask_off_record(word) #>> '{verdict,run_id}')::uuid as run_id
-from unnest(array['whole', 'silent', 'broken', 'nothing', 'reconciled']) as word;
-grant select on temporary_run to public;
-create function pg_temp.finish_off_record(word text, report jsonb)
-returns jsonb
-language sql
-as $$
-  select api.finish_answer(run_id, finish_off_record.report, 2, '[["c", "Secret"]]') from temporary_run where temporary_run.word = finish_off_record.word
-$$;
-create function pg_temp.read_off_record(word text)
-returns text
-language sql
-as $$
-  select concat_ws(' ', told ->> 'status', told #>> '{receipt,charged_micros}')
-  from temporary_run, api.read_answer(run_id, 32) as told
-  where temporary_run.word = read_off_record.word
-$$;
-grant execute on function pg_temp.finish_off_record, pg_temp.read_off_record to public;
-select is(pg_temp.read_off_record('whole'), 'streaming', 'a chat that is not kept is waited for as long as its call is open');
-select tests.sign_in_as_service();
-select is(api.append_frames(run_id, 1, '[["c", "Secret"]]'), false, 'and kept alive') from temporary_run where word = 'whole';
-select is(
-  pg_temp.finish_off_record('whole', '{"outcome": "completed", "used": {"prompt_tokens": 10, "completion_tokens": 5}, "first_token_ms": 9}')
-    #>> '{receipt,charged_micros}',
-  '105', 'and settled'
-);
-select is((select count(*) from private.run_chunks join temporary_run using (run_id)), 0::bigint, 'but nothing of it is written down');
-select pg_temp.finish_off_record('silent', '{"outcome": "failed", "error_code": "empty_answer"}'),
-  pg_temp.finish_off_record('broken', '{"outcome": "failed", "error_code": "upstream_failed", "first_token_ms": 9}'),
-  pg_temp.finish_off_record('nothing', '{"outcome": "stopped", "used": {"prompt_tokens": 10, "completion_tokens": 0}}'),
-  pg_temp.finish_off_record('reconciled', '{"outcome": "stopped", "generation_id": "gen-9", "first_token_ms": 9}');
-select tests.sign_in_as('Ada');
-select is(pg_temp.read_off_record(word), told, word || ': what cannot be given is lost, unless nothing was said')
-from (values ('whole', 'lost 105'), ('silent', 'failed 0'), ('broken', 'lost 0'), ('nothing', 'stopped 0'), ('reconciled', 'lost')) as read (word, told);
-
-select is(pg_temp.says(pg_temp.ask_off_record('whole')), 'replay', 'asked again it is the same call');
-select is(pg_temp.says(pg_temp.ask_off_record('t1', account => md5('x')::uuid)), '404 not_found account', 'nobody asks for an account of others');
-select is(
-  pg_temp.ask_off_record(answer, content => content, models => '{oneai/test}') #>> '{verdict,route_reason}', reason, 'it goes where a chat that is kept goes'
-)
-from (values ('t2', 'Please write a python script', 'Code.'), ('t3', 'こんにちは', 'Japanese.'), ('t4', 'Good day', 'Anything.'), ('t5', null, 'Anything.')) as request (answer, content, reason);
--- The sizes of the chat above that had to be trimmed.
-select is(
-  pg_temp.ask_off_record('t6', '{system,user,assistant,user,assistant,user}', '{9,1200,900,600,300,99}', models => '{acme/small}', options => '{}')
-    - 'verdict',
-  '{"kept": [1, 4, 5, 6], "trimmed": {"messages": 2, "tokens": 716}}', 'the oldest is left out, an answer with what it answers, never the instructions'
-);
-select is(
-  pg_temp.ask_off_record('t7', '{system,user,assistant,user,assistant,user}', '{9,1200,900,600,300,99}') - 'verdict',
-  '{"kept": [1, 2, 3, 4, 5, 6], "trimmed": null}', 'a larger model is told everything'
-);
-select is(
-  pg_temp.ask_off_record('t8', '{user,assistant,user}', '{9,9,3000}', models => '{acme/small}', options => '{}') #>> '{verdict,detail}',
-  'This is too long for acme/small by about 208 tokens: the message and its instructions have about 1008, and there is room for 800 beside an answer.',
-  'what does not fit by itself is refused, with how much it is too long'
-);
-select tests.throws(
-  format($$select pg_temp.ask_off_record('t9', %L, %L)$$, roles, sizes), 422, 'invalid_input', concat_ws(' ', 'not', roles, sizes)
-)
-from (values
-  ('{}', '{}'), (null, null), ('{user,user}', '{5}'), ('{user}', '{-1}'), ('{user}', '{null}'), ('{null}', '{5}'), ('{user}', '{100000001}')
-) as odd (roles, sizes);
-
 -- reconciling and limits -------------------------------------------------------------------------------------------
 
+select tests.sign_in_as('Ada');
 select pg_temp.ask('later', 'r1', 'r1?');
 select tests.sign_in_as_service();
 select api.append_frames(pg_temp.run_of('r1'), 1, '[["c", "All"]]', 'gen-3');

@@ -1,7 +1,22 @@
-// What has to be there before every call at its worst.
+// What a call is, and what has to be there before every call at its worst.
+import type { Who } from './matrix.ts';
+
+export interface Call {
+  who: Who;
+  /** A call that is let through, argument by argument. */
+  sound: Record<string, string>;
+  /** Paths inside a JSON argument that are put at their worst as well. */
+  fields?: Record<string, string[]>;
+  /** What has to be so before the call, besides the set-up of all of them. */
+  given?: string;
+}
 
 export const text = (value: string) => `'${value.replaceAll("'", "''")}'`;
 
+export const fieldsOf = (json: string, under = '') =>
+  Object.keys(JSON.parse(json) as object).map((key) => `${under}${key}`);
+
+export const account = '(select id from private.accounts where personal_user_id = auth.uid())';
 export const conversation = text('00000000-0000-4000-8000-0000000000c1');
 export const aMessage = text('00000000-0000-4000-8000-0000000000d1');
 export const answer = text('00000000-0000-4000-8000-0000000000e1');

@@ -3,8 +3,8 @@
 import type { TransactionSql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase, type TestDatabase } from './database.ts';
-import { account, type Call, calls } from './extremes-calls.ts';
-import { paidFor, setUp, text } from './extremes-setup.ts';
+import { calls } from './extremes-calls.ts';
+import { account, type Call, paidFor, setUp, text } from './extremes-setup.ts';
 import { attempt } from './matrix.ts';
 
 const megabyte = 'x'.repeat(1_000_000);
