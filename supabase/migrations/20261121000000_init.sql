@@ -2270,9 +2270,9 @@ security invoker
 set search_path = ''
 as $$
 declare
-  locked constant boolean := private.lock_money(account_id);
   free bigint;
 begin
+  perform private.lock_money(account_id);
   select greatest(wallets.balance_micros - wallets.set_aside_micros, 0) into free
   from private.wallets
   where wallets.account_id = make_room.account_id;
@@ -4731,6 +4731,44 @@ $$;
 
 comment on function private.why_not_callable is 'Says in words why a model cannot be called.';
 
+create function private.exclusions_hint(account_id uuid, key_id uuid, preset_id text, features private.request_features)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  person_id constant uuid := features.user_id;
+  key_models text[];
+  felt text[];
+begin
+  if exclusions_hint.key_id is not null then
+    select array_agg(private.like_pattern(allowed.pattern)) into key_models
+    from private.api_keys
+    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+    where api_keys.id = exclusions_hint.key_id;
+  end if;
+  features.user_id := null;
+  select array_agg(distinct excluded.pattern order by excluded.pattern) into felt
+  from private.route(exclusions_hint.preset_id, features) as routed
+  cross join lateral unnest(routed.model_ids) as listed (model_id)
+  join private.account_plans on account_plans.account_id = exclusions_hint.account_id
+  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
+  join private.preferences on preferences.user_id = person_id
+  cross join lateral unnest(preferences.exclusions) as excluded (pattern)
+  where listed.model_id like private.like_pattern(excluded.pattern)
+    and (key_models is null or exclusions_hint.preset_id like any (key_models) or listed.model_id like any (key_models));
+  return case when felt is not null then format(
+    'You excluded %s%s. Change that in the settings, under Models, or choose a model yourself.',
+    array_to_string(felt[:3], ', '), case when cardinality(felt) > 3 then format(' and %s more', cardinality(felt) - 3) end
+  ) end;
+end
+$$;
+
+comment on function private.exclusions_hint is
+  'Which of a person''s exclusions keep a preset from what it could choose otherwise, and what to do about it; nothing where none does.';
+
 create function private.too_often(minute private.rate_window, hour private.rate_window, day private.rate_window)
 returns private.verdict
 language plpgsql
@@ -4988,19 +5026,14 @@ begin
 
     -- of which model ------------------------------------------------------------------------
     if request.models[1] like 'oneai/%' then
-      -- Whoever allows a preset allows what it chooses.
+      -- It chooses for whoever calls. Whoever allows a preset allows what it chooses.
+      request.features.user_id := request.user_id;
       select routed.model_ids, routed.reason into wanted_models, route_reason
       from private.route_in_plan(
         allowance.plan_id, request.models[1], request.features,
         case when request.models[1] like any (key_models) then null else key_models end
       ) as routed;
-      if wanted_models is null then
-        verdict := private.refusal(
-          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-          'Choose a model yourself.'
-        );
-        exit decide;
-      end if;
+      wanted_models := coalesce(wanted_models, '{}');
       if cardinality(request.models) > 1 then
         wanted_models := (wanted_models || array(
           select named.model_id
@@ -5009,6 +5042,13 @@ begin
           group by named.model_id
           order by min(named.position)
         ))[:10];
+      end if;
+      if wanted_models = '{}' then
+        verdict := private.refusal(
+          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+          'Choose a model yourself.'
+        );
+        exit decide;
       end if;
       if request.models[1] like any (key_models) then
         key_models := null;
@@ -5139,6 +5179,11 @@ begin
     day_window = allowance.day_window
   where allowances.account_id = request.account_id;
   if not verdict.allowed then
+    if request.models[1] like 'oneai/%' and verdict.rule in ('model', 'plan_models', 'key_models') then
+      verdict.hint := coalesce(
+        private.exclusions_hint(request.account_id, request.key_id, request.models[1], request.features), verdict.hint
+      );
+    end if;
     return verdict;
   end if;
   if budget_rule is not null then
@@ -5693,77 +5738,11 @@ grant execute on function private.read_report, private.read_used to service_role
 
 -- schemas/06_usage_runs_surface.sql -----------------------------------------------------------
 
--- usage, the surface of runs: for whom a preset chooses, who may start a run of their own, keep alive,
--- stop and finish one, and what a call would cost before it is made. How what they send is read is in
--- 06_usage_runs_read; calls made with a key start in 08_gateway.
+-- usage, the surface of runs: who may start one of their own, keep alive, stop and finish one, and what
+-- a call would cost before it is made. How what they send is read is in 06_usage_runs_read; calls made
+-- with a key start in 08_gateway.
 --
 -- No price, limit or amount is taken from a caller.
-
--- for whom a preset chooses ------------------------------------------------------------------------
-
-create function private.exclusions_hint(account_id uuid, key_id uuid, preset_id text, features private.request_features)
-returns text
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  person_id constant uuid := features.user_id;
-  key_models text[];
-  felt text[];
-begin
-  if exclusions_hint.key_id is not null then
-    select array_agg(private.like_pattern(allowed.pattern)) into key_models
-    from private.api_keys
-    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-    where api_keys.id = exclusions_hint.key_id;
-  end if;
-  features.user_id := null;
-  select array_agg(distinct excluded.pattern order by excluded.pattern) into felt
-  from private.route(exclusions_hint.preset_id, features) as routed
-  cross join lateral unnest(routed.model_ids) as listed (model_id)
-  join private.account_plans on account_plans.account_id = exclusions_hint.account_id
-  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
-  join private.preferences on preferences.user_id = person_id
-  cross join lateral unnest(preferences.exclusions) as excluded (pattern)
-  where listed.model_id like private.like_pattern(excluded.pattern)
-    and (key_models is null or exclusions_hint.preset_id like any (key_models) or listed.model_id like any (key_models));
-  return case when felt is not null then format(
-    'You excluded %s%s. Change that in the settings, under Models, or choose a model yourself.',
-    array_to_string(felt[:3], ', '), case when cardinality(felt) > 3 then format(' and %s more', cardinality(felt) - 3) end
-  ) end;
-end
-$$;
-
-comment on function private.exclusions_hint is
-  'Which of a person''s exclusions keep a preset from what it could choose otherwise, and what to do about it; nothing where none does.';
-
-create function private.authorize_call(request private.run_request)
-returns private.verdict
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  verdict private.verdict;
-begin
-  if request.models[1] like 'oneai/%' then
-    request.features.user_id := request.user_id;
-  end if;
-  verdict := private.authorize_run(request);
-  if not verdict.allowed and verdict.rule in ('model', 'plan_models', 'key_models') and request.models[1] like 'oneai/%' then
-    verdict.hint := coalesce(
-      private.exclusions_hint(request.account_id, request.key_id, request.models[1], request.features), verdict.hint
-    );
-  end if;
-  return verdict;
-end
-$$;
-
-comment on function private.authorize_call is
-  'Authorises a call that a person makes, or a key of theirs: a preset chooses for them, and a refusal names the exclusions it comes from.';
 
 -- who may start, keep alive, stop and finish ------------------------------------------------------
 
@@ -5782,7 +5761,7 @@ begin
   if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
-  return private.authorize_call(row(
+  return private.authorize_run(row(
     start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
     start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
   ));
@@ -7031,7 +7010,7 @@ begin
     features.prompt_tokens := context.tokens;
     features.context_tokens := context.tokens + room.answer_tokens;
   end if;
-  return private.authorize_call(row(
+  return private.authorize_run(row(
     authorize_answer.account_id, auth.uid(), null, 'completion', models,
     private.require_shape(row(
       context.bytes, context.count, 0,
@@ -9177,7 +9156,7 @@ begin
     end if;
   end if;
 
-  verdict := private.authorize_call(row(
+  verdict := private.authorize_run(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
   if verdict.allowed then

@@ -114,9 +114,9 @@ security invoker
 set search_path = ''
 as $$
 declare
-  locked constant boolean := private.lock_money(account_id);
   free bigint;
 begin
+  perform private.lock_money(account_id);
   select greatest(wallets.balance_micros - wallets.set_aside_micros, 0) into free
   from private.wallets
   where wallets.account_id = make_room.account_id;

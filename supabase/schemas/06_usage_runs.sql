@@ -332,6 +332,44 @@ $$;
 
 comment on function private.why_not_callable is 'Says in words why a model cannot be called.';
 
+create function private.exclusions_hint(account_id uuid, key_id uuid, preset_id text, features private.request_features)
+returns text
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  person_id constant uuid := features.user_id;
+  key_models text[];
+  felt text[];
+begin
+  if exclusions_hint.key_id is not null then
+    select array_agg(private.like_pattern(allowed.pattern)) into key_models
+    from private.api_keys
+    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
+    where api_keys.id = exclusions_hint.key_id;
+  end if;
+  features.user_id := null;
+  select array_agg(distinct excluded.pattern order by excluded.pattern) into felt
+  from private.route(exclusions_hint.preset_id, features) as routed
+  cross join lateral unnest(routed.model_ids) as listed (model_id)
+  join private.account_plans on account_plans.account_id = exclusions_hint.account_id
+  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
+  join private.preferences on preferences.user_id = person_id
+  cross join lateral unnest(preferences.exclusions) as excluded (pattern)
+  where listed.model_id like private.like_pattern(excluded.pattern)
+    and (key_models is null or exclusions_hint.preset_id like any (key_models) or listed.model_id like any (key_models));
+  return case when felt is not null then format(
+    'You excluded %s%s. Change that in the settings, under Models, or choose a model yourself.',
+    array_to_string(felt[:3], ', '), case when cardinality(felt) > 3 then format(' and %s more', cardinality(felt) - 3) end
+  ) end;
+end
+$$;
+
+comment on function private.exclusions_hint is
+  'Which of a person''s exclusions keep a preset from what it could choose otherwise, and what to do about it; nothing where none does.';
+
 create function private.too_often(minute private.rate_window, hour private.rate_window, day private.rate_window)
 returns private.verdict
 language plpgsql

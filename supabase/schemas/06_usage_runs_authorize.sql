@@ -203,19 +203,14 @@ begin
 
     -- of which model ------------------------------------------------------------------------
     if request.models[1] like 'oneai/%' then
-      -- Whoever allows a preset allows what it chooses.
+      -- It chooses for whoever calls. Whoever allows a preset allows what it chooses.
+      request.features.user_id := request.user_id;
       select routed.model_ids, routed.reason into wanted_models, route_reason
       from private.route_in_plan(
         allowance.plan_id, request.models[1], request.features,
         case when request.models[1] like any (key_models) then null else key_models end
       ) as routed;
-      if wanted_models is null then
-        verdict := private.refusal(
-          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
-          'Choose a model yourself.'
-        );
-        exit decide;
-      end if;
+      wanted_models := coalesce(wanted_models, '{}');
       if cardinality(request.models) > 1 then
         wanted_models := (wanted_models || array(
           select named.model_id
@@ -224,6 +219,13 @@ begin
           group by named.model_id
           order by min(named.position)
         ))[:10];
+      end if;
+      if wanted_models = '{}' then
+        verdict := private.refusal(
+          404, 'not_found', 'model', format('Nothing fits this request among the models of %s.', left(request.models[1], 100)),
+          'Choose a model yourself.'
+        );
+        exit decide;
       end if;
       if request.models[1] like any (key_models) then
         key_models := null;
@@ -354,6 +356,11 @@ begin
     day_window = allowance.day_window
   where allowances.account_id = request.account_id;
   if not verdict.allowed then
+    if request.models[1] like 'oneai/%' and verdict.rule in ('model', 'plan_models', 'key_models') then
+      verdict.hint := coalesce(
+        private.exclusions_hint(request.account_id, request.key_id, request.models[1], request.features), verdict.hint
+      );
+    end if;
     return verdict;
   end if;
   if budget_rule is not null then

@@ -1,74 +1,8 @@
--- usage, the surface of runs: for whom a preset chooses, who may start a run of their own, keep alive,
--- stop and finish one, and what a call would cost before it is made. How what they send is read is in
--- 06_usage_runs_read; calls made with a key start in 08_gateway.
+-- usage, the surface of runs: who may start one of their own, keep alive, stop and finish one, and what
+-- a call would cost before it is made. How what they send is read is in 06_usage_runs_read; calls made
+-- with a key start in 08_gateway.
 --
 -- No price, limit or amount is taken from a caller.
-
--- for whom a preset chooses ------------------------------------------------------------------------
-
-create function private.exclusions_hint(account_id uuid, key_id uuid, preset_id text, features private.request_features)
-returns text
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-  person_id constant uuid := features.user_id;
-  key_models text[];
-  felt text[];
-begin
-  if exclusions_hint.key_id is not null then
-    select array_agg(private.like_pattern(allowed.pattern)) into key_models
-    from private.api_keys
-    cross join lateral unnest(api_keys.allowed_models) as allowed (pattern)
-    where api_keys.id = exclusions_hint.key_id;
-  end if;
-  features.user_id := null;
-  select array_agg(distinct excluded.pattern order by excluded.pattern) into felt
-  from private.route(exclusions_hint.preset_id, features) as routed
-  cross join lateral unnest(routed.model_ids) as listed (model_id)
-  join private.account_plans on account_plans.account_id = exclusions_hint.account_id
-  join private.offers on offers.plan_id = account_plans.plan_id and offers.model_id = listed.model_id
-  join private.preferences on preferences.user_id = person_id
-  cross join lateral unnest(preferences.exclusions) as excluded (pattern)
-  where listed.model_id like private.like_pattern(excluded.pattern)
-    and (key_models is null or exclusions_hint.preset_id like any (key_models) or listed.model_id like any (key_models));
-  return case when felt is not null then format(
-    'You excluded %s%s. Change that in the settings, under Models, or choose a model yourself.',
-    array_to_string(felt[:3], ', '), case when cardinality(felt) > 3 then format(' and %s more', cardinality(felt) - 3) end
-  ) end;
-end
-$$;
-
-comment on function private.exclusions_hint is
-  'Which of a person''s exclusions keep a preset from what it could choose otherwise, and what to do about it; nothing where none does.';
-
-create function private.authorize_call(request private.run_request)
-returns private.verdict
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-  verdict private.verdict;
-begin
-  if request.models[1] like 'oneai/%' then
-    request.features.user_id := request.user_id;
-  end if;
-  verdict := private.authorize_run(request);
-  if not verdict.allowed and verdict.rule in ('model', 'plan_models', 'key_models') and request.models[1] like 'oneai/%' then
-    verdict.hint := coalesce(
-      private.exclusions_hint(request.account_id, request.key_id, request.models[1], request.features), verdict.hint
-    );
-  end if;
-  return verdict;
-end
-$$;
-
-comment on function private.authorize_call is
-  'Authorises a call that a person makes, or a key of theirs: a preset chooses for them, and a refusal names the exclusions it comes from.';
 
 -- who may start, keep alive, stop and finish ------------------------------------------------------
 
@@ -87,7 +21,7 @@ begin
   if not private.has_role(start_run.account_id, 'owner', 'admin', 'member') then
     return private.refusal(404, 'not_found', 'account', 'There is no such account.', 'Choose one of your own accounts.');
   end if;
-  return private.authorize_call(row(
+  return private.authorize_run(row(
     start_run.account_id, auth.uid(), null, start_run.task, start_run.models, start_run.shape, start_run.features,
     start_run.max_cost_micros, start_run.idempotency_key, start_run.request_hash
   ));

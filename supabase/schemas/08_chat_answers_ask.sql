@@ -123,7 +123,7 @@ begin
     features.prompt_tokens := context.tokens;
     features.context_tokens := context.tokens + room.answer_tokens;
   end if;
-  return private.authorize_call(row(
+  return private.authorize_run(row(
     authorize_answer.account_id, auth.uid(), null, 'completion', models,
     private.require_shape(row(
       context.bytes, context.count, 0,

@@ -219,7 +219,7 @@ begin
     end if;
   end if;
 
-  verdict := private.authorize_call(row(
+  verdict := private.authorize_run(row(
     key.account_id, key.created_by, key.id, task, models, shape, features, start_call.max_cost_micros, null, null
   ));
   if verdict.allowed then

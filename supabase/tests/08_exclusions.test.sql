@@ -177,6 +177,7 @@ select is(pg_temp.says(pg_temp.whispers() -> 'verdict'), pg_temp.hint('*, other/
 select is(pg_temp.says(pg_temp.runs()), pg_temp.hint('*, other/*'), 'in a call of one''s own');
 select throws_ok('select pg_temp.foretells()', 'PT404', 'not_found', 'a preview is refused as well');
 select is(pg_temp.says(pg_temp.chats('{acme/small}')), 'acme/small', 'what is named answers still');
+select is(pg_temp.says(pg_temp.runs('{oneai/test,acme/small}')), 'acme/small', 'also where it is named after a preset that has nothing');
 select pg_temp.excluded('{acme/*,acme/small,*vast}', '{}');
 select is(
   pg_temp.says(pg_temp.chats()), pg_temp.hint('*, *vast, acme/* and 2 more'), 'of many the first are named'
