@@ -223,46 +223,6 @@ describe('the end of a run', () => {
       expect(tally(answers)).toEqual({ done: places.length });
     }
   });
-
-  test('waits for no call that begins, nor does that wait for it, where there is room', async ({
-    database,
-  }) => {
-    await using pools = openPools(database, 6);
-    const stage = await openStage(pools, { balance: 8 * holdMicros });
-    const runs = [await start(stage), await start(stage), await start(stage)];
-    const settle = (run: string) => finish(stage, run, { outcome: 'completed', used });
-    const gate = await pools.sql.reserve();
-    const close = () => gate`select pg_advisory_lock(4711)`;
-    const open = () => gate`select pg_advisory_unlock(4711)`;
-    /** Everybody's work, done and not committed while the gate is closed. */
-    const unfinished = (table: string, text: string) =>
-      stage.look(`
-        create or replace function private.linger() returns trigger language plpgsql as
-          'begin perform pg_advisory_xact_lock_shared(4711); return null; end';
-        drop trigger if exists linger on private.runs;
-        drop trigger if exists linger on private.transactions;
-        ${text && `create trigger linger after ${text} on private.${table} for each row execute function private.linger()`}`);
-
-    await unfinished('transactions', 'insert');
-    await close();
-    const ending = settle(runs[0]!);
-    await untilWaiting(stage, 1);
-    expect(tally([await authorize(stage)])).toEqual({ allowed: 1 });
-    await open();
-    expect(tally([await ending])).toEqual({ done: 1 });
-    await stage.audit();
-
-    await unfinished('runs', 'insert');
-    await close();
-    const beginning = authorize(stage);
-    await untilWaiting(stage, 1);
-    expect(tally([await settle(runs[1]!)])).toEqual({ done: 1 });
-    await open();
-    expect(tally([await beginning])).toEqual({ allowed: 1 });
-    gate.release();
-    await unfinished('runs', '');
-    await stage.audit();
-  });
 });
 
 describe('the same thing at once', () => {

@@ -36,6 +36,35 @@ test('a batch that finds the money of an account busy leaves its calls free', as
   await commit(batch);
 });
 
+describe('where there is room', () => {
+  test('a call that ends keeps none waiting that begins', async ({ database }) => {
+    await using pools = openPools(database, 4);
+    const stage = await openStage(pools, { balance });
+    const { rows } = await authorize(stage);
+    const open = await closeGate(stage, pools.sql, 'after insert on private.transactions');
+    const ending = finish(stage, String(rows?.[0]?.run_id), { outcome: 'completed', used });
+    await untilWaiting(stage, 1);
+    expect(tally([await authorize(stage)])).toEqual({ allowed: 1 });
+    await open();
+    expect(tally([await ending])).toEqual({ done: 1 });
+    await stage.audit();
+  });
+
+  test('a call that begins keeps none waiting that ends', async ({ database }) => {
+    await using pools = openPools(database, 4);
+    const stage = await openStage(pools, { balance });
+    const { rows } = await authorize(stage);
+    const open = await closeGate(stage, pools.sql, 'after insert on private.runs');
+    const beginning = authorize(stage);
+    await untilWaiting(stage, 1);
+    const report = { outcome: 'completed', used };
+    expect(tally([await finish(stage, String(rows?.[0]?.run_id), report)])).toEqual({ done: 1 });
+    await open();
+    expect(tally([await beginning])).toEqual({ allowed: 1 });
+    await stage.audit();
+  });
+});
+
 describe('without its locks as well, an account is not overspent', () => {
   test('by a call that ends while another makes room', async ({ database }) => {
     await using pools = openPools(database, 4);
